@@ -1,0 +1,121 @@
+# Everything one does with the store. `make` alone lists it.
+# Needs GNU make, git and Python 3.11 or newer; the rest is installed into .venv.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test check bench chaos clean usable-port browser-and-redis
+
+PORT ?= 8000
+# More arguments for pytest: make test ARGS="-k login"
+ARGS ?=
+# Commands that may be the Python for .venv, best first.
+PYTHON ?= python3.13 python3.12 python3.11 python3 python
+
+VENV := .venv
+PY := $(VENV)/bin/python
+RUN_TIME := $(VENV)/run-time.stamp
+TOOLS := $(VENV)/tools.stamp
+PIP := $(PY) -m pip install -qq --no-input --disable-pip-version-check
+
+# Another project's modules must not shine through into .venv.
+unexport PYTHONPATH PYTHONHOME
+
+help: ## List what one can make
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+
+run: usable-port $(RUN_TIME) ## Start the store on PORT (default 8000), with a local Auth0 and Stripe on the two ports after it
+	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
+	    -- $(PY) -m gunicorn -c gunicorn.conf.py wsgi:app
+
+test: $(TOOLS) browser-and-redis ## Run the tests, in a browser too (ARGS="-k login" to choose some)
+	$(PY) -m pytest -q -n 2 --dist loadscope $(ARGS)
+
+check: $(TOOLS) ## Lint, types, import contracts, templates
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) $(VENV)/bin/lint-imports
+	$(PY) -m djlint --quiet --lint templates webstore/sandbox/templates
+
+bench: $(TOOLS) ## Run the benchmarks
+	$(PY) -m pytest -q tests/benchmarks $(ARGS)
+
+chaos: $(TOOLS) browser-and-redis ## Run the tests that break things at random
+	$(PY) -m pytest -q tests/chaos $(ARGS)
+
+clean: ## Remove .venv and what the tools left behind
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+run usable-port: export PORT := $(PORT)
+
+# PORT in decimal digits, with room for the two ports after it.
+usable-port:
+	@case "$$PORT" in \
+	    '' | *[!0-9]* | 0* | ??????*) usable=no ;; \
+	    *) [ "$$PORT" -le 65533 ] && usable=yes || usable=no ;; \
+	esac; \
+	if [ $$usable = no ]; then \
+	    echo "PORT must be a number from 1 to 65533, but is '$$PORT'. Try: make run PORT=9000" >&2; \
+	    exit 1; \
+	fi
+
+# A stamp says that its requirements are installed. It is touched last and taken away first: after an
+# interruption there is none, and .venv is made anew rather than mended.
+$(RUN_TIME): requirements.txt $(PY)
+	@$(make_venv)
+	@rm -f $@
+	@echo "Installing the store's packages into $(VENV); the first time, this takes about a minute."
+	@$(PIP) -r requirements.txt || { $(install_failed); }
+	@touch $@
+
+$(TOOLS): requirements-dev.txt $(RUN_TIME)
+	@echo "Installing the tools for tests and checks into $(VENV); this takes about a minute, too."
+	@$(PIP) -r requirements-dev.txt || { $(install_failed); }
+	@touch $@
+
+# When .venv's Python is missing or a dead link, the recipe of the stamp makes it.
+$(PY): ;
+
+install_failed = echo "The packages could not be installed; pip's reason is above. (Without a network, pip finds no version.)" >&2; exit 1
+
+define make_venv
+if [ -e $(RUN_TIME) ] && $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+    exit 0; \
+fi; \
+old_or_missing=yes; \
+for python in $(PYTHON); do \
+    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+    old_or_missing=no; \
+    "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1 || continue; \
+    echo "Making $(VENV) with $$("$$python" --version)."; \
+    exec "$$python" -m venv --clear $(VENV); \
+done; \
+if [ $$old_or_missing = yes ]; then \
+    echo "Python 3.11 or newer is needed, and none of these is it: $(PYTHON)." >&2; \
+    echo "Install one, or name it: make run PYTHON=/path/to/python3" >&2; \
+else \
+    echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+fi; \
+exit 1
+endef
+
+# The browser tests want a Chromium, the tests of the Redis state a redis-server. Where these cannot be
+# installed, the tests say so: they are skipped, or fail where CI is set.
+browser-and-redis:
+	@has() { command -v "$$1" >/dev/null 2>&1; }; \
+	missing=; \
+	has chromium || has chromium-browser || has google-chrome || missing="fonts-liberation chromium"; \
+	has redis-server || missing="$$missing redis-server"; \
+	[ -n "$$missing" ] && has apt-get || exit 0; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; \
+	elif sudo -n true 2>/dev/null; then as_root="sudo -n"; \
+	else exit 0; fi; \
+	echo "Installing with apt-get, for the tests:" $$missing; \
+	$$as_root apt-get update -qq; \
+	for package in $$missing; do \
+	    $$as_root env DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends $$package >/dev/null \
+	        || echo "Going on without $$package."; \
+	done

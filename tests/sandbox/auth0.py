@@ -1,0 +1,193 @@
+"""A tenant of the sandbox over real HTTP, and the few steps that a browser and an application take in it."""
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import httpx
+from authlib.common.security import generate_token
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from webstore.sandbox.auth0 import Auth0, Auth0Config, create_auth0
+from webstore.sandbox.server import Server
+
+# Nothing listens there: a test reads the redirect and does not follow it.
+CALLBACK = "http://127.0.0.1:9/callback"
+AFTER_LOGOUT = "http://127.0.0.1:9/logged-out"
+API = "https://api.store.example"
+PASSWORD = "Password1!"
+ADA = "auth0|000000000000000000000001"
+
+
+@dataclass
+class Tenant:
+    """The tenant, where it listens, and plain HTTP to it without cookies."""
+
+    auth0: Auth0
+    server: Server
+    http: httpx.Client
+
+    @property
+    def config(self) -> Auth0Config:
+        return self.auth0.state.config
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    def settings(self, **changes: object) -> None:
+        """Turn switches through the control endpoint."""
+        self.http.patch("/_sandbox/settings", json=changes).raise_for_status()
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock on."""
+        self.http.post("/_sandbox/clock", json={"advance": seconds}).raise_for_status()
+
+    def management_token(self, **changes: str) -> str:
+        """An access token for the Management API."""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self.config.mgmt_client_id,
+            "client_secret": self.config.mgmt_client_secret,
+            "audience": self.config.management_audience,
+        }
+        answer = self.http.post("/oauth/token", data=form | changes)
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
+
+    def management(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """One request to the Management API, with a token of its own unless headers are given."""
+        headers = request.pop("headers", None) or {"Authorization": f"Bearer {self.management_token()}"}
+        return self.http.request(method, f"/api/v2{path}", headers=headers, **request)
+
+    def exchange(self, login: "Login", **changes: str) -> httpx.Response:
+        """Exchange a code as the store's application would."""
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": self.config.client_id,
+            "client_secret": self.config.client_secret,
+            "code": login.answer.get("code", ""),
+            "redirect_uri": CALLBACK,
+            "code_verifier": login.verifier,
+        }
+        sent = {name: value for name, value in (form | changes).items() if value}
+        return self.http.post("/oauth/token", data=sent)
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """The claims of a token, its signature checked against the published keys."""
+        keys = KeySet.import_key_set(self.http.get("/.well-known/jwks.json").json())
+        return dict(jwt.decode(token, keys, algorithms=["RS256"]).claims)
+
+
+@dataclass
+class Login:
+    """An answer at the callback, and the verifier that goes with it."""
+
+    answer: dict[str, str]
+    verifier: str = ""
+
+
+class Browser:
+    """A browser with its cookies, which stops at redirects that leave the tenant."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+        self.http = httpx.Client(base_url=tenant.url)
+        self.verifier = generate_token(48)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.http.close()
+
+    def authorize(self, **changes: str | None) -> httpx.Response:
+        """Go to `/authorize` and on to the tenant's page, or to the redirect out of it."""
+        asked: dict[str, str | None] = {
+            "client_id": self.tenant.config.client_id,
+            "redirect_uri": CALLBACK,
+            "response_type": "code",
+            "scope": "openid profile email",
+            "state": "the-state",
+            "nonce": "the-nonce",
+            "code_challenge": create_s256_code_challenge(self.verifier),
+            "code_challenge_method": "S256",
+        }
+        parameters = {name: value for name, value in (asked | changes).items() if value is not None}
+        return self.follow(self.http.get(f"/authorize?{urlencode(parameters)}"))
+
+    def follow(self, response: httpx.Response) -> httpx.Response:
+        """Follow redirects within the tenant."""
+        while response.next_request is not None and str(response.next_request.url).startswith(
+            self.tenant.url
+        ):
+            response = self.http.send(response.next_request)
+        return response
+
+    def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
+        """Fill in and send the first form of a page."""
+        action = re.search(r'<form[^>]* action="([^"]+)"', page.text)
+        assert action is not None, page.text
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
+        return self.follow(self.http.post(action[1], data=hidden | fields))
+
+    def log_in(
+        self, email: str = "ada@example.com", password: str = PASSWORD, **changes: str | None
+    ) -> Login:
+        """The whole way from `/authorize` to the callback, on the log-in page when it is shown."""
+        page = self.authorize(**changes)
+        if page.next_request is None:
+            page = self.submit(page, email=email, password=password)
+        return self.arrived(page)
+
+    def arrived(self, response: httpx.Response) -> Login:
+        """What came back at the callback."""
+        assert response.next_request is not None, response.text
+        url = str(response.next_request.url)
+        assert url.startswith(CALLBACK)
+        return Login(query(url), self.verifier)
+
+    def tokens(self, **changes: str | None) -> dict[str, Any]:
+        """Log in and exchange the code; gives the token endpoint's answer."""
+        answer = self.tenant.exchange(self.log_in(**changes))
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def id_token(self, **changes: str | None) -> dict[str, Any]:
+        """The claims of the ID token of a new log-in."""
+        return self.tenant.claims(self.tokens(**changes)["id_token"])
+
+
+def query(url: str) -> dict[str, str]:
+    """The parameters in a URL."""
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def free_port() -> int:
+    """A port on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_tenant(**changes: Any) -> Iterator[Tenant]:
+    """A tenant on a free port, configured for these tests."""
+    port = free_port()
+    config: dict[str, Any] = {
+        "domain": f"127.0.0.1:{port}",
+        "callback_urls": (CALLBACK, f"{CALLBACK}?from=query"),
+        "logout_urls": (AFTER_LOGOUT,),
+        "audiences": {API: ("read:orders",)},
+        "claim_namespace": "https://store.example",
+    }
+    auth0 = create_auth0(Auth0Config(**(config | changes)))
+    with Server(auth0.app, port=port) as server, httpx.Client(base_url=server.url) as http:
+        yield Tenant(auth0, server, http)

@@ -1,0 +1,76 @@
+"""The sandbox's Stripe over real HTTP, for the tests that drive it through Stripe's own SDK."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import stripe
+
+from webstore.sandbox.control import Control
+from webstore.sandbox.server import Server
+from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, Stripe, StripeConfig, create_stripe
+
+RESTRICTED_KEY = "rk_test_restricted_key_of_the_first_account"
+OTHER_KEY = "sk_test_key_of_another_account"
+OTHER_ACCOUNT = "acct_1Sandbox00000002"
+KEYS = {
+    TEST_KEY: (ACCOUNT, False),
+    LIVE_KEY: (ACCOUNT, True),
+    RESTRICTED_KEY: (ACCOUNT, False),
+    OTHER_KEY: (OTHER_ACCOUNT, False),
+}
+
+
+@dataclass(frozen=True)
+class RunningStripe:
+    """A Stripe that answers at `url`, with clients of its own for each key."""
+
+    vendor: Stripe
+    url: str
+    sdk: Callable[..., stripe.StripeClient]
+    http: Callable[..., httpx.Client]
+
+    @property
+    def control(self) -> Control:
+        """Its request log, faults, clock and settings."""
+        return self.vendor.control
+
+
+@pytest.fixture
+def running() -> Iterator[RunningStripe]:
+    vendor = create_stripe(StripeConfig(keys=KEYS))
+    clients: list[httpx.Client] = []
+    pools: list[stripe.RequestsClient] = []
+
+    with Server(vendor.app) as server:
+
+        def sdk(key: str = TEST_KEY) -> stripe.StripeClient:
+            pool = stripe.RequestsClient()
+            pools.append(pool)
+            return stripe.StripeClient(
+                key, base_addresses={"api": server.url}, max_network_retries=0, http_client=pool
+            )
+
+        def http(key: str = TEST_KEY) -> httpx.Client:
+            client = httpx.Client(
+                base_url=server.url, headers={"Authorization": f"Bearer {key}"}, timeout=5, trust_env=False
+            )
+            clients.append(client)
+            return client
+
+        yield RunningStripe(vendor, server.url, sdk, http)
+        for client in clients:
+            client.close()
+        for pool in pools:
+            pool.close()  # type: ignore[no-untyped-call]  # the SDK has no type for it
+
+
+@pytest.fixture
+def client(running: RunningStripe) -> stripe.StripeClient:
+    return running.sdk()
+
+
+@pytest.fixture
+def http(running: RunningStripe) -> httpx.Client:
+    return running.http()

@@ -1,0 +1,142 @@
+"""A web store whose shoppers log in with Auth0 and are linked to exactly one Stripe customer each."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from functools import partial
+from pathlib import Path
+
+from flask import Flask
+
+from . import linking
+from .budget import BoundedExecutor
+from .gateways.auth0 import Auth0Directory
+from .gateways.login_client import LoginClient, quiet_authlib
+from .gateways.state import FileState, RedisState, default_directory
+from .gateways.stripe import StripePayments
+from .gateways.wire import Wire
+from .linking import Linker
+from .ports import State
+from .protocol import Policy
+from .routes import Services, account, attach, auth, edge, errors, health, shop
+from .routes.shopper import ABSOLUTE_S, csrf_token, current_shopper
+from .settings import Settings
+
+_TOP = Path(__file__).resolve().parent.parent
+_LINKING_THREADS = 16
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The store, ready for a WSGI server; the only place that knows the concrete gateways.
+
+    Without `settings` they are read from the environment. Raises `SettingsError`. Makes no network call.
+    """
+    settings = settings or Settings.from_env()
+    app = Flask(__name__, template_folder=str(_TOP / "templates"), static_folder=str(_TOP / "static"))
+    _configure(app, settings)
+    _log_to_stderr()
+    attach(app, _services(settings))
+    for routes in (shop, auth, account, health):
+        app.register_blueprint(routes.blueprint)
+    edge.install(app, settings)
+    errors.install(app)
+    app.context_processor(
+        lambda: {"viewer": current_shopper(), "csrf_token": csrf_token, "store_name": "Webstore"}
+    )
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        SECRET_KEY=settings.app_secret_key,
+        SECRET_KEY_FALLBACKS=list(settings.app_secret_key_fallbacks),
+        SESSION_COOKIE_NAME="__Host-webstore" if settings.secure else "webstore",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=ABSOLUTE_S,
+        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_FORM_MEMORY_SIZE=64 * 1024,
+        PREFERRED_URL_SCHEME="https" if settings.secure else "http",
+    )
+
+
+def _services(settings: Settings) -> Services:
+    state = _state(settings)
+    wires = [Wire(service) for service in ("the Auth0 Management API", "Stripe", "the login provider")]
+    directory = Auth0Directory(
+        wires[0],
+        state,
+        base_url=settings.auth0_mgmt_url,
+        domain=settings.auth0_mgmt_domain,
+        client_id=settings.auth0_mgmt_client_id,
+        client_secret=settings.auth0_mgmt_client_secret,
+    )
+    payments = StripePayments(
+        wires[1],
+        state,
+        api_key=settings.stripe_secret_key,
+        api_base=settings.stripe_api_base,
+        account_key=f"stripe-account:{hashlib.sha256(settings.stripe_secret_key.encode()).hexdigest()[:16]}",
+    )
+    linker = Linker(
+        directory=directory,
+        payments=payments,
+        policy=Policy(
+            tenant=settings.auth0_mgmt_domain,
+            livemode=settings.stripe_livemode,
+            lookup_always=settings.link_lookup_always,
+            adopt_by_email=settings.link_existing_by_email,
+            settle_s=settings.link_settle_s,
+        ),
+        budget_s=settings.link_budget_s,
+        executor=BoundedExecutor(_LINKING_THREADS, "linking"),
+        side=BoundedExecutor(_LINKING_THREADS, "reading"),
+    )
+
+    def close() -> None:
+        for wire in wires:
+            wire.close()
+
+    return Services(
+        settings=settings,
+        login_client=_login_client(settings, wires[2]),
+        linker=linker,
+        hooks=(partial(linking.link_at_login, linker),),
+        state=state,
+        close=close,
+    )
+
+
+def _login_client(settings: Settings, wire: Wire) -> LoginClient:
+    quiet_authlib()
+    return LoginClient(
+        wire,
+        issuer=settings.auth0_issuer,
+        client_id=settings.auth0_client_id,
+        client_secret=settings.auth0_client_secret,
+        redirect_uri=f"{settings.base_url}/callback",
+        claim_namespace=settings.auth0_claim_namespace,
+        cookie_keys=(settings.app_secret_key, *settings.app_secret_key_fallbacks),
+        secure_cookies=settings.secure,
+    )
+
+
+def _state(settings: Settings) -> State:
+    if settings.redis_url:
+        return RedisState(settings.redis_url, prefix=f"webstore:{settings.fingerprint}:")
+    return FileState(settings.state_dir or default_directory(settings.fingerprint))
+
+
+def _log_to_stderr() -> None:
+    """The store's own lines, unless the server has set up logging for everything already."""
+    logger = logging.getLogger("webstore")
+    if logger.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

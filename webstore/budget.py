@@ -1,0 +1,65 @@
+"""Work with a limit on the wall clock.
+
+Time limits of HTTP clients are per read or per connection; here the caller stops waiting at a moment on
+the clock, whatever the work does. A fixed number of threads bounds what can hang at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import TypeVar
+
+from .errors import OverBudget
+
+T = TypeVar("T")
+
+
+class BoundedExecutor:
+    """Runs functions on at most `threads` threads; refuses more instead of queueing them."""
+
+    def __init__(self, threads: int, name: str) -> None:
+        self._threads = threads
+        self._name = name
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self._pid = os.getpid()
+        self._free = threading.BoundedSemaphore(self._threads)
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Start the work; `OverBudget` when every thread is busy."""
+        with self._lock:
+            # Threads do not survive a fork: a server that loads the application before it forks its
+            # workers needs new ones in each.
+            if self._pid != os.getpid():
+                self._fresh()
+            free, pool = self._free, self._pool
+        if not free.acquire(blocking=False):
+            raise OverBudget("every thread is busy")
+        try:
+            future = pool.submit(work)
+        except BaseException:
+            free.release()
+            raise
+        future.add_done_callback(lambda _: free.release())
+        return future
+
+    def run(self, work: Callable[[], T], budget_s: float) -> T:
+        """The work's result, or its exception; `OverBudget` after `budget_s` seconds or without a free thread.
+
+        Work that runs over its budget goes on until it ends by itself.
+        """
+        future = self.submit(work)
+        try:
+            return future.result(timeout=budget_s)
+        except FutureTimeout:
+            if future.done():
+                raise
+            raise OverBudget(f"no answer within {budget_s:g} s") from None

@@ -1,0 +1,145 @@
+"""The store's error tree. Gateways raise these and nothing else; `routes/errors.py` turns them into pages.
+
+WebstoreError
+├── SettingsError              the start stops; `problems` lists everything that is wrong
+├── LoginError                 the callback ends on a page, the shopper can try again
+│   ├── TransactionUnknown     no, expired, reused or foreign `state`
+│   ├── LoginDenied            the provider answered `access_denied`
+│   ├── LoginInteractionNeeded a silent try found nobody logged in
+│   ├── LoginRejected          the provider's answer failed a check
+│   └── ProviderUnavailable    the provider is down, slow or answers nonsense
+├── DirectoryError             the Auth0 Management API
+│   ├── UserGone               a proven absence: 404
+│   ├── DirectoryRefused       401, 403 or another 4xx: the set-up is wrong
+│   └── DirectoryUnavailable   time-out, 429, 5xx, malformed: proves nothing
+├── PaymentsError              Stripe
+│   ├── PaymentsRefused        401, 403 or another 4xx: the set-up is wrong
+│   │   └── SearchUnavailable  this account has no search
+│   ├── EmailRefused           400 about the parameter `email`
+│   ├── KeyInFlight            409: another request with this idempotency key is still running
+│   ├── KeyReused              this idempotency key was used with other parameters
+│   ├── NoSuchCustomer         `resource_missing`; `other_mode` when it exists in the other mode
+│   └── PaymentsUnavailable    time-out, 429, malformed: proves nothing
+│       └── PaymentsFailed     5xx: the effect may still appear; `replayed` when stored under the key
+├── StateUnavailable           the shared state cannot be read or written
+└── OverBudget                 no answer within the wall-clock budget, or no room to ask
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class WebstoreError(Exception):
+    """Root of every error that the store raises on purpose."""
+
+
+class SettingsError(WebstoreError):
+    """The environment does not describe a working store."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """`problems`: one sentence each, in the operator's words."""
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        return (
+            f"The store cannot start: {len(self.problems)} "
+            f"{'setting is' if len(self.problems) == 1 else 'settings are'} missing or wrong.\n{lines}\n"
+            "Every setting is described in .env.example; `make run` needs none of them."
+        )
+
+
+class LoginError(WebstoreError):
+    """A login that could not be completed."""
+
+
+class TransactionUnknown(LoginError):
+    """The callback belongs to no login that this browser has under way."""
+
+
+class LoginDenied(LoginError):
+    """The provider answered `access_denied`; the message is the provider's `error_description`."""
+
+
+class LoginInteractionNeeded(LoginError):
+    """A silent try (`prompt=none`) needs the shopper after all."""
+
+
+class LoginRejected(LoginError):
+    """The provider's answer or its ID token failed a check."""
+
+
+class ProviderUnavailable(LoginError):
+    """The OpenID provider is unreachable, too slow or answers nonsense."""
+
+
+class DirectoryError(WebstoreError):
+    """The user directory (the Auth0 Management API) did not do what was asked."""
+
+
+class UserGone(DirectoryError):
+    """The user does not exist any more."""
+
+
+class DirectoryRefused(DirectoryError):
+    """The directory refuses the store's credentials, scopes or request."""
+
+
+class DirectoryUnavailable(DirectoryError):
+    """No usable answer; nothing is proven."""
+
+
+class PaymentsError(WebstoreError):
+    """The payment service (Stripe) did not do what was asked."""
+
+
+class PaymentsRefused(PaymentsError):
+    """Stripe refuses the key, its permissions or the request."""
+
+
+class SearchUnavailable(PaymentsRefused):
+    """The Search API is not available to this account."""
+
+
+class EmailRefused(PaymentsError):
+    """Stripe does not accept this e-mail address."""
+
+
+class KeyInFlight(PaymentsError):
+    """A request with the same idempotency key has not finished yet."""
+
+
+class KeyReused(PaymentsError):
+    """The idempotency key was used before with other parameters."""
+
+
+class NoSuchCustomer(PaymentsError):
+    """Stripe knows no such customer under this key's account and mode."""
+
+    def __init__(self, message: str, *, other_mode: bool = False) -> None:
+        """`other_mode`: Stripe says that the same ID exists in the other mode."""
+        super().__init__(message)
+        self.other_mode = other_mode
+
+
+class PaymentsUnavailable(PaymentsError):
+    """No usable answer; nothing is proven."""
+
+
+class PaymentsFailed(PaymentsUnavailable):
+    """Stripe answered 5xx: whether the request had its effect is unknown."""
+
+    def __init__(self, message: str, *, replayed: bool = False) -> None:
+        """`replayed`: the answer is the one stored under the idempotency key."""
+        super().__init__(message)
+        self.replayed = replayed
+
+
+class StateUnavailable(WebstoreError):
+    """The shared state cannot be read or written; callers go on without it."""
+
+
+class OverBudget(WebstoreError):
+    """The work took longer than its wall-clock budget, or there was no free thread for it."""

@@ -1,0 +1,219 @@
+"""The user directory: the Auth0 Management API through auth0-python.
+
+The SDK's `ManagementClient` and token provider speak https only, wait for a minute and sleep on a 429; its
+lower `Auth0` client takes an address, a transport and no retries, so that one is used here.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import httpx
+from auth0.management.client import Auth0
+from auth0.management.core.api_error import ApiError
+from auth0.management.core.parse_error import ParsingError
+
+from webstore.errors import DirectoryRefused, DirectoryUnavailable, StateUnavailable, UserGone
+from webstore.models import User
+from webstore.ports import State
+
+from .wire import HttpxTransport, Wire
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+#: Renewed this long before it expires.
+_TOKEN_MARGIN_S = 120.0
+_FIELDS = "user_id,email,email_verified,name,picture,created_at,app_metadata"
+
+
+class ManagementTokens:
+    """Client-credentials tokens for the Management API, shared by all workers: they are metered.
+
+    Source: https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens
+    """
+
+    def __init__(
+        self,
+        http: httpx.Client,
+        state: State,
+        *,
+        base_url: str,
+        domain: str,
+        client_id: str,
+        client_secret: str,
+    ) -> None:
+        self._http, self._state = http, state
+        self._url = f"{base_url}/oauth/token"
+        self._audience = f"https://{domain}/api/v2/"
+        self._client_id, self._client_secret = client_id, client_secret
+        self._key = f"auth0-management-token:{domain}:{client_id}"
+        self._lock = threading.Lock()
+        self._token, self._renew_at = "", 0.0
+
+    def get(self) -> str:
+        """A token that is good for a while. Raises `DirectoryRefused` and `DirectoryUnavailable`."""
+        token, renew_at = self._token, self._renew_at
+        if token and time.time() < renew_at:
+            return token
+        return self._from_state() or self._fetch()
+
+    def forget(self, token: str) -> None:
+        """Drop a token that was refused, unless another worker has put a newer one in its place already."""
+        with self._lock:
+            if self._token == token:
+                self._token = ""
+        with suppress(StateUnavailable, ValueError):
+            stored = self._state.get(self._key)
+            if stored is not None and json.loads(stored)["token"] == token:
+                self._state.delete(self._key)
+
+    def _from_state(self) -> str | None:
+        with suppress(StateUnavailable, ValueError, KeyError, TypeError):
+            stored = json.loads(self._state.get(self._key) or "null")
+            if stored and time.time() < float(stored["renew_at"]):
+                return self._keep(str(stored["token"]), float(stored["renew_at"]))
+        return None
+
+    def _keep(self, token: str, renew_at: float) -> str:
+        with self._lock:
+            self._token, self._renew_at = token, renew_at
+        return token
+
+    def _fetch(self) -> str:
+        """https://auth0.com/docs/api/authentication/client-credential-flow/get-token"""
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._client_id,
+            "client_secret": self._client_secret,
+            "audience": self._audience,
+        }
+        try:
+            response = self._http.post(self._url, data=form)
+        except httpx.HTTPError as exc:
+            raise DirectoryUnavailable(f"no Management API token: {exc}") from exc
+        if response.status_code in (400, 401, 403):
+            raise DirectoryRefused(f"no Management API token: {_auth0_code(response)}")
+        try:
+            answer = response.raise_for_status().json()
+            token, lifetime = str(answer["access_token"]), float(answer["expires_in"])
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
+            raise DirectoryUnavailable(f"no Management API token: status {response.status_code}") from exc
+        renew_at = time.time() + max(lifetime - _TOKEN_MARGIN_S, lifetime / 2)
+        with suppress(StateUnavailable):
+            self._state.set(
+                self._key, json.dumps({"token": token, "renew_at": renew_at}), renew_at - time.time()
+            )
+        return self._keep(token, renew_at)
+
+
+def _auth0_code(response: httpx.Response) -> str:
+    with suppress(ValueError):
+        body = response.json()
+        if isinstance(body, dict):
+            return f"{response.status_code} {body.get('error', '')}"
+    return str(response.status_code)
+
+
+class Auth0Directory:
+    """Users of one tenant. Needs the scopes read:users and update:users (and the app_metadata ones)."""
+
+    def __init__(
+        self, wire: Wire, state: State, *, base_url: str, domain: str, client_id: str, client_secret: str
+    ) -> None:
+        """`base_url` is the tenant's origin; `domain` its canonical name, which names the API's audience."""
+        http = httpx.Client(transport=HttpxTransport(wire))
+        self._tokens = ManagementTokens(
+            http, state, base_url=base_url, domain=domain, client_id=client_id, client_secret=client_secret
+        )
+        self._http, self._api_url = http, f"{base_url}/api/v2"
+
+    def read_user(self, user_id: str) -> User:
+        """https://auth0.com/docs/api/management/v2/users/get-users-by-id"""
+        found = self._call(lambda api: api.users.get(user_id, fields=_FIELDS, include_fields=True))
+        if found.user_id != user_id:
+            raise DirectoryUnavailable("the answer is about another user")
+        metadata = found.app_metadata or {}
+        return User(
+            user_id=user_id,
+            email=found.email or None,
+            email_verified=bool(found.email_verified),
+            name=found.name or None,
+            picture=found.picture or None,
+            created_at=found.created_at.timestamp() if found.created_at else 0.0,
+            customer_id=_text(metadata.get("stripe_customer_id")),
+            account=_text(metadata.get("stripe_account")),
+            link_failed_at=_number(metadata.get("stripe_link_failed_at")),
+        )
+
+    def record_link(self, user_id: str, customer_id: str, account: str | None) -> None:
+        """https://auth0.com/docs/manage-users/user-accounts/metadata/manage-metadata-api
+
+        A PATCH merges the root keys of `app_metadata`; null removes a key.
+        """
+        metadata: dict[str, Any] = {"stripe_customer_id": customer_id, "stripe_link_failed_at": None}
+        if account is not None:
+            metadata["stripe_account"] = account
+        self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
+
+    def note_failure(self, user_id: str, at: float) -> None:
+        """As `record_link`."""
+        metadata = {"stripe_link_failed_at": int(at)}
+        self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
+
+    def _call(self, send: Callable[[Auth0], T]) -> T:
+        token = self._tokens.get()
+        try:
+            return self._once(send, token)
+        except _TokenRefused:
+            # A stored token may be of a key that is no longer valid: once more with a new one.
+            self._tokens.forget(token)
+        try:
+            return self._once(send, self._tokens.get())
+        except _TokenRefused as exc:
+            raise DirectoryRefused("the Management API refuses the token (401)") from exc
+
+    def _once(self, send: Callable[[Auth0], T], token: str) -> T:
+        api = Auth0(base_url=self._api_url, token=token, httpx_client=self._http, max_retries=0)
+        try:
+            return send(api)
+        except ApiError as exc:
+            raise _translated(exc) from exc
+        except httpx.HTTPError as exc:
+            raise DirectoryUnavailable(str(exc)) from exc
+        except (ParsingError, ValueError, TypeError, AttributeError) as exc:
+            raise DirectoryUnavailable(f"malformed answer ({type(exc).__name__})") from exc
+
+
+class _TokenRefused(Exception):
+    """401 from the Management API."""
+
+
+def _translated(exc: ApiError) -> Exception:
+    status = exc.status_code or 0
+    body = exc.body if isinstance(exc.body, dict) else {}
+    code = str(body.get("errorCode") or body.get("error") or "")
+    if status == 401:
+        return _TokenRefused()
+    if status == 404 and code in ("inexistent_user", "Not Found"):
+        return UserGone("the user does not exist")
+    if status in (400, 403, 404):
+        return DirectoryRefused(f"the Management API answered {status} {code}")
+    return DirectoryUnavailable(f"the Management API answered {status}")
+
+
+def _text(value: object) -> str | None:
+    """A recorded value that is no text counts as recorded garbage, not as absent."""
+    if value is None:
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

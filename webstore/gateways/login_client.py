@@ -1,0 +1,247 @@
+"""The OpenID Connect relying party: Authlib's Flask client, with the checks that it leaves to its user.
+
+Authlib's client reads Flask's `request` and `session` itself, which is why this gateway imports Flask.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.flask_client import FlaskOAuth2App
+from flask import request, session
+from joserfc.errors import JoseError
+
+from webstore.errors import (
+    LoginDenied,
+    LoginError,
+    LoginInteractionNeeded,
+    LoginRejected,
+    ProviderUnavailable,
+    TransactionUnknown,
+)
+from webstore.models import Identity
+
+from .provider import Provider
+from .transactions import TransactionCookies
+from .wire import RequestsAdapter, Wire
+
+log = logging.getLogger(__name__)
+
+LEEWAY_S = 60
+SCOPE = "openid profile email"
+#: What `/login` passes on to the provider, https://auth0.com/docs/api/authentication#authorize-application
+FORWARDED = (
+    "screen_hint",
+    "login_hint",
+    "ui_locales",
+    "connection",
+    "organization",
+    "invitation",
+    "prompt",
+    "max_age",
+)
+_INTERACTION = ("login_required", "interaction_required", "consent_required", "account_selection_required")
+_MAX_ID_TOKEN = 32 * 1024
+
+
+class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
+    """Authlib's client on the store's wire, with metadata and keys that have a lifetime."""
+
+    provider: Provider
+    wire: Wire
+
+    def load_server_metadata(self) -> dict[str, Any]:
+        """The provider's metadata; whatever it lists, only RS256 is accepted for ID tokens."""
+        return {**self.provider.metadata(), "id_token_signing_alg_values_supported": ["RS256"]}
+
+    def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
+        """The provider's keys."""
+        return self.provider.keys(force=force)
+
+    def _get_oauth_client(self, **metadata: object) -> requests.Session:
+        http: requests.Session = super()._get_oauth_client(**metadata)
+        http.trust_env = False
+        for scheme in ("https://", "http://"):
+            http.mount(scheme, RequestsAdapter(self.wire))
+        return http
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What was remembered when the login began."""
+
+    #: Where the shopper was going.
+    return_path: str
+    #: What was asked of the provider and has to be found in its answer.
+    asked: Mapping[str, str]
+
+
+class LoginClient:
+    """Begins a login, finishes it, and says where to log out."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        issuer: str,
+        client_id: str,
+        client_secret: str,
+        redirect_uri: str,
+        claim_namespace: str,
+        cookie_keys: Sequence[str],
+        secure_cookies: bool,
+    ) -> None:
+        """`redirect_uri`: this store's callback, as registered; `cookie_keys`: newest first."""
+        self.issuer, self.client_id = issuer, client_id
+        self._redirect_uri, self._namespace = redirect_uri, claim_namespace
+        self._provider = Provider(wire, issuer)
+        self._transactions = TransactionCookies("auth0", keys=cookie_keys, secure=secure_cookies)
+        self._client = _Client(
+            self._transactions,
+            name="auth0",
+            client_id=client_id,
+            client_secret=client_secret,
+            client_kwargs={"scope": SCOPE, "code_challenge_method": "S256"},
+        )
+        self._client.provider, self._client.wire = self._provider, wire
+
+    def begin(self, return_path: str, asked: Mapping[str, str]) -> str:
+        """The provider's address to send the browser to; the answer being made carries the transaction cookie.
+
+        `asked`: the parameters of `FORWARDED` that this login uses. Raises `LoginError`.
+        """
+        url = self._client.create_authorization_url(self._redirect_uri, **asked)
+        self._transactions.set_state_data(
+            session,
+            url["state"],
+            {
+                "nonce": url["nonce"],
+                "code_verifier": url["code_verifier"],
+                "redirect_uri": self._redirect_uri,
+                "next": return_path,
+                "asked": {
+                    name: asked[name] for name in ("prompt", "max_age", "organization") if name in asked
+                },
+            },
+        )
+        return str(url["url"])
+
+    def transaction(self) -> Transaction:
+        """The transaction that the callback being answered belongs to; it is used up by this.
+
+        Raises `TransactionUnknown`.
+        """
+        state = request.args.get("state")
+        data = self._transactions.get_state_data(session, state)
+        if data is None:
+            raise TransactionUnknown("no login of this browser is waiting for this answer")
+        self._transactions.clear_state_data(session, state)
+        return Transaction(str(data["next"]), dict(data["asked"]))
+
+    def finish(self, transaction: Transaction) -> Identity:
+        """Exchange the code of the callback being answered and check everything. Raises `LoginError`."""
+        error = request.args.get("error")
+        if error is not None:
+            raise _provider_error(error, request.args.get("error_description"))
+        if request.args.get("iss", self.issuer) != self.issuer:
+            raise LoginRejected("the callback names another issuer (RFC 9207)")
+        if not request.args.get("code"):
+            raise LoginRejected("the callback carries no code")
+        return self._identity(self._claims(), transaction)
+
+    def _claims(self) -> Mapping[str, Any]:
+        options = {
+            "iss": {"essential": True, "value": self.issuer},
+            "aud": {"essential": True, "value": self.client_id},
+        }
+        try:
+            token = self._client.authorize_access_token(claims_options=options, leeway=LEEWAY_S)
+        except requests.RequestException as exc:
+            raise ProviderUnavailable(f"token endpoint: {type(exc).__name__}") from exc
+        except LoginError:
+            raise
+        except (AuthlibBaseError, JoseError) as exc:
+            raise LoginRejected(f"{type(exc).__name__}: {getattr(exc, 'error', '')}") from exc
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            raise LoginRejected(f"malformed token response ({type(exc).__name__})") from exc
+        if len(str(token.get("id_token", ""))) > _MAX_ID_TOKEN:
+            raise LoginRejected("the ID token is too large")
+        claims = token.get("userinfo")
+        if not claims:
+            raise LoginRejected("the token response has no ID token")
+        return dict(claims)
+
+    def _identity(self, claims: Mapping[str, Any], transaction: Transaction) -> Identity:
+        user_id = claims.get("sub")
+        if not isinstance(user_id, str) or not user_id or len(user_id) > 255:
+            raise LoginRejected("the ID token has no usable sub")
+        _check_asked(claims, transaction.asked)
+        email = _text(claims, "email")
+        picture = _text(claims, "picture")
+        return Identity(
+            issuer=self.issuer,
+            user_id=user_id,
+            name=_text(claims, "name") or _text(claims, "nickname") or email,
+            email=email,
+            picture=picture if picture and picture.startswith("https://") else None,
+            sid=_text(claims, "sid"),
+            claimed_customer_id=_text(claims, f"{self._namespace}/stripe_customer_id"),
+            claimed_account=_text(claims, f"{self._namespace}/stripe_account"),
+        )
+
+    def logout_url(self, return_url: str, sid: str | None) -> str:
+        """Where the browser ends the provider's own session. Raises `LoginError`.
+
+        Sources: https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0 and, where discovery
+        has no end_session_endpoint, https://auth0.com/docs/api/authentication#logout
+        """
+        endpoint = self._provider.metadata().get("end_session_endpoint")
+        if not isinstance(endpoint, str):
+            query = {"client_id": self.client_id, "returnTo": return_url}
+            return f"{self.issuer.rstrip('/')}/v2/logout?{urlencode(query)}"
+        query = {"client_id": self.client_id, "post_logout_redirect_uri": return_url}
+        if sid:
+            query["logout_hint"] = sid
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+
+
+def _provider_error(error: str, description: str | None) -> LoginError:
+    """https://openid.net/specs/openid-connect-core-1_0.html#AuthError"""
+    if error == "access_denied":
+        return LoginDenied((description or "")[:300])
+    if error in _INTERACTION:
+        return LoginInteractionNeeded(error)
+    if error in ("server_error", "temporarily_unavailable"):
+        return ProviderUnavailable(error)
+    return LoginRejected(f"the provider answered with the error {error[:60]!r}")
+
+
+def _check_asked(claims: Mapping[str, Any], asked: Mapping[str, str]) -> None:
+    """https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and Auth0's organizations."""
+    if "max_age" in asked:
+        auth_time = claims.get("auth_time")
+        if (
+            not isinstance(auth_time, int | float)
+            or time.time() - auth_time > int(asked["max_age"]) + LEEWAY_S
+        ):
+            raise LoginRejected("the login at the provider is older than max_age")
+    organization = asked.get("organization")
+    if organization and organization not in (claims.get("org_id"), claims.get("org_name")):
+        raise LoginRejected("the ID token is for another organization")
+
+
+def _text(claims: Mapping[str, Any], name: str) -> str | None:
+    value = claims.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def quiet_authlib() -> None:
+    """Authlib logs verifiers at DEBUG level; they must never reach a log."""
+    logging.getLogger("authlib").setLevel(logging.INFO)

@@ -1,0 +1,89 @@
+"""The provider's discovery document and keys: cached with a lifetime, served stale while it is down.
+
+Sources: https://openid.net/specs/openid-connect-discovery-1_0.html and RFC 7517.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from typing import Any
+
+from webstore.errors import LoginRejected, ProviderUnavailable
+
+from .wire import Wire, WireError
+
+log = logging.getLogger(__name__)
+
+LIFETIME_S = 600.0
+#: After a failed refresh the stale copy is used this long before the next try.
+_RETRY_S = 10.0
+#: Unknown key IDs make the keys be read again at most this often.
+_FORCED_EVERY_S = 1.0
+_REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+class _Document:
+    """One JSON document of the provider."""
+
+    def __init__(self, wire: Wire, lifetime_s: float) -> None:
+        self._wire, self._lifetime_s = wire, lifetime_s
+        self._lock = threading.Lock()
+        self._content: dict[str, Any] | None = None
+        self._fresh_until = self._read_at = 0.0
+
+    def get(self, url: str, *, force: bool = False) -> dict[str, Any]:
+        with self._lock:
+            now = time.monotonic()
+            if force and now - self._read_at >= _FORCED_EVERY_S:
+                self._fresh_until = now
+            if self._content is not None and now < self._fresh_until:
+                return self._content
+            try:
+                self._content = self._read(url)
+            except ProviderUnavailable as exc:
+                if self._content is None:
+                    raise
+                log.warning("the provider's %s is served stale: %s", url, exc)
+                self._fresh_until = now + _RETRY_S
+            else:
+                self._read_at, self._fresh_until = now, now + self._lifetime_s
+            return self._content
+
+    def _read(self, url: str) -> dict[str, Any]:
+        try:
+            answer = self._wire.send("GET", url, [("Accept", "application/json")], None)
+            content = json.loads(answer.body) if answer.status == 200 else None
+        except (WireError, ValueError) as exc:
+            raise ProviderUnavailable(f"{url}: {exc}") from exc
+        if not isinstance(content, dict):
+            raise ProviderUnavailable(f"{url}: status {answer.status}, no JSON object")
+        return content
+
+
+class Provider:
+    """What the store believes about its one issuer."""
+
+    def __init__(self, wire: Wire, issuer: str, *, lifetime_s: float = LIFETIME_S) -> None:
+        """`issuer` exactly as the ID tokens name it."""
+        self.issuer = issuer
+        self._url = issuer.rstrip("/") + "/.well-known/openid-configuration"
+        self._metadata, self._keys = _Document(wire, lifetime_s), _Document(wire, lifetime_s)
+
+    def metadata(self) -> dict[str, Any]:
+        """The discovery document. Raises `ProviderUnavailable`, and `LoginRejected` for another issuer's."""
+        found = self._metadata.get(self._url)
+        if found.get("issuer") != self.issuer:
+            raise LoginRejected("the discovery document names another issuer")
+        if not all(isinstance(found.get(name), str) for name in _REQUIRED):
+            raise ProviderUnavailable("the discovery document lacks an endpoint")
+        return found
+
+    def keys(self, *, force: bool = False) -> dict[str, Any]:
+        """The JWK set; `force` reads it again, for a key ID that it does not hold."""
+        found = self._keys.get(self.metadata()["jwks_uri"], force=force)
+        if not isinstance(found.get("keys"), list):
+            raise ProviderUnavailable("the JWK set holds no keys")
+        return found

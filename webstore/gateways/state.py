@@ -1,0 +1,140 @@
+"""The small shared cache: a file for the workers of one machine, Redis for many machines.
+
+Losing it costs a few calls, never data. Whatever goes wrong inside comes out as `StateUnavailable`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from webstore.errors import StateUnavailable
+
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires REAL NOT NULL)"
+)
+_PURGE_EVERY_S = 60.0
+
+
+def default_directory(name: str) -> Path:
+    """Where the file is kept unless the operator says otherwise: a folder of this user alone."""
+    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    return Path(base) / f"webstore-{os.getuid()}-{name}"
+
+
+class FileState:
+    """A file shared by all workers of this machine (SQLite does the locking and survives crashes)."""
+
+    def __init__(self, directory: Path, *, busy_s: float = 0.5) -> None:
+        """`directory` is made, readable by this user alone, when first needed."""
+        self._directory, self._busy_s = directory, busy_s
+        self._purged = 0.0
+
+    def get(self, key: str) -> str | None:
+        """The value, or None when absent or expired."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT value FROM entry WHERE key = ? AND expires > ?", (key, time.time())
+            ).fetchone()
+        return str(row[0]) if row else None
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        """Store the value for `ttl_s` seconds."""
+        with self._open() as db:
+            db.execute("INSERT OR REPLACE INTO entry VALUES (?, ?, ?)", (key, value, time.time() + ttl_s))
+
+    def add(self, key: str, value: str, ttl_s: float) -> bool:
+        """Store only when absent; whether it was."""
+        now = time.time()
+        with self._open() as db:
+            done = db.execute(
+                "INSERT INTO entry VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
+                " SET value = excluded.value, expires = excluded.expires WHERE entry.expires <= ?",
+                (key, value, now + ttl_s, now),
+            )
+            return done.rowcount == 1
+
+    def delete(self, key: str) -> None:
+        """Forget the key."""
+        with self._open() as db:
+            db.execute("DELETE FROM entry WHERE key = ?", (key,))
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        # A connection a call: SQLite's must not be carried across a fork, and opening one is cheap.
+        try:
+            db = self._connect()
+            try:
+                with db:
+                    yield db
+            finally:
+                db.close()
+        except (sqlite3.Error, OSError) as exc:
+            raise StateUnavailable(f"the state file cannot be used ({type(exc).__name__}: {exc})") from exc
+
+    def _connect(self) -> sqlite3.Connection:
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = self._directory.lstat()
+        if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or self._directory.is_symlink():
+            raise PermissionError(f"{self._directory} must be a folder of this user alone (mode 700)")
+        db = sqlite3.connect(self._directory / "state.sqlite3", timeout=self._busy_s)
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute(_SCHEMA)
+        if time.monotonic() - self._purged > _PURGE_EVERY_S:
+            self._purged = time.monotonic()
+            with db:
+                db.execute("DELETE FROM entry WHERE expires <= ?", (time.time(),))
+        return db
+
+
+class RedisState:
+    """Redis, shared by many machines."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        """`prefix` keeps several stores apart in one Redis."""
+        self._prefix = prefix
+        self._redis = redis.Redis.from_url(
+            url,
+            decode_responses=True,
+            socket_connect_timeout=0.5,
+            socket_timeout=0.5,
+            retry=Retry(NoBackoff(), 1),
+        )
+
+    def get(self, key: str) -> str | None:
+        """The value, or None when absent or expired."""
+        with self._translated():
+            value = self._redis.get(self._prefix + key)
+        return value if isinstance(value, str) else None
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        """Store the value for `ttl_s` seconds."""
+        with self._translated():
+            self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)))
+
+    def add(self, key: str, value: str, ttl_s: float) -> bool:
+        """Store only when absent; whether it was."""
+        with self._translated():
+            return bool(self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)), nx=True))
+
+    def delete(self, key: str) -> None:
+        """Forget the key."""
+        with self._translated():
+            self._redis.delete(self._prefix + key)
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _translated() -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as exc:
+            raise StateUnavailable(f"Redis cannot be used ({type(exc).__name__})") from exc

@@ -1,0 +1,155 @@
+"""Bring one Auth0 user and one Stripe customer together, with no database and no lock.
+
+`protocol.py` decides which call comes next; here the calls are made on the ports, within a wall-clock
+budget. Whatever fails, a login goes on: the link stays pending and the next call picks it up.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from . import protocol
+from .budget import BoundedExecutor
+from .errors import OverBudget, PaymentsError, WebstoreError
+from .models import Customer, Identity, LinkOutcome, LinkStatus, PostLogin, User
+from .ports import Directory, Payments
+from .protocol import Call, Policy, Steps
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which an attempt makes no further call: what it saw must not be older than this.
+MAX_ATTEMPT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Linker:
+    """What linking needs: the two ports, the operator's policy, and threads to work on."""
+
+    directory: Directory
+    payments: Payments
+    policy: Policy
+    budget_s: float
+    executor: BoundedExecutor
+    #: For the second of two reads made at the same time.
+    side: BoundedExecutor
+    now: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
+def link_at_login(linker: Linker, event: PostLogin) -> None:
+    """The post-login hook: leaves the outcome in `event.link`; never raises, never waits past the budget."""
+    event.link = ensure_customer(linker, event.identity)
+
+
+def ensure_customer(linker: Linker, identity: Identity) -> LinkOutcome:
+    """Make sure that the user has a customer, within the budget; pending where that cannot be had now."""
+    steps = protocol.at_login(identity, linker.policy, linker.now())
+    return _within_budget(linker, identity.user_id, steps)
+
+
+def verified_customer(linker: Linker, user_id: str, remembered: str | None) -> LinkOutcome:
+    """The customer to use for money or anybody's data, read fresh from both sides, healed where it is dead."""
+    steps = protocol.before_use(user_id, remembered, linker.policy, linker.now())
+    return _within_budget(linker, user_id, steps)
+
+
+def _within_budget(linker: Linker, user_id: str, steps: Steps[LinkOutcome]) -> LinkOutcome:
+    started = time.monotonic()
+    try:
+        outcome = linker.executor.run(lambda: _logged(user_id, run(linker, steps)), linker.budget_s)
+    except OverBudget as exc:
+        # What is still running may finish behind our back: it is idempotent.
+        outcome = _logged(user_id, LinkOutcome(LinkStatus.PENDING, None, f"OverBudget: {exc}"))
+    except Exception:
+        # A mistake of ours or of an SDK must not stand in the way of a login.
+        log.exception("link user=%s failed unexpectedly", user_id)
+        outcome = _logged(user_id, LinkOutcome(LinkStatus.PENDING, None, "unexpected error"))
+    log.debug("link user=%s took %.3f s", user_id, time.monotonic() - started)
+    return outcome
+
+
+def _logged(user_id: str, outcome: LinkOutcome) -> LinkOutcome:
+    level = logging.ERROR if outcome.alarm else logging.INFO
+    log.log(
+        level,
+        "link user=%s outcome=%s customer=%s reason=%s",
+        user_id,
+        outcome.status,
+        outcome.customer_id,
+        outcome.reason,
+    )
+    return outcome
+
+
+def run(linker: Linker, steps: Steps[LinkOutcome]) -> LinkOutcome:
+    """Make the protocol's calls one after the other and hand it each answer or error."""
+    started = linker.now()
+    try:
+        call = next(steps)
+        while True:
+            try:
+                if linker.now() - started > MAX_ATTEMPT_S:
+                    raise OverBudget("this attempt was suspended, what it saw is too old to act on")
+                answer = _answer(linker, call)
+            except WebstoreError as exc:
+                call = steps.throw(exc)
+            else:
+                call = steps.send(answer)
+    except StopIteration as stop:
+        outcome: LinkOutcome = stop.value
+        return outcome
+
+
+def _answer(linker: Linker, call: Call[Any]) -> object:  # noqa: C901, PLR0911, PLR0912  # a table
+    directory, payments = linker.directory, linker.payments
+    match call:
+        case protocol.ReadUser(user_id):
+            return directory.read_user(user_id)
+        case protocol.ReadBoth(user_id, customer_id):
+            return _read_both(linker, user_id, customer_id)
+        case protocol.RecordLink(user_id, customer_id, account):
+            directory.record_link(user_id, customer_id, account)
+        case protocol.NoteFailure(user_id, at):
+            directory.note_failure(user_id, at)
+        case protocol.ReadAccount():
+            return payments.account()
+        case protocol.GetCustomer(customer_id):
+            return payments.get_customer(customer_id)
+        case protocol.CreateCustomer(draft, key):
+            return payments.create_customer(draft, key)
+        case protocol.UpdateCustomer(customer_id, draft, key):
+            return payments.update_customer(customer_id, draft, key)
+        case protocol.ListByEmail(email):
+            return payments.list_by_email(email)
+        case protocol.SearchByOwner(user_id):
+            return payments.search_by_owner(user_id)
+        case protocol.ListCreatedSince(since):
+            return payments.list_created_since(since)
+        case protocol.Pause(seconds):
+            linker.sleep(seconds)
+        case _:
+            raise TypeError(f"the protocol has no call {call!r}")
+    return None
+
+
+def _read_both(
+    linker: Linker, user_id: str, customer_id: str | None
+) -> tuple[User, Customer | PaymentsError | None]:
+    if customer_id is None:
+        return linker.directory.read_user(user_id), None
+    try:
+        reading = linker.side.submit(lambda: _customer_or_error(linker.payments, customer_id))
+    except OverBudget:
+        return linker.directory.read_user(user_id), None
+    return linker.directory.read_user(user_id), reading.result()
+
+
+def _customer_or_error(payments: Payments, customer_id: str) -> Customer | PaymentsError:
+    try:
+        return payments.get_customer(customer_id)
+    except PaymentsError as exc:
+        return exc

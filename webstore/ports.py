@@ -1,0 +1,67 @@
+"""What the use cases need of the outside. Gateways implement these; errors are those of `errors.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from .models import Account, Creation, Customer, CustomerDraft, CustomerPage, PostLogin, User
+
+#: A post-login hook: it may raise, the login goes on all the same.
+Hook = Callable[[PostLogin], None]
+
+
+class Directory(Protocol):
+    """The users. Errors: `UserGone`, `DirectoryRefused`, `DirectoryUnavailable`."""
+
+    def read_user(self, user_id: str) -> User:
+        """The user, immediately consistent."""
+
+    def record_link(self, user_id: str, customer_id: str, account: str | None) -> None:
+        """Write the customer's ID (and the account it belongs to) and clear the failure note, in one PATCH."""
+
+    def note_failure(self, user_id: str, at: float) -> None:
+        """Note that a create ended indeterminately at `at` (Unix seconds)."""
+
+
+class Payments(Protocol):
+    """The customers. Errors: the children of `PaymentsError`."""
+
+    def account(self) -> Account:
+        """The account and mode of the store's key."""
+
+    def get_customer(self, customer_id: str) -> Customer:
+        """One customer, dead or alive; `NoSuchCustomer` otherwise."""
+
+    def create_customer(self, draft: CustomerDraft, idempotency_key: str) -> Creation:
+        """Create once under the key, or replay what the key did before."""
+
+    def update_customer(
+        self, customer_id: str, draft: CustomerDraft, idempotency_key: str | None
+    ) -> Customer:
+        """Change the fields that the draft gives."""
+
+    def list_by_email(self, email: str) -> tuple[Customer, ...]:
+        """Customers with exactly this address."""
+
+    def search_by_owner(self, user_id: str) -> tuple[Customer, ...]:
+        """Customers whose metadata names this user; lags. `SearchUnavailable` where there is no search."""
+
+    def list_created_since(self, since: float) -> CustomerPage:
+        """Customers created at or after `since`, bounded."""
+
+
+class State(Protocol):
+    """A small shared cache. Every call may raise `StateUnavailable`; losing it never loses data."""
+
+    def get(self, key: str) -> str | None:
+        """The value, or None when absent or expired."""
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        """Store the value for `ttl_s` seconds."""
+
+    def add(self, key: str, value: str, ttl_s: float) -> bool:
+        """Store only when absent; whether it was."""
+
+    def delete(self, key: str) -> None:
+        """Forget the key."""

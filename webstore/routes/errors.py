@@ -1,0 +1,127 @@
+"""Every error becomes a page: what happened, what to do, and a reference number that the log has too."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass
+
+from flask import Flask, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from webstore.errors import (
+    LoginDenied,
+    LoginError,
+    LoginInteractionNeeded,
+    LoginRejected,
+    ProviderUnavailable,
+    TransactionUnknown,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    status: int
+    title: str
+    message: str
+    action: str = "home"
+
+
+_LOGIN_PAGES: dict[type[LoginError], _Page] = {
+    TransactionUnknown: _Page(
+        400,
+        "This login cannot be continued",
+        "It was finished already, took longer than 15 minutes, or was begun in another browser. "
+        "Nothing is lost: log in again.",
+        "login",
+    ),
+    LoginDenied: _Page(403, "You were not logged in", "The login was declined.", "other"),
+    LoginInteractionNeeded: _Page(
+        400, "You were not logged in", "The login page needs something of you.", "login"
+    ),
+    LoginRejected: _Page(
+        400,
+        "The login did not work",
+        "The answer of the login page failed a check, so it was not used. Log in again; "
+        "if this goes on, tell us the reference number.",
+        "login",
+    ),
+    ProviderUnavailable: _Page(
+        503,
+        "The login page is not available",
+        "It does not answer just now. Your cart is kept. Try again in a minute.",
+        "login",
+    ),
+}
+_HTTP_TITLES = {
+    400: "This request is not complete",
+    403: "This is not allowed",
+    404: "This page does not exist",
+    405: "This address does not take such a request",
+    413: "This is too large",
+    429: "Too many requests",
+    503: "Not available just now",
+}
+_HTTP_MESSAGES = {
+    404: "The address may be mistyped, or the page may have moved.",
+    405: "Use the links and buttons of the store's pages.",
+    413: "What was sent is larger than the store accepts.",
+    429: "Wait a minute, then try again.",
+}
+
+
+def install(app: Flask) -> None:
+    """Register the handlers."""
+    app.register_error_handler(LoginError, _login_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _login_error(exc: Exception) -> tuple[str, int]:
+    page = next((page for kind, page in _LOGIN_PAGES.items() if isinstance(exc, kind)), None)
+    page = page or _LOGIN_PAGES[LoginRejected]
+    reference = _reference()
+    # A callback's query holds the code and the state: the log gets the cause and nothing of the request.
+    log.warning("login failed reference=%s cause=%s: %s", reference, type(exc).__name__, exc)
+    reason = f" The reason given: {exc}" if isinstance(exc, LoginDenied) and str(exc) else ""
+    return _render(page, reference, reason)
+
+
+def _http_error(exc: Exception) -> tuple[str, int]:
+    status = (exc.code if isinstance(exc, HTTPException) else None) or 500
+    own_words = isinstance(exc, HTTPException) and exc.description != type(exc).description
+    default = _HTTP_MESSAGES.get(status, "Go back and try again.")
+    message = str(exc.description) if isinstance(exc, HTTPException) and own_words else default
+    return _render(_Page(status, _HTTP_TITLES.get(status, "This did not work"), message), None)
+
+
+def _unexpected(exc: Exception) -> tuple[str, int]:
+    reference = _reference()
+    log.error("unexpected error reference=%s on %s %s", reference, request.method, request.path, exc_info=exc)
+    page = _Page(500, "Something went wrong on our side", "Nothing was charged. Try again in a minute.")
+    return _render(page, reference)
+
+
+def _render(page: _Page, reference: str | None, reason: str = "") -> tuple[str, int]:
+    action_url, label = {
+        "home": (url_for("shop.home"), "Back to the store"),
+        "login": (url_for("auth.login"), "Log in"),
+        "other": (url_for("auth.login", prompt="login"), "Use another account"),
+    }[page.action]
+    body = render_template(
+        "error.html",
+        status=page.status,
+        title=page.title,
+        message=page.message + reason,
+        action_url=action_url,
+        action_label=label,
+        reference=reference,
+    )
+    return body, page.status
+
+
+def _reference() -> str:
+    """Eight characters that are easy to read out."""
+    return "".join(secrets.choice("23456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(8))

@@ -1,0 +1,133 @@
+"""The logged-in shopper, kept in Flask's signed session cookie: who, which customer, and until when.
+
+The cookie holds no token. The customer ID in it is for display; whatever touches money or anybody's data
+reads the directory.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import g, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from webstore.models import Identity, LinkOutcome
+
+from . import services
+
+IDLE_S = 24 * 3600
+ABSOLUTE_S = 7 * 24 * 3600
+#: The time of last use is written again only when it is this old, to spare every answer a cookie.
+_TOUCH_S = 300
+#: Kept in the cookie no longer than this, so that it stays far below a browser's 4,096 bytes.
+_MAX_TEXT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """Whoever is logged in with this browser."""
+
+    user_id: str
+    name: str
+    email: str | None
+    picture: str | None
+    sid: str | None
+    customer_id: str | None
+
+    @property
+    def link_status(self) -> str:
+        """What the pages show: "linked" or "pending"."""
+        return "linked" if self.customer_id else "pending"
+
+
+def current_shopper() -> Shopper | None:
+    """The shopper of this request, or None for a stranger or an expired session."""
+    if "shopper" not in g:
+        g.shopper = _from_session()
+    found: Shopper | None = g.shopper
+    return found
+
+
+def _from_session() -> Shopper | None:
+    now = int(time.time())
+    stored: dict[str, Any] | None = session.get("login")
+    if not stored:
+        return None
+    if (
+        stored["iss"] != services().settings.auth0_issuer
+        or now - stored["at"] > ABSOLUTE_S
+        or now - stored["seen"] > IDLE_S
+    ):
+        session.clear()
+        return None
+    if now - stored["seen"] > _TOUCH_S:
+        session["login"] = {**stored, "seen": now}
+    return Shopper(
+        stored["sub"], stored["name"], stored["email"], stored["picture"], stored["sid"], stored["cus"]
+    )
+
+
+def start_session(identity: Identity, link: LinkOutcome | None) -> None:
+    """A new session for the identity; nothing of an earlier one is kept."""
+    now = int(time.time())
+    session.clear()
+    session.permanent = True
+    session["csrf"] = secrets.token_urlsafe(16)
+    picture = identity.picture if identity.picture and len(identity.picture) <= _MAX_TEXT else None
+    session["login"] = {
+        "iss": identity.issuer,
+        "sub": identity.user_id,
+        "name": (identity.name or identity.email or "Shopper")[:_MAX_TEXT],
+        "email": identity.email[:_MAX_TEXT] if identity.email else None,
+        "picture": picture,
+        "sid": identity.sid[:_MAX_TEXT] if identity.sid else None,
+        "cus": link.customer_id if link else None,
+        "at": now,
+        "seen": now,
+    }
+    g.pop("shopper", None)
+
+
+def remember_customer(customer_id: str | None) -> None:
+    """Bring the session's copy of the customer ID up to date."""
+    stored = session.get("login")
+    if stored and stored["cus"] != customer_id:
+        session["login"] = {**stored, "cus": customer_id}
+        g.pop("shopper", None)
+
+
+def end_session() -> None:
+    """Forget the shopper."""
+    session.clear()
+    g.pop("shopper", None)
+
+
+def csrf_token() -> str:
+    """The token that forms of this session carry; empty for strangers."""
+    return str(session.get("csrf", "")) if session.get("login") else ""
+
+
+def csrf_matches(sent: str) -> bool:
+    """Whether a form carries this session's token."""
+    expected = csrf_token()
+    return bool(expected) and hmac.compare_digest(expected.encode(), sent.encode())
+
+
+def login_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Send strangers to the login, and from there back to this page."""
+
+    @wraps(view)
+    def wrapped(*args: object, **kwargs: object) -> Any:  # whatever the view returns
+        if current_shopper() is None:
+            path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+            answer: Response = redirect(url_for("auth.login", next=path))
+            return answer
+        return view(*args, **kwargs)
+
+    return wrapped

@@ -1,0 +1,236 @@
+"""`python -m webstore.sandbox`: a local Auth0 and Stripe, alone or around a store."""
+
+import argparse
+import contextlib
+import http.client
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from webstore.sandbox.vendors import Sandbox, auth0_config, environment
+
+HOST = "127.0.0.1"
+# A store that has not answered by then has a problem that it tells about itself.
+STORE_START_S = 30.0
+CHILD_STOP_S = 10.0
+_POLL_S = 0.1
+# A real tenant or account in the shell must not shine through into a store on the sandbox.
+_VENDORS_OWN = ("AUTH0_", "STRIPE_")
+
+_DESCRIPTION = """\
+Start a local Auth0 and a local Stripe on 127.0.0.1, with two shoppers to log in as. Nothing is real,
+nothing leaves this machine, and everything is forgotten at the end.
+
+With a COMMAND after --, start it too, in an environment that points a store at the two, and stop when
+it stops. Ctrl-C stops everything.
+"""
+_EXAMPLES = """\
+examples:
+  python -m webstore.sandbox
+      only the two vendors
+  eval "$(python -m webstore.sandbox --env)"
+      point a store that you start yourself at them
+  python -m webstore.sandbox -- gunicorn -c gunicorn.conf.py wsgi:app
+      the vendors and the store together
+"""
+
+
+class _Refused(Exception):
+    """A reason to stop at once, in one line for the person who started this."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit code."""
+    options = _parser().parse_args(arguments)
+    store_url = f"http://{HOST}:{options.store_port}"
+    ports = {"Auth0": options.port, "Stripe": options.port + 1, "the store": options.store_port}
+    try:
+        _check_numbers(ports)
+        if options.env:
+            _print_environment(
+                f"http://{HOST}:{options.port}", f"http://{HOST}:{options.port + 1}", store_url
+            )
+            return 0
+        with _stop_signals() as stop:
+            return _run(options.command, ports, store_url, stop)
+    except _Refused as refusal:
+        print(refusal, file=sys.stderr, flush=True)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m webstore.sandbox",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--port", type=int, default=8001, help="Auth0's port; Stripe gets the next one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--store-port",
+        type=int,
+        default=8000,
+        help="where the store is or will be, for its registered addresses (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--env", action="store_true", help="print the store's environment for a shell, and stop"
+    )
+    parser.add_argument("command", nargs="*", metavar="-- COMMAND ARGS", help="what to start, and stop with")
+    return parser
+
+
+def _check_numbers(ports: Mapping[str, int]) -> None:
+    for who, port in ports.items():
+        if not 1 <= port <= 65535:
+            raise _Refused(f"{who} cannot have port {port}: ports go from 1 to 65535.")
+    if len(set(ports.values())) < len(ports):
+        raise _Refused("Auth0, Stripe and the store need three different ports: see --port and --store-port.")
+
+
+def _print_environment(auth0_url: str, stripe_url: str, store_url: str) -> None:
+    for name, value in environment(auth0_config(auth0_url, store_url), stripe_url, store_url).items():
+        print(f"export {name}={shlex.quote(value)}", flush=True)
+
+
+def _run(command: Sequence[str], ports: Mapping[str, int], store_url: str, stop: threading.Event) -> int:
+    for who, port in ports.items():
+        if command or who != "the store":
+            _check_free(port, who)
+    try:
+        sandbox = Sandbox(store_url, auth0_port=ports["Auth0"], stripe_port=ports["Stripe"])
+        sandbox.start()
+    except OSError as exc:
+        raise _Refused(f"The sandbox cannot start: {exc.strerror}. {_other_ports()}") from exc
+    with sandbox:
+        if not command:
+            print(_summary(sandbox, store_url, with_store=False), flush=True)
+            stop.wait()
+            return 0
+        with _child(command, sandbox.environment()) as child:
+            if _wait_for_store(ports["the store"], child, stop):
+                print(_summary(sandbox, store_url, with_store=True), flush=True)
+            while child.poll() is None and not stop.wait(_POLL_S):
+                pass
+            code = child.poll()
+    if code is None:
+        print("\nStopped.", flush=True)
+        return 0
+    return code if code >= 0 else 128 - code
+
+
+def _check_free(port: int, who: str) -> None:
+    """Raises _Refused when somebody listens on the port already, or this user may not."""
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            probe.listen()
+    except PermissionError as exc:
+        raise _Refused(f"Port {port}, wanted by {who}, needs more rights. {_other_ports()}") from exc
+    except OSError as exc:
+        raise _Refused(f"Port {port}, wanted by {who}, is in use. {_other_ports()}") from exc
+
+
+def _other_ports() -> str:
+    return "Take others with: make run PORT=9000"
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM and a closed terminal set, instead of a traceback."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _child(command: Sequence[str], store: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """The command, running in a process group of its own, which ends with the block."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_VENDORS_OWN)}
+    no_proxy = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), HOST)))
+    env = {**inherited, "NO_PROXY": no_proxy, "no_proxy": no_proxy, **store}
+    try:
+        # The person at the keyboard chose the command.
+        child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603
+    except OSError as exc:
+        raise _Refused(f"{command[0]} cannot be started: {exc.strerror}.") from exc
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask the whole group to end, and make it after ten seconds."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(CHILD_STOP_S)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _wait_for_store(port: int, child: subprocess.Popen[bytes], stop: threading.Event) -> bool:
+    """Whether the store answers before it ends, somebody stops all this, or the time is up."""
+    deadline = time.monotonic() + STORE_START_S
+    while time.monotonic() < deadline:
+        if child.poll() is not None or stop.is_set():
+            return False
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection(HOST, port, timeout=1)
+            try:
+                connection.request("GET", "/healthz")
+                connection.getresponse()
+                return True
+            finally:
+                connection.close()
+        stop.wait(_POLL_S)
+    print(f"Nothing answers at http://{HOST}:{port}/healthz yet; still waiting.", file=sys.stderr, flush=True)
+    return False
+
+
+def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
+    auth0, stripe = sandbox.auth0_server.url, sandbox.stripe_server.url
+    if not with_store:
+        return (
+            f"\nAuth0's users       {auth0}/dashboard/users"
+            f"\nStripe's customers  {stripe}/test/customers"
+            f"\nShoppers            {_shoppers()}\n"
+            f"\nA store at {store_url} finds its environment with: python -m webstore.sandbox --env"
+            "\nCtrl-C stops everything."
+        )
+    return (
+        f"\nThe store           {store_url}"
+        f"\nAuth0's users       {auth0}/dashboard/users"
+        f"\nStripe's customers  {stripe}/test/customers"
+        f"\nShoppers            {_shoppers()}\n"
+        "\nWhat to try"
+        "\n  1. Log in at the store as one of the shoppers, or sign up: the page shows a new customer's ID."
+        "\n  2. Find it on both sides: app_metadata at Auth0, metadata at Stripe."
+        "\n  3. Log out and in again: it is still the same customer."
+        "\n  4. Delete the customer at Stripe, then open the store's account page."
+        "\n\nCtrl-C stops everything."
+    )
+
+
+def _shoppers() -> str:
+    return "ada@example.com and grace@example.com, password Password1!"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+"""`/authorize`: checks the request, and answers at once, with an error or with the log-in pages.
+
+https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce/authorize-with-pkce
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authlib.oauth2 import OAuth2Error
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from webstore.sandbox.auth0.browser import BROWSER_COOKIE, SESSION_COOKIE, go, refuse, set_cookie
+from webstore.sandbox.auth0.config import DATABASE, SOCIAL
+from webstore.sandbox.auth0.protocol import ProtocolRequest
+from webstore.sandbox.auth0.sessions import Session
+from webstore.sandbox.auth0.tenant import Tenant
+from webstore.sandbox.auth0.tokens import Login
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An error for the application's callback."""
+
+    error: str
+    description: str
+
+
+class Authorization:
+    """The authorization endpoint of one tenant."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self.blueprint = Blueprint("authorize", __name__)
+        self.blueprint.get("/authorize")(self._begin)
+
+    def finish(self, parameters: Mapping[str, str], session: Session) -> Response:
+        """The way back to the application with a code, now that the user is known."""
+        tenant = self._tenant
+        now = tenant.clock.now()
+        user = tenant.users.change(session.user_id, lambda user: user.logged_in(now, request.remote_addr))
+        if user is None:
+            return self.fail(parameters, Problem("access_denied", "the user does not exist any more"))
+        if user.blocked:
+            return self.fail(parameters, Problem("unauthorized", "user is blocked"))
+        session.clients.add(parameters["client_id"])
+        asked = ProtocolRequest(tenant.config, parameters.items())
+        audience = parameters.get("audience")
+        login = Login(
+            user_id=user.user_id,
+            sid=session.sid,
+            auth_time=session.auth_time,
+            client_id=parameters["client_id"],
+            scope=tenant.protocol.granted_scope(parameters.get("scope", ""), audience),
+            audience=audience if audience in tenant.config.audiences else None,
+            org_id=parameters.get("organization"),
+        )
+        grant = tenant.protocol.get_authorization_grant(asked)
+        answer: Response = tenant.protocol.create_authorization_response(asked, grant_user=login, grant=grant)
+        return go(answer.headers["Location"], self._issuer())
+
+    def fail(self, parameters: Mapping[str, str], problem: Problem) -> Response:
+        """The way back to the application with an error."""
+        answer = {
+            "error": problem.error,
+            "error_description": problem.description,
+            "state": parameters.get("state"),
+        }
+        return go(parameters["redirect_uri"], {**answer, **self._issuer()})
+
+    def _issuer(self) -> dict[str, str | None]:
+        return {"iss": self._tenant.config.issuer if self._tenant.settings.callback_iss else None}
+
+    def _begin(self) -> ResponseReturnValue:
+        parameters = request.args.to_dict()
+        self._refuse_untrusted(parameters)
+        problem = self._problem(parameters)
+        if problem is not None:
+            return self.fail(parameters, problem)
+        session = self._usable_session(parameters)
+        asked = ProtocolRequest(self._tenant.config, request.args.items(multi=True))
+        try:
+            self._tenant.protocol.get_consent_grant(asked, end_user=session)
+        except OAuth2Error as error:
+            if not error.redirect_uri:
+                refuse(error.description)
+            return self.fail(parameters, Problem(error.error, error.description or _TEXTS[error.error]))
+        prompts = parameters.get("prompt", "").split()
+        if session is not None and not {"login", "select_account"} & set(prompts):
+            return self.finish(parameters, session)
+        if prompts == ["none"]:
+            return self.fail(parameters, Problem("login_required", _TEXTS["login_required"]))
+        return self._show_pages(parameters)
+
+    def _refuse_untrusted(self, parameters: Mapping[str, str]) -> None:
+        """Where the application or its callback is not known, an error must not be sent anywhere."""
+        if "client_id" not in parameters:
+            refuse("Missing required parameter: client_id")
+        client = self._tenant.protocol.clients.get(parameters["client_id"])
+        if client is None:
+            refuse(f"Unknown client: {parameters['client_id']}")
+        if not client.check_redirect_uri(parameters.get("redirect_uri", "")):
+            refuse("Callback URL mismatch. The redirect_uri is not in the list of allowed callback URLs.")
+        if parameters.get("response_mode", "query") != "query":
+            refuse("The sandbox implements response_mode=query only.", status=501)
+
+    def _problem(self, parameters: Mapping[str, str]) -> Problem | None:
+        """What Auth0 itself finds wrong with a request, before the protocol's own checks."""
+        config, settings = self._tenant.config, self._tenant.settings
+        audience, organization = parameters.get("audience"), parameters.get("organization")
+        if "response_type" not in parameters:
+            return Problem("invalid_request", "Missing required parameter: response_type")
+        if parameters["response_type"] != "code":
+            return Problem("unsupported_response_type", "The sandbox implements response_type=code only")
+        if audience is not None and audience not in (*config.audiences, config.userinfo_audience):
+            return Problem("access_denied", f"Service not found: {audience}")
+        if parameters.get("connection", DATABASE) not in (DATABASE, SOCIAL):
+            return Problem("invalid_request", "the connection was not found")
+        if organization is not None and organization not in settings.organizations:
+            return Problem("invalid_request", "authorization request parameter organization must exist")
+        if "invitation" in parameters and organization is None:
+            return Problem("invalid_request", "an invitation needs the parameter organization")
+        if not parameters.get("max_age", "0").isdecimal():
+            return Problem("invalid_request", "max_age must be a number of seconds")
+        return None
+
+    def _usable_session(self, parameters: Mapping[str, str]) -> Session | None:
+        """The browser's session, when it is fresh enough and of the connection asked for."""
+        session = self._tenant.sessions.find(request.cookies.get(SESSION_COOKIE))
+        if session is None or self._tenant.users.get(session.user_id) is None:
+            return None
+        age = self._tenant.clock.now() - session.auth_time
+        if "max_age" in parameters and age > int(parameters["max_age"]):
+            return None
+        return session if parameters.get("connection", session.connection) == session.connection else None
+
+    def _show_pages(self, parameters: Mapping[str, str]) -> Response:
+        browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(24)
+        state = self._tenant.transactions.start(parameters, browser)
+        page = "login.log_in"
+        if parameters.get("connection") == SOCIAL:
+            page = "login.social"
+        elif parameters.get("screen_hint") == "signup":
+            page = "login.sign_up"
+        answer = go(url_for(page), {"state": state})
+        set_cookie(answer, BROWSER_COOKIE, browser)
+        return answer
+
+
+_TEXTS = {
+    "login_required": "Login required",
+    "consent_required": "Consent required",
+    "account_selection_required": "Account selection required",
+}

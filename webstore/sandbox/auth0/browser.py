@@ -1,0 +1,38 @@
+"""What all pages that a person sees have in common: cookies, errors, the way back to the application."""
+
+from collections.abc import Mapping
+from typing import NoReturn
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from flask import abort, make_response, redirect, render_template
+from werkzeug.wrappers import Response
+
+SESSION_COOKIE = "auth0_sandbox"
+BROWSER_COOKIE = "auth0_sandbox_browser"
+SESSION_COOKIE_S = 3 * 86400
+
+# Without form-action: browsers apply it to the redirect after a form, which leads to the application.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def refuse(message: str, *, status: int = 400) -> NoReturn:
+    """End the request with the tenant's own error page.
+
+    https://auth0.com/docs/authenticate/login/auth0-universal-login/error-pages
+    """
+    abort(make_response(render_template("auth0/error.html", message=message), status))
+
+
+def go(url: str, parameters: Mapping[str, str | None]) -> Response:
+    """A redirect to `url` with further parameters in its query; those that are None are left out."""
+    given = {name: value for name, value in parameters.items() if value is not None}
+    parts = urlsplit(url)
+    query = "&".join(part for part in (parts.query, urlencode(given)) if part)
+    return redirect(urlunsplit(parts._replace(query=query)))
+
+
+def set_cookie(response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
+    """Set one of the tenant's cookies; their names cannot clash with the application's on another port."""
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="Lax")

@@ -1,0 +1,77 @@
+"""The tenant's applications, in the shape that Authlib's server asks for."""
+
+import secrets
+from dataclasses import dataclass
+
+from authlib.oauth2.rfc6749 import ClientMixin
+
+from webstore.sandbox.auth0.config import Auth0Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
+    """One application and what it is registered for."""
+
+    client_id: str
+    client_secret: str
+    grant_types: tuple[str, ...]
+    callback_urls: tuple[str, ...] = ()
+    logout_urls: tuple[str, ...] = ()
+    backchannel_logout_url: str | None = None
+
+    def get_client_id(self) -> str:
+        """The public identifier."""
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> None:
+        """No default: a request says where it wants to go."""
+
+    def get_allowed_scope(self, scope: str | None) -> str:
+        """All of it for now: what is granted depends on the audience too."""
+        return scope or ""
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        """Whether it is registered, to the letter."""
+        return redirect_uri in self.callback_urls
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        """Whether it is the secret."""
+        return secrets.compare_digest(self.client_secret.encode(), client_secret.encode())
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        """Basic and post are both taken: https://auth0.com/docs/get-started/applications/credentials ."""
+        return method in ("client_secret_basic", "client_secret_post")
+
+    def check_response_type(self, response_type: str) -> bool:
+        """Only the code flow."""
+        return response_type == "code"
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Whether the application may use this grant."""
+        return grant_type in self.grant_types
+
+
+def applications(config: Auth0Config) -> dict[str, Client]:
+    """The store's application and the one for the Management API, which may be one and the same."""
+    if config.client_id == config.mgmt_client_id:
+        both = ("authorization_code", "client_credentials")
+        clients = [_store(config, both)]
+    else:
+        management = Client(
+            client_id=config.mgmt_client_id,
+            client_secret=config.mgmt_client_secret,
+            grant_types=("client_credentials",),
+        )
+        clients = [_store(config, ("authorization_code",)), management]
+    return {client.client_id: client for client in clients}
+
+
+def _store(config: Auth0Config, grant_types: tuple[str, ...]) -> Client:
+    return Client(
+        client_id=config.client_id,
+        client_secret=config.client_secret,
+        grant_types=grant_types,
+        callback_urls=config.callback_urls,
+        logout_urls=config.logout_urls,
+        backchannel_logout_url=config.backchannel_logout_url,
+    )

@@ -1,0 +1,79 @@
+"""The tenant's signing keys.
+
+A tenant always publishes the key it signs with and the next one, and the previous one until that is
+revoked: https://auth0.com/docs/get-started/tenant-settings/signing-keys/rotate-signing-keys
+"""
+
+import threading
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, RSAKey
+
+# Any: claims are JSON.
+Claims = dict[str, Any]
+
+ALGORITHM = "RS256"
+
+
+class InvalidToken(Exception):
+    """The token was not signed by this tenant."""
+
+
+# All tenants of a process share one row of keys, because making one takes a noticeable part of a second.
+_keys: list[RSAKey] = []
+_keys_lock = threading.Lock()
+
+
+def _key(number: int) -> RSAKey:
+    with _keys_lock:
+        while len(_keys) <= number:
+            key = RSAKey.generate_key(2048, {"use": "sig", "alg": ALGORITHM}, private=True)
+            key.ensure_kid()
+            _keys.append(key)
+        return _keys[number]
+
+
+class SigningKeys:
+    """The current key, the next one and perhaps the previous one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the first keys."""
+        self._current = 0
+        self._previous_published = False
+
+    def rotate(self) -> None:
+        """Sign with the next key from now on; the key used until now stays published, older ones do not."""
+        with self._lock:
+            self._current += 1
+            self._previous_published = True
+
+    def revoke(self) -> None:
+        """Withdraw the previous key: tokens that it signed are worthless from now on."""
+        with self._lock:
+            self._previous_published = False
+
+    def published(self) -> list[dict[str, Any]]:  # Any: JWK members
+        """The public keys, for `/.well-known/jwks.json`."""
+        return [dict(key.as_dict(private=False)) for key in self._keys()]
+
+    def sign(self, claims: Claims, typ: str = "JWT") -> str:
+        """A compact RS256 JWT, signed with the current key."""
+        key = _key(self._current)
+        return jwt.encode({"alg": ALGORITHM, "typ": typ, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a token signed with a published key, whatever its times. Raises InvalidToken."""
+        try:
+            return dict(jwt.decode(token, KeySet(list(self._keys())), algorithms=[ALGORITHM]).claims)
+        except (JoseError, ValueError) as problem:
+            raise InvalidToken from problem
+
+    def _keys(self) -> list[RSAKey]:
+        first = self._current - 1 if self._previous_published else self._current
+        return [_key(number) for number in range(first, self._current + 2)]

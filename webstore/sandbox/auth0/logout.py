@@ -1,0 +1,92 @@
+"""`/oidc/logout` and `/v2/logout`.
+
+https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0
+https://auth0.com/docs/api/authentication/logout/auth-0-logout
+"""
+
+from dataclasses import dataclass
+
+from flask import Blueprint, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from webstore.sandbox.auth0.browser import SESSION_COOKIE, go, refuse
+from webstore.sandbox.auth0.clients import Client
+from webstore.sandbox.auth0.keys import InvalidToken
+from webstore.sandbox.auth0.tenant import Tenant
+
+
+@dataclass(frozen=True)
+class _Hints:
+    """Whose session is to end, as far as the application says."""
+
+    client_id: str | None
+    sid: str | None
+
+
+class Logout:
+    """The two logout endpoints of one tenant."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self.blueprint = Blueprint("logout", __name__)
+        self.blueprint.add_url_rule("/oidc/logout", "oidc", self._oidc, methods=["GET", "POST"])
+        self.blueprint.add_url_rule("/v2/logout", "plain", self._plain)
+
+    def _oidc(self) -> ResponseReturnValue:
+        hints = self._hints()
+        client = self._client(hints.client_id)
+        target = _target(client, request.values.get("post_logout_redirect_uri"))
+        if target is None and client is not None and "client_id" in request.values:
+            target = next(iter(client.logout_urls), None)
+        session = self._tenant.sessions.find(request.cookies.get(SESSION_COOKIE))
+        if session is not None and hints.sid != session.sid:
+            # Somebody else than the user may have asked. The form asks again, naming the right session.
+            fields = {name: request.values.get(name) for name in ("post_logout_redirect_uri", "state")}
+            fields |= {"client_id": hints.client_id, "logout_hint": session.sid}
+            return render_template("auth0/log_out.html", fields=fields)
+        return self._end(target, request.values.get("state"))
+
+    def _plain(self) -> ResponseReturnValue:
+        client = self._client(request.args.get("client_id"))
+        target = _target(client, request.args.get("returnTo"))
+        if target is None and client is not None:
+            target = next(iter(client.logout_urls), None)
+        return self._end(target, state=None)
+
+    def _hints(self) -> _Hints:
+        client_id, sid = request.values.get("client_id"), request.values.get("logout_hint")
+        token = request.values.get("id_token_hint")
+        if token is None:
+            return _Hints(client_id, sid)
+        try:
+            claims = self._tenant.keys.verify(token)
+        except InvalidToken:
+            refuse("The id_token_hint is not an ID token of this tenant.")
+        if claims.get("iss") != self._tenant.config.issuer:
+            refuse("The id_token_hint is not an ID token of this tenant.")
+        if client_id not in (None, claims.get("aud")) or sid not in (None, claims.get("sid")):
+            refuse("The id_token_hint contradicts the client_id or the logout_hint.")
+        return _Hints(claims.get("aud"), claims.get("sid"))
+
+    def _client(self, client_id: str | None) -> Client | None:
+        client = self._tenant.protocol.clients.get(client_id or "")
+        if client_id is not None and client is None:
+            refuse(f"Unknown client: {client_id}")
+        return client
+
+    def _end(self, target: str | None, state: str | None) -> Response:
+        self._tenant.log_out(request.cookies.get(SESSION_COOKIE))
+        if target is None:
+            answer: Response = make_response(render_template("auth0/logged_out.html"))
+        else:
+            answer = go(target, {"state": state})
+        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="Lax")
+        return answer
+
+
+def _target(client: Client | None, url: str | None) -> str | None:
+    """The URL to return to, which must be registered to the letter; ends the request when it is not."""
+    if url is not None and (client is None or url not in client.logout_urls):
+        refuse("The URL to return to after the logout is not in the list of allowed logout URLs.")
+    return url

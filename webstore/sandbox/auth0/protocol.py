@@ -1,0 +1,325 @@
+"""The OAuth 2.0 and OpenID Connect part of the tenant: Authlib's server, made to answer as Auth0 does.
+
+Statuses and bodies of the token endpoint are the ones that Auth0 gives (403 `invalid_grant`, 401
+`access_denied`) rather than the RFC's.
+https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce/get-token-pkce
+"""
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2 import OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749 import (
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidRequestError,
+    OAuth2Payload,
+    UnauthorizedClientError,
+    UnsupportedGrantTypeError,
+)
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oidc.core import AuthorizationCodeMixin
+from authlib.oidc.core.grants import OpenIDCode
+from flask import Response, jsonify, request
+
+from webstore.sandbox.auth0.clients import Client, applications
+from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.tokens import ACCESS_TOKEN_S, Login, Tokens
+from webstore.sandbox.auth0.users import Users
+from webstore.sandbox.clock import Clock
+
+OIDC_SCOPES = ("openid", "profile", "email")
+_CODE_S = 600
+
+# Authlib's grants log every token that they issue, at debug level.
+logging.getLogger("authlib.oauth2.rfc6749.grants").setLevel(logging.INFO)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code(AuthorizationCodeMixin):  # type: ignore[misc]  # Authlib has no types
+    """An authorization code that was issued; `expires_at` is on the sandbox's clock."""
+
+    code: str
+    login: Login
+    redirect_uri: str
+    nonce: str | None
+    with_auth_time: bool
+    code_challenge: str | None
+    code_challenge_method: str | None
+    expires_at: float
+
+    def get_redirect_uri(self) -> str:
+        """Where it was sent."""
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        """What was granted."""
+        return self.login.scope
+
+
+class Codes:
+    """Authorization codes: good for ten minutes and for one use."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._codes: dict[str, Code] = {}
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._codes.clear()
+
+    def add(self, code: Code) -> None:
+        """Keep a code, and drop the expired ones."""
+        now = self._clock.now()
+        with self._lock:
+            for old in [c.code for c in self._codes.values() if c.expires_at <= now]:
+                del self._codes[old]
+            self._codes[code.code] = code
+
+    def find(self, code: str, client_id: str) -> Code | None:
+        """The code, when it is fresh and was issued to this application."""
+        found = self._codes.get(code)
+        if found is None or found.login.client_id != client_id or found.expires_at <= self._clock.now():
+            return None
+        return found
+
+    def take(self, code: str) -> bool:
+        """Use a code up. Of several callers at once exactly one gets True."""
+        with self._lock:
+            return self._codes.pop(code, None) is not None
+
+
+class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
+    """Parameters of an authorization or token request, wherever they came from."""
+
+    def __init__(self, config: Auth0Config, parameters: Iterable[tuple[str, str]]) -> None:
+        super().__init__(request.method, config.issuer, headers=request.headers)
+        self.payload = _Parameters(parameters)
+
+    @property
+    def args(self) -> Mapping[str, str]:
+        """The parameters."""
+        return self.payload.data
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        """The parameters."""
+        return self.payload.data
+
+
+class _Parameters(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
+    def __init__(self, parameters: Iterable[tuple[str, str]]) -> None:
+        self._all: defaultdict[str, list[str]] = defaultdict(list)
+        for name, value in parameters:
+            self._all[name].append(value)
+        self._first = {name: values[0] for name, values in self._all.items()}
+
+    @property
+    def data(self) -> dict[str, str]:
+        return self._first
+
+    @property
+    def datalist(self) -> defaultdict[str, list[str]]:
+        return self._all
+
+
+class Refusal(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
+    """An error of Auth0's own, with its status and description."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(error=error, status_code=status)
+        # Not through the constructor, which refuses the quotation marks in Auth0's texts.
+        self.description = description
+
+
+class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has no types
+    server: "AuthorizationEndpoints"
+
+    def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
+        parameters = request.payload.data
+        self.server.codes.add(
+            Code(
+                code=code,
+                login=request.user,
+                redirect_uri=parameters["redirect_uri"],
+                nonce=parameters.get("nonce"),
+                with_auth_time="max_age" in parameters or "login" in parameters.get("prompt", "").split(),
+                code_challenge=parameters.get("code_challenge"),
+                code_challenge_method=parameters.get("code_challenge_method"),
+                expires_at=self.server.clock.now() + _CODE_S,
+            )
+        )
+
+    def query_authorization_code(self, code: str, client: Client) -> Code | None:
+        return self.server.codes.find(code, client.client_id)
+
+    def authenticate_user(self, authorization_code: Code) -> Login | None:
+        # The last check before tokens are made, so that of two exchanges at once one fails.
+        login = authorization_code.login
+        known = self.server.users.get(login.user_id) is not None
+        return login if self.server.codes.take(authorization_code.code) and known else None
+
+    def delete_authorization_code(self, authorization_code: Code) -> None:
+        """It was used up already."""
+
+
+class _Pkce(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
+    """S256 only, as https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce says."""
+
+    SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(required=True)
+        self._settings = settings
+
+    def validate_code_challenge(self, grant: _CodeGrant, redirect_uri: str) -> None:
+        parameters = grant.request.payload.data
+        if self._settings.require_pkce and "code_challenge" not in parameters:
+            raise InvalidRequestError("Parameter 'code_challenge' is required")
+        if "code_challenge" in parameters and "code_challenge_method" not in parameters:
+            # RFC 7636, section 4.3: without a method it is plain.
+            raise InvalidRequestError("Unsupported 'code_challenge_method'")
+        super().validate_code_challenge(grant, redirect_uri)
+
+    def validate_code_verifier(self, grant: _CodeGrant, result: object) -> None:
+        try:
+            super().validate_code_verifier(grant, result)
+        except (InvalidRequestError, InvalidGrantError) as problem:
+            raise InvalidGrantError("Failed to verify code verifier") from problem
+
+
+class _IdToken(OpenIDCode):  # type: ignore[misc]  # Authlib has no types
+    def __init__(self, users: Users, tokens: Tokens) -> None:
+        super().__init__()
+        self._users = users
+        self._tokens = tokens
+
+    def exists_nonce(self, nonce: str, request: OAuth2Request) -> bool:
+        return False
+
+    def encode_id_token(self, token: Mapping[str, Any], request: OAuth2Request) -> str:
+        code: Code = request.authorization_code
+        user = self._users.get(code.login.user_id)
+        if user is None:
+            raise InvalidGrantError("Invalid authorization code")
+        return self._tokens.id_token(user, code.login, nonce=code.nonce, with_auth_time=code.with_auth_time)
+
+
+class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
+    """https://auth0.com/docs/api/authentication/client-credential-flow/get-token ."""
+
+    server: "AuthorizationEndpoints"
+    TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
+
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        audience = self.request.payload.data.get("audience")
+        if not audience:
+            reason = "No audience parameter was provided, and no default audience has been configured"
+            raise Refusal(403, "access_denied", reason)
+        if audience in self.server.config.audiences:
+            reason = f'Client is not authorized to access "{audience}". You need to create a "client-grant"'
+            raise Refusal(403, "access_denied", reason)
+        if audience != self.server.config.management_audience:
+            raise Refusal(403, "access_denied", f"Service not found: {audience}")
+        granted = self.server.settings.management_scopes
+        asked = (self.request.payload.scope or " ".join(granted)).split()
+        missing = [scope for scope in asked if scope not in granted]
+        if missing:
+            raise Refusal(403, "access_denied", f"Client has not been granted scopes: {', '.join(missing)}")
+        self.request.payload.data["scope"] = " ".join(asked)
+
+
+class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
+    """The protocol's two endpoints; everything that a person sees is elsewhere."""
+
+    def __init__(
+        self, config: Auth0Config, settings: Settings, clock: Clock, users: Users, tokens: Tokens
+    ) -> None:
+        self.config, self.settings, self.clock = config, settings, clock
+        self.users, self.tokens = users, tokens
+        self.clients = applications(config)
+        self.codes = Codes(clock)
+        super().__init__(query_client=self.clients.get, save_token=lambda token, request: None)
+        self.register_token_generator("default", self._make_token)
+        self.register_grant(_CodeGrant, [_Pkce(settings), _IdToken(users, tokens)])
+        self.register_grant(_ClientGrant)
+
+    def create_oauth2_request(self, request: ProtocolRequest | None) -> ProtocolRequest:
+        """The request given, or the token request that is being served (form or JSON)."""
+        return request if request is not None else ProtocolRequest(self.config, _token_parameters())
+
+    def handle_error_response(self, request: ProtocolRequest, error: OAuth2Error) -> Response:
+        """An error that goes back to the application in a redirect, or one of the token endpoint."""
+        if error.redirect_uri:
+            redirect: Response = super().handle_error_response(request, error)
+            return redirect
+        status, code, description = _auth0_error(request, error)
+        answer = jsonify(error=code, error_description=description)
+        answer.status_code = status
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def granted_scope(self, asked: str, audience: str | None) -> str:
+        """The scopes that exist, in the order asked for."""
+        known = (*OIDC_SCOPES, *self.config.audiences.get(audience or "", ()))
+        return " ".join(scope for scope in asked.split() if scope in known)
+
+    def _make_token(
+        self,
+        *,
+        grant_type: str,
+        client: Client,
+        user: Login | None,
+        scope: str,
+        expires_in: int | None,
+        include_refresh_token: bool,
+    ) -> dict[str, Any]:
+        """Authlib's token generator. The response of the token endpoint, without the ID token."""
+        del grant_type, expires_in, include_refresh_token
+        if user is None:
+            token = self.tokens.client_access_token(client.client_id, self.config.management_audience, scope)
+        else:
+            known = self.users.get(user.user_id)
+            if known is None:
+                raise InvalidGrantError("Invalid authorization code")
+            token = self.tokens.user_access_token(known, user)
+        return {"access_token": token, "scope": scope, "expires_in": ACCESS_TOKEN_S, "token_type": "Bearer"}
+
+
+def _token_parameters() -> Iterable[tuple[str, str]]:
+    """The body of a token request; Auth0 takes JSON as well as a form."""
+    if not request.is_json:
+        return request.form.items(multi=True)
+    body = request.get_json(silent=True)
+    fields = body.items() if isinstance(body, dict) else ()
+    return [(name, value) for name, value in fields if isinstance(value, str)]
+
+
+def _auth0_error(request: ProtocolRequest, error: OAuth2Error) -> tuple[int, str, str]:
+    match error:
+        case Refusal():
+            return error.status_code, error.error, error.description
+        case InvalidClientError():
+            return 401, "access_denied", "Unauthorized"
+        case UnauthorizedClientError():
+            reason = f"Grant type '{request.payload.grant_type}' not allowed for the client."
+            return 403, "unauthorized_client", reason
+        case UnsupportedGrantTypeError() if request.payload.grant_type is None:
+            return 400, "invalid_request", "Missing required parameter: grant_type"
+        case UnsupportedGrantTypeError():
+            return 403, "unsupported_grant_type", f"Unsupported grant type: {request.payload.grant_type}"
+        case InvalidGrantError() if "verifier" in error.description:
+            return 403, "invalid_grant", error.description
+        case InvalidGrantError():
+            return 403, "invalid_grant", "Invalid authorization code"
+        case _:
+            return 400, error.error, error.description

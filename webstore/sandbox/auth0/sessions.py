@@ -1,0 +1,124 @@
+"""Who is logged in at the tenant (single sign-on), and which log-ins are under way."""
+
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from webstore.sandbox.clock import Clock
+
+# https://auth0.com/docs/manage-users/sessions/configure-session-lifetime-settings
+_IDLE_S = 3 * 86400
+_ABSOLUTE_S = 7 * 86400
+_TRANSACTION_S = 3600
+
+
+@dataclass
+class Session:
+    """One browser's log-in at the tenant. `sid` goes into ID tokens; the cookie's value is another secret."""
+
+    sid: str
+    user_id: str
+    connection: str
+    auth_time: float
+    last_used: float
+    clients: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """An authorization request whose user is at the log-in pages; only the browser that began it goes on."""
+
+    parameters: Mapping[str, str]
+    browser: str
+    started: float
+
+
+class Sessions:
+    """Sessions by the value of their cookie."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Session] = {}
+
+    def clear(self) -> None:
+        """Log everybody out, without telling anybody."""
+        with self._lock:
+            self._sessions.clear()
+
+    def start(self, user_id: str, connection: str, replacing: str | None) -> tuple[str, Session]:
+        """Log a user in; gives the value for the cookie, and the session.
+
+        Whoever logs in again keeps the session's ID; another user gets a session of their own.
+        """
+        now = self._clock.now()
+        cookie = secrets.token_urlsafe(32)
+        with self._lock:
+            old = self._sessions.pop(replacing or "", None)
+            if old is not None and old.user_id == user_id:
+                session = replace(old, connection=connection, auth_time=now, last_used=now)
+            else:
+                session = Session(secrets.token_urlsafe(24), user_id, connection, now, now)
+            self._sessions[cookie] = session
+        return cookie, session
+
+    def find(self, cookie: str | None) -> Session | None:
+        """The living session behind a cookie; using it keeps it alive."""
+        with self._lock:
+            session = self._sessions.get(cookie or "")
+            now = self._clock.now()
+            if session is None:
+                return None
+            if now - session.last_used > _IDLE_S or now - session.auth_time > _ABSOLUTE_S:
+                del self._sessions[cookie or ""]
+                return None
+            session.last_used = now
+            return session
+
+    def end(self, cookie: str | None) -> Session | None:
+        """End the session and give it."""
+        with self._lock:
+            return self._sessions.pop(cookie or "", None)
+
+    def end_of_user(self, user_id: str) -> None:
+        """End all sessions of one user."""
+        with self._lock:
+            for cookie in [c for c, session in self._sessions.items() if session.user_id == user_id]:
+                del self._sessions[cookie]
+
+
+class Transactions:
+    """Log-ins under way, by the `state` of the tenant's own pages."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._transactions: dict[str, Transaction] = {}
+
+    def clear(self) -> None:
+        """Forget all; their pages then say that they expired."""
+        with self._lock:
+            self._transactions.clear()
+
+    def start(self, parameters: Mapping[str, str], browser: str) -> str:
+        """Keep an authorization request; gives the `state` of its pages."""
+        state = secrets.token_urlsafe(24)
+        now = self._clock.now()
+        with self._lock:
+            for old in [s for s, t in self._transactions.items() if now - t.started > _TRANSACTION_S]:
+                del self._transactions[old]
+            self._transactions[state] = Transaction(parameters, browser, now)
+        return state
+
+    def find(self, state: str, browser: str | None) -> Transaction | None:
+        """The transaction, when this browser began it and it is not older than an hour."""
+        transaction = self._transactions.get(state)
+        if transaction is None or transaction.browser != browser:
+            return None
+        return transaction if self._clock.now() - transaction.started <= _TRANSACTION_S else None
+
+    def finish(self, state: str) -> None:
+        """Forget a transaction that has its answer."""
+        with self._lock:
+            self._transactions.pop(state, None)

@@ -1,0 +1,84 @@
+"""The tenant as a whole: everything that its pages and endpoints share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from webstore.sandbox.auth0.backchannel import BackChannel
+from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.keys import SigningKeys
+from webstore.sandbox.auth0.protocol import AuthorizationEndpoints
+from webstore.sandbox.auth0.ratelimit import RateLimit
+from webstore.sandbox.auth0.sessions import Session, Sessions, Transactions
+from webstore.sandbox.auth0.tokens import Tokens
+from webstore.sandbox.auth0.users import SEED_AGE_S, Seed, Users
+from webstore.sandbox.clock import Clock
+
+_SEED_FIELDS = frozenset({"users", "linked", "stripe_account"})
+
+
+class Tenant:
+    """State in memory; each part guards itself against several threads."""
+
+    def __init__(self, config: Auth0Config, clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.settings = Settings()
+        self.users = Users(clock)
+        self.keys = SigningKeys()
+        self.tokens = Tokens(config, self.settings, self.keys, clock)
+        self.protocol = AuthorizationEndpoints(config, self.settings, clock, self.users, self.tokens)
+        self.sessions = Sessions(clock)
+        self.transactions = Transactions(clock)
+        self.backchannel = BackChannel()
+        self.rate_limit = RateLimit(self.settings)
+
+    def reset(self) -> None:
+        """Everything but the settings back to the start: the two demo shoppers, nobody logged in."""
+        self.users.clear()
+        self.keys.reset()
+        self.tokens.clear()
+        self.protocol.codes.clear()
+        self.sessions.clear()
+        self.transactions.clear()
+        self.backchannel.clear()
+        self.rate_limit.reset()
+
+    def seed(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON of the control endpoint
+        """Replace the made-up population: `{"users": n, "linked": m, "stripe_account": "acct_... test"}`.
+
+        `stripe_account` may be left out. Raises ValueError for anything else.
+        """
+        unknown = sorted(set(spec) - _SEED_FIELDS)
+        if unknown:
+            raise ValueError(f"a seed has no {', '.join(unknown)}")
+        users, linked = (_count(spec, name) for name in ("users", "linked"))
+        account = spec.get("stripe_account")
+        if linked > users:
+            raise ValueError("more linked users than users")
+        if account is not None and not isinstance(account, str):
+            raise ValueError("stripe_account must be a text")
+        self.users.seed(Seed(users, linked, account, self.clock.now() - SEED_AGE_S))
+        return {"users": users, "linked": linked}
+
+    def log_out(self, cookie: str | None) -> Session | None:
+        """End a browser's session and tell the applications that were part of it."""
+        session = self.sessions.end(cookie)
+        if session is not None:
+            for client_id in sorted(session.clients):
+                url = self.protocol.clients[client_id].backchannel_logout_url
+                if url is not None:
+                    token = self.tokens.logout_token(client_id, session.user_id, session.sid)
+                    self.backchannel.send(url, token, session.sid)
+        return session
+
+    def delete_user(self, user_id: str) -> None:
+        """Remove a user, if there, and their sessions."""
+        self.users.delete(user_id)
+        self.sessions.end_of_user(user_id)
+
+
+def _count(spec: Mapping[str, Any], name: str) -> int:  # Any: JSON
+    value = spec.get(name, 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**8:
+        raise ValueError(f"{name} must be a whole number below a hundred million")
+    return value

@@ -1,0 +1,145 @@
+"""The pages of Universal Login: log in, sign up, the social provider, decline.
+
+https://auth0.com/docs/authenticate/login/auth0-universal-login
+Each form carries the `state` of its log-in, which only the browser that began it may use.
+"""
+
+import re
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from webstore.sandbox.auth0.authorize import Authorization, Problem
+from webstore.sandbox.auth0.browser import (
+    BROWSER_COOKIE,
+    SESSION_COOKIE,
+    SESSION_COOKIE_S,
+    refuse,
+    set_cookie,
+)
+from webstore.sandbox.auth0.sessions import Transaction
+from webstore.sandbox.auth0.tenant import Tenant
+from webstore.sandbox.auth0.user import User, database_user, hash_password, password_matches, social_user
+from webstore.sandbox.auth0.users import UserExists
+
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
+_KINDS_OF_CHARACTERS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
+
+
+class UniversalLogin:
+    """The pages of one tenant."""
+
+    def __init__(self, tenant: Tenant, authorization: Authorization) -> None:
+        self._tenant = tenant
+        self._authorization = authorization
+        self.blueprint = Blueprint("login", __name__, url_prefix="/u")
+        both = ["GET", "POST"]
+        self.blueprint.add_url_rule("/login", "log_in", self._log_in, methods=both)
+        self.blueprint.add_url_rule("/signup", "sign_up", self._sign_up, methods=both)
+        self.blueprint.add_url_rule("/social", "social", self._social, methods=both)
+
+    def _log_in(self) -> ResponseReturnValue:
+        transaction = self._transaction()
+        if request.method == "GET":
+            return self._page("log_in", transaction)
+        if _declined():
+            return self._decline(transaction)
+        user = self._tenant.users.in_database(_field("email"))
+        if user is None or not password_matches(request.form.get("password", ""), user.password_hash):
+            return self._page("log_in", transaction, problem="Wrong email or password")
+        return self._logged_in(transaction, user)
+
+    def _sign_up(self) -> ResponseReturnValue:
+        transaction = self._transaction()
+        if request.method == "GET":
+            return self._page("sign_up", transaction)
+        if _declined():
+            return self._decline(transaction)
+        email, password = _field("email"), request.form.get("password", "")
+        problem = _why_not(email, password)
+        if problem is not None:
+            return self._page("sign_up", transaction, problem=problem)
+        user = database_user(
+            email, hash_password(password), self._tenant.clock.now(), name=_field("name") or None
+        )
+        try:
+            self._tenant.users.add(user)
+        except UserExists:
+            return self._page("sign_up", transaction, problem="The user already exists")
+        return self._logged_in(transaction, user)
+
+    def _social(self) -> ResponseReturnValue:
+        """Stands in for the provider's own pages; an account there may have no e-mail."""
+        transaction = self._transaction()
+        if request.method == "GET":
+            return self._page("social", transaction)
+        if _declined():
+            return self._decline(transaction)
+        email, name = _field("email"), _field("name")
+        if not (email or name) or (email and not _EMAIL.fullmatch(email)):
+            return self._page("social", transaction, problem="Give an email address, or a name without one")
+        account = email.lower() or name
+        fresh = social_user(account, email or None, name or None, self._tenant.clock.now())
+        user = self._tenant.users.get(fresh.user_id)
+        if user is None:
+            user = fresh
+            self._tenant.users.add(user)
+        return self._logged_in(transaction, user)
+
+    def _transaction(self) -> Transaction:
+        """The log-in that this page belongs to; ends the request when there is none."""
+        state = request.values.get("state", "")
+        transaction = self._tenant.transactions.find(state, request.cookies.get(BROWSER_COOKIE))
+        if transaction is None:
+            refuse("This page has expired, or was opened in another browser. Go back and log in again.")
+        return transaction
+
+    def _page(self, name: str, transaction: Transaction, problem: str | None = None) -> ResponseReturnValue:
+        parameters = transaction.parameters
+        page = render_template(
+            f"auth0/{name}.html",
+            state=request.values["state"],
+            email=request.form.get("email", parameters.get("login_hint", "")),
+            name=request.form.get("name", ""),
+            connection=parameters.get("connection"),
+            problem=problem,
+        )
+        return page, 400 if problem else 200
+
+    def _decline(self, transaction: Transaction) -> Response:
+        self._tenant.transactions.finish(request.form["state"])
+        problem = Problem("access_denied", "User did not authorize the request")
+        return self._authorization.fail(transaction.parameters, problem)
+
+    def _logged_in(self, transaction: Transaction, user: User) -> Response:
+        self._tenant.transactions.finish(request.form["state"])
+        before = request.cookies.get(SESSION_COOKIE)
+        cookie, session = self._tenant.sessions.start(user.user_id, user.connection, replacing=before)
+        answer = self._authorization.finish(transaction.parameters, session)
+        set_cookie(answer, SESSION_COOKIE, cookie, seconds=SESSION_COOKIE_S)
+        return answer
+
+
+def _field(name: str) -> str:
+    return request.form.get(name, "").strip()
+
+
+def _declined() -> bool:
+    return request.form.get("action") == "decline"
+
+
+def _why_not(email: str, password: str) -> str | None:
+    """Why these cannot be signed up with, or None.
+
+    The policy is the tenant's default: https://auth0.com/docs/authenticate/database-connections/password-strength
+    """
+    if not _EMAIL.fullmatch(email):
+        return "Email is not valid"
+    kinds = sum(1 for kind in _KINDS_OF_CHARACTERS if re.search(kind, password))
+    if len(password) < 8 or kinds < 3:
+        return (
+            "The password is too weak: at least 8 characters, with three of lower case, upper case, "
+            "numbers and special characters"
+        )
+    return None

@@ -1,0 +1,215 @@
+"""A small threaded HTTP/1.1 server on loopback for one vendor of the sandbox.
+
+Werkzeug's development server closes the connection after each answer. Real vendors keep it open, and
+clients with connection pools behave differently then, so the request handler below keeps it open.
+"""
+
+import io
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Self
+
+from flask import Flask
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
+    from _typeshed.wsgi import WSGIEnvironment
+
+_BACKLOG = 1024
+_BODILESS = frozenset({204, 304})
+
+
+class ConnectionCut(Exception):
+    """Raised by an application to end the connection where it is, with or without a TCP reset."""
+
+    def __init__(self, *, reset: bool = False) -> None:
+        super().__init__("connection cut on purpose")
+        self.reset = reset
+
+
+class _Handler(WSGIRequestHandler):
+    """Serves requests on one connection until the client closes it or the application cuts it."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def run_wsgi(self) -> None:
+        self.environ = environ = self.make_environ()
+        body = self._read_body(environ)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ.pop("wsgi.input_terminated", None)
+        try:
+            self._answer(environ)
+        except ConnectionCut as cut:
+            self.close_connection = True
+            if cut.reset:
+                self._reset_connection()
+
+    def _read_body(self, environ: "WSGIEnvironment") -> bytes:
+        if environ.get("wsgi.input_terminated"):
+            return bytes(environ["wsgi.input"].read())
+        length = environ.get("CONTENT_LENGTH", "")
+        return self.rfile.read(int(length)) if length.isdecimal() else b""
+
+    def _answer(self, environ: "WSGIEnvironment") -> None:
+        started: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(
+            status: str, headers: list[tuple[str, str]], _: "OptExcInfo | None" = None
+        ) -> Callable[[bytes], None]:
+            started[:] = [(status, headers)]
+            return _refuse_write
+
+        chunks = self.server.app(environ, start_response)
+        try:
+            self._send(started, chunks)
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+    def _send(self, started: list[tuple[str, list[tuple[str, str]]]], chunks: Iterable[bytes]) -> None:
+        stream = iter(chunks)
+        first = next(stream, b"")
+        status, headers = started[0]
+        code, _, reason = status.partition(" ")
+        names = {name.lower() for name, _ in headers}
+        if "content-length" not in names and int(code) not in _BODILESS:
+            # Without a length a client cannot tell where the answer ends on a kept connection.
+            first += b"".join(stream)
+            headers = [*headers, ("Content-Length", str(len(first)))]
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        self.wfile.write(first)
+        for chunk in stream:
+            self.wfile.write(chunk)
+
+    def _reset_connection(self) -> None:
+        """Close with SO_LINGER 0, which makes the kernel send RST instead of FIN."""
+        linger = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        # `close` alone would wait for the file objects on the socket, and FIN would go out first.
+        socket.close(self.connection.detach())
+
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Say nothing: addresses carry codes and keys."""
+
+
+def _refuse_write(data: bytes) -> None:
+    """WSGI's old `write` callable, which Flask never uses."""
+    raise NotImplementedError("the sandbox's server takes bodies from the iterable only")
+
+
+class _Listener(ThreadedWSGIServer):
+    """Knows its open connections, so that they can be closed with it."""
+
+    def __init__(self, listening: socket.socket, app: Flask) -> None:
+        host, port = listening.getsockname()
+        self._open: set[socket.socket] = set()
+        self._open_lock = threading.Lock()
+        super().__init__(host, port, app, _Handler, fd=listening.fileno())
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, address = super().get_request()
+        with self._open_lock:
+            self._open.add(connection)
+        return connection, address
+
+    def close_request(self, request: socket.socket) -> None:  # type: ignore[override]  # TCP only here
+        with self._open_lock:
+            self._open.discard(request)
+        super().close_request(request)
+
+    def close_connections(self) -> None:
+        """Shut down every open connection; its thread sees the end and goes."""
+        with self._open_lock:
+            connections = list(self._open)
+        for connection in connections:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # it went away by itself
+
+
+class Server:
+    """Serves a Flask application over real HTTP/1.1 in a daemon thread.
+
+    The port is taken when the object is made (0 takes a free one), so `url` is known before `start`, and
+    an application that has to know its own address may be set as `app` in between.
+    After `stop` the vendor is really down: new connections are refused and open ones end. It can be
+    started again on the same port. Raises OSError when the port is not to be had, ValueError for a
+    host that is not the loopback address.
+    """
+
+    def __init__(self, app: Flask | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
+        if host != "127.0.0.1":
+            raise ValueError("the sandbox listens on 127.0.0.1 only")
+        self.host = host
+        self.app = app
+        self._bound: socket.socket | None = _bind(host, port)
+        self.port: int = self._bound.getsockname()[1]
+        self._listener: _Listener | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """The address without a slash at the end, like `http://127.0.0.1:8001`."""
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> None:
+        """Begin to answer. Does nothing when it already does. Raises ValueError without an application."""
+        if self._listener is not None:
+            return
+        if self.app is None:
+            raise ValueError("there is no application to serve")
+        bound = self._bound or _bind(self.host, self.port)
+        self._bound = None
+        with bound:
+            bound.listen(_BACKLOG)
+            self._listener = _Listener(bound, self.app)
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(0.05,), name=f"sandbox-{self.port}", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the listening socket and every open connection. Does nothing when it is down."""
+        if self._bound is not None:
+            self._bound.close()
+            self._bound = None
+        if self._listener is None or self._thread is None:
+            return
+        self._listener.shutdown()
+        self._thread.join()
+        self._listener.server_close()
+        self._listener.close_connections()
+        self._listener = self._thread = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.stop()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound

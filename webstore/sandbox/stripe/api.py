@@ -1,0 +1,178 @@
+"""One request to `/v1/`, from its headers to its answer.
+
+The order matters and is Stripe's: key, rate limit, permission, parameters, idempotency, execution.
+Only an endpoint that began to execute leaves anything under an idempotency key.
+"""
+
+import contextlib
+import json
+import time
+from dataclasses import dataclass, replace
+
+from flask import Blueprint, Request, Response, request
+
+from webstore.sandbox.stripe import forms
+from webstore.sandbox.stripe.auth import Caller, authenticate
+from webstore.sandbox.stripe.config import API_VERSION
+from webstore.sandbox.stripe.errors import NotInSandbox, StripeError, unrecognized_url
+from webstore.sandbox.stripe.failures import Failure
+from webstore.sandbox.stripe.idempotency import Answer
+from webstore.sandbox.stripe.ids import new_id
+from webstore.sandbox.stripe.resources import ROUTES
+from webstore.sandbox.stripe.routing import KNOWN_RESOURCES, Call, Route, find
+from webstore.sandbox.stripe.state import State
+
+_METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
+_FORM = "application/x-www-form-urlencoded"
+
+
+def create_api(state: State) -> Blueprint:
+    """The blueprint that answers everything under `/v1/` and `/v2/`."""
+    api = Blueprint("stripe_api", __name__)
+
+    @api.route("/v1", methods=_METHODS)
+    @api.route("/v1/<path:_>", methods=_METHODS)
+    @api.route("/v2/<path:_>", methods=_METHODS)
+    def answer(_: str = "") -> Response:
+        # The path is read as it was sent: Flask's own has lost its percent-encoding.
+        return _Request(state, request).answer()
+
+    return api
+
+
+@dataclass
+class _Reply:
+    answer: Answer
+    headers: dict[str, str]
+
+
+class _Request:
+    """One request on its way through."""
+
+    def __init__(self, state: State, http: Request) -> None:
+        self._state = state
+        self._http = http
+        self._path: str = http.environ["REQUEST_URI"].partition("?")[0]
+        self._id = new_id("req_", 14)
+        self._caller: Caller | None = None
+
+    def answer(self) -> Response:
+        """What is sent back, errors included."""
+        try:
+            reply = self._reply()
+        except StripeError as error:
+            reply = _Reply(self._error(error), error.headers)
+        response = Response(reply.answer.body, reply.answer.status, content_type="application/json")
+        response.headers.update({"Request-Id": self._id, "Stripe-Version": API_VERSION, **reply.headers})
+        if key := self._http.headers.get("Idempotency-Key"):
+            response.headers["Idempotency-Key"] = key
+        return response
+
+    def _reply(self) -> _Reply:
+        caller = self._caller = authenticate(self._http.headers.get("Authorization"), self._state)
+        caller.world.rate.count(self._state.settings.rate_limit_per_s)
+        route, ids = self._route()
+        caller.check_permission(route.permission, self._state)
+        self._check_headers()
+        given = self._params()
+        call = Call(
+            self._state,
+            caller.world,
+            now=self._state.clock.now(),
+            path=self._path,
+            ids=ids,
+            params=route.check(given),
+            request_id=self._id,
+            idempotency_key=self._http.headers.get("Idempotency-Key"),
+        )
+        if self._http.method == "POST" and call.idempotency_key:
+            return self._once(route, call, given, call.idempotency_key)
+        return _Reply(self._execute(route, call), {})
+
+    def _route(self) -> tuple[Route, tuple[str, ...]]:
+        method = self._http.method
+        found = find(ROUTES, method, self._path)
+        if found is not None:
+            return found
+        parts = self._path.split("/")
+        known = parts[1] == "v2" or (len(parts) > 2 and parts[2] in KNOWN_RESOURCES)
+        if known and method in ("GET", "POST", "DELETE") and not self._is_ours():
+            raise NotInSandbox(f"{method} {self._path}")
+        raise unrecognized_url(method, self._path)
+
+    def _is_ours(self) -> bool:
+        """Whether the address is one that the sandbox answers to another method."""
+        return any(route.match(route.method, self._path) is not None for route in ROUTES)
+
+    def _check_headers(self) -> None:
+        version = self._http.headers.get("Stripe-Version", API_VERSION)
+        if version != API_VERSION:
+            raise NotInSandbox(f"the API version {version}, only {API_VERSION}")
+        if "Stripe-Account" in self._http.headers:
+            raise NotInSandbox("connected accounts (the header Stripe-Account)")
+
+    def _params(self) -> forms.Params:
+        if self._http.method == "GET":
+            return forms.parse(self._http.query_string.decode("utf-8", "replace"))
+        body = self._http.get_data(as_text=True)
+        if body and self._http.mimetype != _FORM:
+            raise StripeError(
+                400,
+                "Invalid request (check that your POST content type is application/x-www-form-urlencoded)."
+                " If you have any questions, we can help at https://support.stripe.com/.",
+            )
+        return {**forms.parse(self._http.query_string.decode("utf-8", "replace")), **forms.parse(body)}
+
+    def _once(self, route: Route, call: Call, given: forms.Params, key: str) -> _Reply:
+        keys = call.world.keys
+        with self._state.lock:
+            ttl_s = self._state.settings.idempotency_ttl_s
+            before = keys.begin(key, self._path, given, call.now, ttl_s)
+        if before is not None:
+            return _Reply(before, {"Idempotent-Replayed": "true", "Original-Request": before.request_id})
+        kept = False
+        try:
+            answer = self._execute(route, call)
+            # 400 and 501 are about the parameters, so nothing has begun to execute.
+            kept = answer.status not in (400, 501)
+            return _Reply(answer, {"Original-Request": self._id})
+        finally:
+            with self._state.lock:
+                if kept:
+                    keys.finish(key, answer)
+                else:
+                    keys.forget(key)
+
+    def _execute(self, route: Route, call: Call) -> Answer:
+        if call.state.settings.execution_s and route.method == "POST":
+            time.sleep(call.state.settings.execution_s)
+        try:
+            with call.state.lock:
+                call = replace(call, now=call.state.catch_up())
+                failure = call.state.failures.take(route.method, self._path)
+                if failure is not None:
+                    _fail(failure, route, call)
+                return Answer(200, _encode(route.endpoint(call)), self._id)
+        except StripeError as error:
+            return self._error(error)
+
+    def _error(self, error: StripeError) -> Answer:
+        shown = error.to_json()
+        if self._caller is not None:
+            mode = "" if self._caller.world.livemode else "test/"
+            shown["request_log_url"] = f"https://dashboard.stripe.com/{mode}logs/{self._id}"
+        return Answer(error.status, _encode({"error": shown}), self._id)
+
+
+def _fail(failure: Failure, route: Route, call: Call) -> None:
+    """Answer 500 whatever the endpoint does, now, later or never."""
+    if failure.effect == "now":
+        with contextlib.suppress(StripeError):
+            route.endpoint(call)
+    elif failure.effect == "later":
+        call.state.later(call.now + failure.delay_s, lambda due: route.endpoint(replace(call, now=due)))
+    raise StripeError(500, "An unknown error occurred", type="api_error")
+
+
+def _encode(answer: object) -> str:
+    return json.dumps(answer, indent=2, ensure_ascii=False)

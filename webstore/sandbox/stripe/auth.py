@@ -1,0 +1,59 @@
+"""API keys. Source: https://docs.stripe.com/api/authentication and https://docs.stripe.com/keys"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from webstore.sandbox.stripe.errors import StripeError, masked
+from webstore.sandbox.stripe.state import State, World
+
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Stripe"'}
+_NO_KEY = (
+    "You did not provide an API key. You need to provide your API key in the Authorization header, using"
+    " Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See"
+    " https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and in which world."""
+
+    key: str
+    world: World
+
+    def check_permission(self, permission: str, state: State) -> None:
+        """Raises StripeError 403 when a restricted key lacks `permission`, like `customer_write`."""
+        if not self.key.startswith("rk_") or permission not in state.settings.denied_permissions:
+            return
+        resource, _, access = permission.rpartition("_")
+        title = f"{resource.replace('_', ' ').capitalize()}s {access.capitalize()}"
+        raise StripeError(
+            403,
+            f"The provided key '{masked(self.key)}' does not have the required permissions for this endpoint"
+            f" on account '{self.world.account}'. Enabling \"{title}\" ('{permission}') permissions on this"
+            " key would allow this request to continue.",
+        )
+
+
+def authenticate(authorization: str | None, state: State) -> Caller:
+    """Who an Authorization header stands for, Bearer or Basic. Raises StripeError 401."""
+    key = _key(authorization or "")
+    if not key:
+        raise StripeError(401, _NO_KEY, headers=_CHALLENGE)
+    known = state.config.keys.get(key)
+    if known is None:
+        raise StripeError(401, f"Invalid API Key provided: {masked(key)}", headers=_CHALLENGE)
+    return Caller(key, state.world(*known))
+
+
+def _key(authorization: str) -> str:
+    scheme, _, credentials = authorization.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return ""

@@ -1,0 +1,149 @@
+"""The customers of one account and mode: where each is in order of creation, and what each was before."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from webstore.sandbox.stripe.seeds import SeedBatch
+
+# How long old versions are kept for a lagging search; more than any lag that a test asks for.
+_HISTORY_S = 7200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """One customer as it is at one moment. `created` is in Unix seconds, `balance` in minor units."""
+
+    id: str
+    created: int
+    invoice_prefix: str
+    address: dict[str, object] | None = None
+    balance: int = 0
+    business_name: str | None = None
+    description: str | None = None
+    email: str | None = None
+    individual_name: str | None = None
+    invoice_settings: dict[str, object] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+    name: str | None = None
+    next_invoice_sequence: int = 1
+    phone: str | None = None
+    preferred_locales: list[str] = field(default_factory=list)
+    shipping: dict[str, object] | None = None
+    tax_exempt: str = "none"
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    since: float
+    customer: Customer
+
+
+class CustomerTable:
+    """Customers by position, 0 the oldest. Not safe for threads by itself: the state's lock guards it.
+
+    A seeded customer takes no memory until it is changed: its batch makes it up when asked.
+    """
+
+    def __init__(self) -> None:
+        self._length = 0
+        self._positions: dict[str, int] = {}
+        self._versions: dict[int, list[_Version]] = {}
+        self._seeds: list[SeedBatch] = []
+        self._index: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, customer: Customer, now: float) -> None:
+        """Put a new customer at the end."""
+        position = self._length
+        self._length += 1
+        self._positions[customer.id] = position
+        self._store(position, customer, now)
+
+    def add_seeds(self, count: int, prefix: str, tenant: str, created: int) -> None:
+        """Put `count` made-up customers at the end, created all at once.
+
+        Raises ValueError for a prefix that is in use.
+        """
+        if any(batch.prefix == prefix for batch in self._seeds):
+            raise ValueError(f"there are customers with the prefix {prefix} already")
+        self._seeds.append(SeedBatch(self._length, count, prefix, tenant, created))
+        self._length += count
+
+    def change(self, customer: Customer, now: float) -> None:
+        """Put a customer's new state in the place of its old one."""
+        position = self.position_of(customer.id)
+        if position is None:
+            raise KeyError(customer.id)
+        if position not in self._versions:
+            self._versions[position] = [_Version(float("-inf"), self.at(position))]
+        self._store(position, customer, now)
+
+    def get(self, id: str) -> Customer | None:
+        """The customer with this ID, deleted or not, or None."""
+        position = self.position_of(id)
+        return None if position is None else self.at(position)
+
+    def position_of(self, id: str) -> int | None:
+        """Where the customer with this ID is."""
+        if id in self._positions:
+            return self._positions[id]
+        return next((found for batch in self._seeds if (found := batch.position_of(id)) is not None), None)
+
+    def at(self, position: int) -> Customer:
+        """The customer at a position, as it is now."""
+        versions = self._versions.get(position)
+        return versions[-1].customer if versions else self._seed(position)
+
+    def created_at(self, position: int) -> int:
+        """When the customer at a position was created; never less than at the position before."""
+        return self.at(position).created
+
+    def as_of(self, position: int, moment: float) -> Customer | None:
+        """The customer at a position as it was at `moment`; None before it was there."""
+        versions = self._versions.get(position)
+        if versions is None:
+            return self._seed(position)
+        return next((version.customer for version in reversed(versions) if version.since <= moment), None)
+
+    def candidates(self, field_name: str, value: str) -> Sequence[int]:
+        """In order, every position whose field has or lately had this value, whatever the letters' case.
+
+        `field_name` is `email` or `metadata.` with a key. Too many positions, never too few.
+        """
+        folded = value.casefold()
+        if any(batch.all_have(field_name, folded) for batch in self._seeds):
+            return range(self._length)
+        found = set(self._index.get((field_name, folded), ()))
+        found.update(
+            position
+            for batch in self._seeds
+            if (position := batch.position_with(field_name, folded)) is not None
+        )
+        return sorted(found)
+
+    def _seed(self, position: int) -> Customer:
+        for batch in self._seeds:
+            if batch.start <= position < batch.start + batch.count:
+                number = position - batch.start
+                return Customer(
+                    id=batch.id(number),
+                    created=batch.created,
+                    invoice_prefix=f"S{number:07d}",
+                    email=batch.email(number),
+                    metadata=batch.metadata(number),
+                )
+        raise IndexError(position)
+
+    def _store(self, position: int, customer: Customer, now: float) -> None:
+        versions = self._versions.setdefault(position, [])
+        while len(versions) > 1 and versions[1].since < now - _HISTORY_S:
+            versions.pop(0)
+        versions.append(_Version(now, customer))
+        if customer.email:
+            self._index["email", customer.email.casefold()].add(position)
+        for key, value in customer.metadata.items():
+            self._index[f"metadata.{key}", value.casefold()].add(position)

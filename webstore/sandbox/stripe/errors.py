@@ -1,0 +1,66 @@
+"""Stripe's error answers. Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes"""
+
+
+class StripeError(Exception):
+    """An error as Stripe answers it: HTTP status, type, message, and code and param where there are any."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        type: str = "invalid_request_error",
+        code: str | None = None,
+        param: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.type = type
+        self.code = code
+        self.param = param
+        self.headers = headers or {}
+
+    def to_json(self) -> dict[str, object]:
+        """The object under `error`, without what depends on the request."""
+        error: dict[str, object] = {"message": self.message, "type": self.type}
+        if self.code is not None:
+            error["code"] = self.code
+            error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
+        if self.param is not None:
+            error["param"] = self.param
+        return error
+
+
+class NotInSandbox(StripeError):
+    """What real Stripe can do and the sandbox cannot: said aloud, with a status that Stripe never uses."""
+
+    def __init__(self, what: str, *, param: str | None = None) -> None:
+        super().__init__(501, f"The sandbox does not implement {what}.", type="api_error", param=param)
+
+
+def no_such(kind: str, id: str, *, param: str = "id", status: int = 404, other_mode: str = "") -> StripeError:
+    """`resource_missing`; `other_mode` is the mode ("test" or "live") in which the ID does exist."""
+    message = f"No such {kind}: '{id}'"
+    if other_mode:
+        own = "live" if other_mode == "test" else "test"
+        message += f"; a similar object exists in {other_mode} mode, but a {own} mode key was used"
+        message += " to make this request."
+    return StripeError(status, message, code="resource_missing", param=param)
+
+
+def unrecognized_url(method: str, path: str) -> StripeError:
+    """The answer to an address that Stripe does not have."""
+    return StripeError(
+        404,
+        f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at"
+        " https://support.stripe.com/.",
+    )
+
+
+def masked(key: str) -> str:
+    """A key as Stripe shows it in messages: its kind and its last four characters."""
+    kind = "_".join(key.split("_")[:2]) + "_" if key.startswith(("sk_", "rk_")) else ""
+    hidden = key[len(kind) :]
+    return kind + "*" * max(len(hidden) - 4, 0) + hidden[-4:]

@@ -1,0 +1,91 @@
+"""Events: what happened to which object. Source: https://docs.stripe.com/api/events"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from webstore.sandbox.stripe.config import API_VERSION
+from webstore.sandbox.stripe.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event; `created` is in Unix seconds, `request_id` is None for what the dashboard did."""
+
+    id: str
+    type: str
+    created: int
+    livemode: bool
+    data: Mapping[str, object]
+    previous: Mapping[str, object] | None
+    request_id: str | None
+    idempotency_key: str | None
+
+    def to_json(self) -> dict[str, object]:
+        """The event as the API answers it."""
+        data: dict[str, object] = {"object": self.data}
+        if self.previous is not None:
+            data["previous_attributes"] = self.previous
+        return {
+            "id": self.id,
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.created,
+            "data": data,
+            "livemode": self.livemode,
+            "pending_webhooks": 0,
+            "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+            "type": self.type,
+        }
+
+
+class EventTable:
+    """The events of one account and mode by position, 0 the oldest. The state's lock guards it."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._positions: dict[str, int] = {}
+        self._of_object: defaultdict[str, list[Event]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def record(
+        self,
+        type: str,
+        about: Mapping[str, object],
+        *,
+        now: float,
+        livemode: bool,
+        previous: Mapping[str, object] | None = None,
+        request_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        """Add an event about an object as it is now; `previous` holds the old values of what changed."""
+        event = Event(
+            new_id("evt_", 24), type, int(now), livemode, about, previous, request_id, idempotency_key
+        )
+        self._positions[event.id] = len(self._events)
+        self._events.append(event)
+        self._of_object[str(about["id"])].append(event)
+
+    def about(self, object_id: str) -> list[Event]:
+        """The events of one object, newest first."""
+        return self._of_object[object_id][::-1] if object_id in self._of_object else []
+
+    def get(self, id: str) -> Event | None:
+        """The event with this ID, or None."""
+        position = self._positions.get(id)
+        return None if position is None else self._events[position]
+
+    def position_of(self, id: str) -> int | None:
+        """Where the event with this ID is."""
+        return self._positions.get(id)
+
+    def at(self, position: int) -> Event:
+        """The event at a position."""
+        return self._events[position]
+
+    def created_at(self, position: int) -> int:
+        """When the event at a position happened; never less than at the position before."""
+        return self._events[position].created

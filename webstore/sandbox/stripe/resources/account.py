@@ -1,0 +1,43 @@
+"""The account that a key belongs to. Source: https://docs.stripe.com/api/accounts/retrieve"""
+
+from webstore.sandbox.stripe.routing import Call, Route, expandable
+
+
+def retrieve(call: Call) -> dict[str, object]:
+    """The account of the key: a plain one in Germany that may charge and be paid out."""
+    return {
+        "id": call.world.account,
+        "object": "account",
+        "business_profile": {
+            "mcc": None,
+            "name": "Sandbox store",
+            "product_description": None,
+            "support_address": None,
+            "support_email": None,
+            "support_phone": None,
+            "support_url": None,
+            "url": None,
+        },
+        "business_type": "company",
+        "capabilities": {"card_payments": "active", "transfers": "active"},
+        "charges_enabled": True,
+        "controller": {"type": "account"},
+        "country": "DE",
+        "created": 1_600_000_000,
+        "default_currency": "eur",
+        "details_submitted": True,
+        "email": "owner@example.com",
+        "external_accounts": {
+            "object": "list",
+            "data": [],
+            "has_more": False,
+            "url": f"/v1/accounts/{call.world.account}/external_accounts",
+        },
+        "metadata": {},
+        "payouts_enabled": True,
+        "settings": {"dashboard": {"display_name": "Sandbox store", "timezone": "Etc/UTC"}},
+        "type": "standard",
+    }
+
+
+ROUTES = (Route("GET", "/v1/account", retrieve, "account_read", {"expand": expandable()}),)

@@ -1,0 +1,100 @@
+"""How a resource's file says what it answers: routes, and the call that an endpoint gets."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import unquote
+
+from webstore.sandbox.stripe import params
+from webstore.sandbox.stripe.errors import StripeError
+from webstore.sandbox.stripe.forms import Value
+from webstore.sandbox.stripe.state import State, World
+
+# What real Stripe answers and the sandbox does not (yet), by the first part after /v1/. From the API
+# reference's list of resources: https://docs.stripe.com/api
+KNOWN_RESOURCES = frozenset(
+    """
+    account account_links account_sessions accounts apple_pay application_fees apps balance
+    balance_settings balance_transactions billing billing_portal charges checkout climate
+    confirmation_tokens country_specs coupons credit_notes customer_sessions customers disputes
+    entitlements ephemeral_keys events exchange_rates file_links files financial_connections forwarding
+    identity invoice_payments invoice_rendering_templates invoiceitems invoices issuing link_account_sessions
+    linked_accounts mandates payment_attempt_records payment_intents payment_links
+    payment_method_configurations payment_method_domains payment_methods payment_records payouts plans
+    prices product_catalog products promotion_codes quotes radar refunds reporting reviews setup_attempts
+    setup_intents shipping_rates sigma sources subscription_items subscription_schedules subscriptions tax
+    tax_codes tax_ids tax_rates terminal test_helpers tokens topups transfers treasury webhook_endpoints
+    """.split()  # noqa: SIM905 (seventy lines of a list say no more)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as an endpoint sees it: checked parameters, whose world, and when.
+
+    `now` is in Unix seconds of the sandbox's clock; `ids` are the variable parts of the path.
+    """
+
+    state: State
+    world: World
+    now: float
+    path: str
+    ids: tuple[str, ...] = ()
+    params: Mapping[str, object] = field(default_factory=dict)
+    request_id: str | None = None
+    idempotency_key: str | None = None
+
+
+Endpoint = Callable[[Call], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What is answered where: `path` has `{}` for each ID; `permission` is what a restricted key needs."""
+
+    method: str
+    path: str
+    endpoint: Endpoint
+    permission: str
+    schema: params.Schema = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+    def match(self, method: str, path: str) -> tuple[str, ...] | None:
+        """The IDs in a path, still percent-encoded, that this route answers; None when it does not."""
+        ours, theirs = self.path.split("/"), path.split("/")
+        if self.method != method or len(ours) != len(theirs):
+            return None
+        pairs = list(zip(ours, theirs, strict=True))
+        if any(their == "" or our not in ("{}", their) for our, their in pairs[1:]):
+            return None
+        return tuple(unquote(their) for our, their in pairs if our == "{}")
+
+    def check(self, given: Mapping[str, Value]) -> dict[str, object]:
+        """The checked parameters. Raises StripeError."""
+        return params.check_all(given, self.schema, required=self.required)
+
+
+def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
+    """The first route that answers a request, with the IDs in its path."""
+    for route in routes:
+        ids = route.match(method, path)
+        if ids is not None:
+            return route, ids
+    return None
+
+
+def expandable(*names: str, within: str = "") -> params.Check:
+    """The check of `expand`: these properties, each under `within` (for lists: `data.`).
+
+    Source: https://docs.stripe.com/api/expanding_objects
+    """
+    allowed = {within + name for name in names}
+
+    def check(value: Value, name: str) -> list[str]:
+        wanted = cast(list[str], params.list_of(params.exact_text)(value, name))
+        for item in wanted:
+            if item not in allowed:
+                raise StripeError(400, f"This property cannot be expanded ({item}).", param=name)
+        return [item.removeprefix(within) for item in wanted]
+
+    return check
