@@ -1,6 +1,6 @@
-"""Several workers of the linking protocol, stepped call by call in any order, against both vendors in memory.
+"""Workers of the linking protocol, stepped call by call in any order, against both vendors in memory.
 
-Hypothesis looks for an order of calls, faults, crashes, clock moves and human interventions after which one of
+Hypothesis looks for an order of calls, faults, crashes, clock moves and interventions after which one of
 the protocol's invariants does not hold. `MACHINE_EXAMPLES` sets how many histories it tries.
 """
 
@@ -81,6 +81,18 @@ class Linking(RuleBasedStateMachine):
             steps = protocol.at_login(Identity(ISSUER, user_id), self.policy, now)
         self.workers[worker] = Worker(user_id, steps, next(steps), for_use)
 
+    @rule(user_id=st.sampled_from(USERS), calls=st.integers(0, 5), fault=FAULTS, dies=st.booleans())
+    def attempt(self, user_id: str, calls: int, fault: str | None, dies: bool) -> None:
+        """A login in one go, with a fault at one of its calls, after which the worker may be gone."""
+        self.start(len(WORKERS), user_id, for_use=False)
+        for number in range(calls + 1):
+            if len(WORKERS) in self.workers:
+                self.advance_worker(len(WORKERS), fault if number == calls else None)
+        if dies:
+            self.workers.pop(len(WORKERS), None)
+        while len(WORKERS) in self.workers:
+            self.advance_worker(len(WORKERS), None)
+
     @precondition(lambda self: self.workers)
     @rule(data=st.data(), fault=FAULTS)
     def step(self, data: st.DataObject, fault: str | None) -> None:
@@ -130,7 +142,9 @@ class Linking(RuleBasedStateMachine):
             vendors.users[user_id], customer_id=f"cus_{vendors.made}", account=vendors.account.pin
         )
 
-    @precondition(lambda self: not self.calm and any(user.customer_id for user in self.vendors.users.values()))
+    @precondition(
+        lambda self: not self.calm and any(user.customer_id for user in self.vendors.users.values())
+    )
     @rule(data=st.data())
     def operator_unlinks(self, data: st.DataObject) -> None:
         """Clears both sides."""
@@ -147,9 +161,7 @@ class Linking(RuleBasedStateMachine):
         """An administrator's mistake: the second user's record names the first one's customer."""
         theirs = data.draw(st.sampled_from(sorted(c.id for c in self.vendors.owned_by(USERS[0]))))
         user = self.vendors.users[USERS[1]]
-        self.vendors.users[USERS[1]] = replace(
-            user, customer_id=theirs, account=self.vendors.account.pin
-        )
+        self.vendors.users[USERS[1]] = replace(user, customer_id=theirs, account=self.vendors.account.pin)
 
     def advance_worker(self, number: int, fault: str | None) -> None:
         worker = self.workers[number]
@@ -167,7 +179,7 @@ class Linking(RuleBasedStateMachine):
             self.check_outcome(worker, stop.value)
 
     def check_record(self, asked: Call[Any], call: Call[Any]) -> None:
-        """Where the user was just read again, a living customer of theirs is never overwritten by another."""
+        """Where the user was just read again, a living customer of theirs is never replaced."""
         if isinstance(asked, protocol.ReadUser) and isinstance(call, protocol.RecordLink):
             recorded = self.vendors.users[call.user_id].customer_id
             own = {customer.id for customer in self.vendors.owned_by(call.user_id)}

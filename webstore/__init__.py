@@ -24,7 +24,6 @@ from .routes.shopper import ABSOLUTE_S, csrf_token, current_shopper
 from .settings import Settings
 
 _TOP = Path(__file__).resolve().parent.parent
-_LINKING_THREADS = 16
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -66,7 +65,14 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 def _services(settings: Settings) -> Services:
     state = _state(settings)
-    wires = [Wire(service) for service in ("the Auth0 Management API", "Stripe", "the login provider")]
+    # No call outlives the budget of the login that makes it, so that the breaker hears of a hang in time.
+    wires = [
+        Wire("the Auth0 Management API", total_s=settings.link_budget_s),
+        Wire("Stripe", total_s=settings.link_budget_s),
+        Wire("the login provider"),
+    ]
+    # Half of the server's threads at most wait for linking; the others go on serving pages.
+    threads = max(1, settings.web_threads // 2)
     directory = Auth0Directory(
         wires[0],
         state,
@@ -93,8 +99,8 @@ def _services(settings: Settings) -> Services:
             settle_s=settings.link_settle_s,
         ),
         budget_s=settings.link_budget_s,
-        executor=BoundedExecutor(_LINKING_THREADS, "linking"),
-        side=BoundedExecutor(_LINKING_THREADS, "reading"),
+        executor=BoundedExecutor(threads, "linking"),
+        side=BoundedExecutor(threads, "reading"),
     )
 
     def close() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -17,9 +18,12 @@ from .errors import OverBudget
 
 T = TypeVar("T")
 
+#: How long a burst may wait for a free thread. Short: whoever waits holds a thread of the server.
+_PATIENCE_S = 0.2
+
 
 class BoundedExecutor:
-    """Runs functions on at most `threads` threads; refuses more instead of queueing them."""
+    """Runs functions on at most `threads` threads; refuses more instead of queueing them for long."""
 
     def __init__(self, threads: int, name: str) -> None:
         self._threads = threads
@@ -34,14 +38,14 @@ class BoundedExecutor:
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Start the work; `OverBudget` when every thread is busy."""
+        """Start the work; `OverBudget` when every thread stays busy."""
         with self._lock:
             # Threads do not survive a fork: a server that loads the application before it forks its
             # workers needs new ones in each.
             if self._pid != os.getpid():
                 self._fresh()
             free, pool = self._free, self._pool
-        if not free.acquire(blocking=False):
+        if not free.acquire(timeout=_PATIENCE_S):
             raise OverBudget("every thread is busy")
         try:
             future = pool.submit(work)
@@ -52,13 +56,14 @@ class BoundedExecutor:
         return future
 
     def run(self, work: Callable[[], T], budget_s: float) -> T:
-        """The work's result, or its exception; `OverBudget` after `budget_s` seconds or without a free thread.
+        """Give the work's result, or its exception; `OverBudget` after `budget_s` or with no thread free.
 
         Work that runs over its budget goes on until it ends by itself.
         """
+        started = time.monotonic()
         future = self.submit(work)
         try:
-            return future.result(timeout=budget_s)
+            return future.result(timeout=max(0.0, budget_s - (time.monotonic() - started)))
         except FutureTimeout:
             if future.done():
                 raise

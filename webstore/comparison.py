@@ -74,7 +74,7 @@ def _rows(
     ]
     if customer is None:
         return tuple(replace(row, matches=None) for row in rows)
-    # Customers linked by hand name no tenant, users linked by hand no account; a description is Stripe's alone.
+    # Links made by hand name no tenant and no account; a description is Stripe's alone.
     optional = {"Tenant", "Account and mode", "Description"}
     return tuple(
         replace(row, matches=None) if row.label in optional and None in (row.auth0, row.stripe) else row

@@ -52,7 +52,7 @@ def ensure_customer(linker: Linker, identity: Identity) -> LinkOutcome:
 
 
 def verified_customer(linker: Linker, user_id: str, remembered: str | None) -> LinkOutcome:
-    """The customer to use for money or anybody's data, read fresh from both sides, healed where it is dead."""
+    """The customer to use for money or anybody's data: read fresh from both sides, healed where dead."""
     steps = protocol.before_use(user_id, remembered, linker.policy, linker.now())
     return _within_budget(linker, user_id, steps)
 
@@ -104,7 +104,7 @@ def run(linker: Linker, steps: Steps[LinkOutcome]) -> LinkOutcome:
         return outcome
 
 
-def _answer(linker: Linker, call: Call[Any]) -> object:  # noqa: C901, PLR0911, PLR0912  # a table
+def _answer(linker: Linker, call: Call[Any]) -> object:
     directory, payments = linker.directory, linker.payments
     match call:
         case protocol.ReadUser(user_id):

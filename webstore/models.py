@@ -92,7 +92,7 @@ class Account:
 
     @property
     def mode(self) -> str:
-        """ "live" or "test"."""
+        """The mode's name: `live` or `test`."""
         return "live" if self.livemode else "test"
 
 

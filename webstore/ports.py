@@ -18,7 +18,7 @@ class Directory(Protocol):
         """The user, immediately consistent."""
 
     def record_link(self, user_id: str, customer_id: str, account: str | None) -> None:
-        """Write the customer's ID (and the account it belongs to) and clear the failure note, in one PATCH."""
+        """Write the customer's ID and the account it belongs to, and clear the failure note, in one PATCH."""
 
     def note_failure(self, user_id: str, at: float) -> None:
         """Note that a create ended indeterminately at `at` (Unix seconds)."""

@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -178,7 +179,7 @@ def ask(call: Call[T]) -> Steps[T]:
 
 
 class NotYet(WebstoreError):
-    """Nothing more can be done safely in this attempt; the message is the reason, `alarm` as in LinkOutcome."""
+    """Nothing more can be done safely in this attempt; `alarm` as in LinkOutcome."""
 
     def __init__(self, reason: str, *, alarm: bool = False) -> None:
         super().__init__(reason)
@@ -377,74 +378,84 @@ def _adopt_unowned(hits: Iterable[Customer], user: User, policy: Policy) -> Step
 def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
     """Write the user's name on a customer that names nobody; of two claimants the key lets one win."""
     draft = CustomerDraft(None, None, None, {"auth0_user_id": user.user_id, "auth0_tenant": policy.tenant})
-    for pause in (*policy.in_flight_pauses_s, None):
-        try:
-            yield from ask(UpdateCustomer(customer.id, draft, idempotency_key("claim", customer.id)))
-        except KeyReused:
-            break
-        except KeyInFlight:
-            if pause is None:
-                raise
-            yield from ask(Pause(pause))
-        else:
-            break
+    with suppress(KeyReused):
+        call = UpdateCustomer(customer.id, draft, idempotency_key("claim", customer.id))
+        yield from _patiently(call, policy)
     fresh = yield from ask(GetCustomer(customer.id))
     return fresh if names(fresh, user, policy) else None
+
+
+def _patiently(call: Call[T], policy: Policy) -> Steps[T]:
+    """Ask; while another request with the same idempotency key is in flight, wait a little and ask again."""
+    for pause in policy.in_flight_pauses_s:
+        try:
+            return (yield from ask(call))
+        except KeyInFlight:
+            yield from ask(Pause(pause))
+    return (yield from ask(call))
 
 
 def _create(
     user: User, account: Account, policy: Policy, now: float, *, replaces: str | None, looked_up: bool
 ) -> Steps[LinkOutcome]:
     """Create under the key that every worker derives alike, and go on from whatever the key did before."""
-    status = LinkStatus.HEALED if replaces else LinkStatus.CREATED
     generation, email, failed_at = 0, user.email, user.link_failed_at
-    pauses = iter(policy.in_flight_pauses_s)
     for _ in range(MAX_CREATES):
         draft = customer_draft(user, policy, replaces, generation, email)
-        key = link_key(user, policy, replaces, generation, email)
+        call = CreateCustomer(draft, link_key(user, policy, replaces, generation, email))
+        status = LinkStatus.HEALED if replaces else LinkStatus.CREATED
         try:
-            creation = yield from ask(CreateCustomer(draft, key))
-        except KeyInFlight:
-            pause = next(pauses, None)
-            if pause is None:
-                raise
-            yield from ask(Pause(pause))
-            continue
+            creation = yield from _patiently(call, policy)
         except EmailRefused:
             if email is None:
                 raise
             # Should this attempt stop half-way and the address change, the next one looks up first.
             yield from ask(NoteFailure(user.user_id, now))
             email, failed_at = None, now
-            continue
         except KeyReused:
-            found = yield from _look_up(user, policy)
-            if found is None or found.id == replaces:
-                raise NotYet("an earlier attempt with other details exists and is not visible yet") from None
-            return (yield from _record(user, found, account, LinkStatus.ADOPTED))
+            return (yield from _find_earlier(user, account, policy, replaces))
         except PaymentsFailed as exc:
-            if not (exc.replayed and failed_at is not None):
+            if not exc.replayed or failed_at is None:
                 yield from ask(NoteFailure(user.user_id, now))
                 raise
             if not looked_up or now - failed_at < policy.settle_s:
                 raise
             generation += 1
-            continue
-        if not creation.replayed:
-            if user.customer_id is not None:
-                return (yield from _record(user, creation.customer, account, status))
-            yield from ask(RecordLink(user.user_id, creation.customer.id, account.pin))
-            return LinkOutcome(status, creation.customer.id, "created and recorded")
-        try:
-            customer = yield from ask(GetCustomer(creation.customer.id))
-        except NoSuchCustomer:
-            if policy.livemode:
-                raise
-            customer = Customer(creation.customer.id, deleted=True)
-        if names(customer, user, policy):
-            return (yield from _record(user, customer, account, status))
-        replaces, generation, email, status = customer.id, 0, user.email, LinkStatus.HEALED
+        else:
+            if not creation.replayed:
+                return (yield from _record_new(user, creation.customer, account, status))
+            customer = yield from _replayed(creation.customer, policy)
+            if names(customer, user, policy):
+                return (yield from _record(user, customer, account, status))
+            replaces, generation, email = customer.id, 0, user.email
     raise NotYet("too many dead predecessors in one attempt", alarm=True)
+
+
+def _find_earlier(user: User, account: Account, policy: Policy, replaces: str | None) -> Steps[LinkOutcome]:
+    """The key was used with other details, so an attempt exists: find it, make no second one."""
+    found = yield from _look_up(user, policy)
+    if found is None or found.id == replaces:
+        raise NotYet("an earlier attempt with other details exists and is not visible yet")
+    return (yield from _record(user, found, account, LinkStatus.ADOPTED))
+
+
+def _replayed(customer: Customer, policy: Policy) -> Steps[Customer]:
+    """The customer of a replayed create as it is now: it may have been deleted or given away since."""
+    try:
+        return (yield from ask(GetCustomer(customer.id)))
+    except NoSuchCustomer:
+        if policy.livemode:
+            raise
+        # Test data was deleted as a whole.
+        return Customer(customer.id, deleted=True)
+
+
+def _record_new(user: User, customer: Customer, account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
+    """Record a customer made this moment: directly where nothing was recorded, else after another look."""
+    if user.customer_id is not None:
+        return (yield from _record(user, customer, account, status))
+    yield from ask(RecordLink(user.user_id, customer.id, account.pin))
+    return LinkOutcome(status, customer.id, "created and recorded")
 
 
 def _record(user: User, customer: Customer, account: Account, status: LinkStatus) -> Steps[LinkOutcome]:

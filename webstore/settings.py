@@ -44,6 +44,8 @@ class Settings:
     link_lookup_always: bool
     link_existing_by_email: bool
     link_settle_s: float
+    #: Threads of each server process; `gunicorn.conf.py` reads the same variable.
+    web_threads: int
 
     @property
     def secure(self) -> bool:
@@ -108,7 +110,7 @@ def _read(read: _Reader) -> Settings:
             "STRIPE_DASHBOARD_URL", f"https://dashboard.stripe.com{'' if livemode else '/test'}", _url
         ).rstrip("/"),
         dashboard_links=read.flag("DASHBOARD_LINKS", default=not livemode),
-        app_secret_key=read.required("APP_SECRET_KEY", _SECRET, _secret),
+        app_secret_key=read.required("APP_SECRET_KEY", _RANDOM_TEXT, _secret),
         app_secret_key_fallbacks=read.many("APP_SECRET_KEY_FALLBACKS", _secret),
         base_url=base_url,
         redis_url=read.optional("REDIS_URL", "", _redis_url) or None,
@@ -117,11 +119,12 @@ def _read(read: _Reader) -> Settings:
         link_lookup_always=read.choice("LINK_LOOKUP", ("auto", "always")) == "always",
         link_existing_by_email=read.flag("LINK_EXISTING_BY_EMAIL", default=False),
         link_settle_s=read.number("LINK_SETTLE_S", 600.0, 0.0, 86_400.0),
+        web_threads=int(read.number("WEB_THREADS", 8.0, 1.0, 256.0, "whole number")),
     )
 
 
 _APPLICATION = "Auth0 dashboard > Applications > Applications > your Regular Web Application > Settings"
-_SECRET = "a long random text: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+_RANDOM_TEXT = "a long random text: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 #: Gives back the value to use, or raises ValueError with what is wrong, in the operator's words.
 _Check = Callable[[str], str]
@@ -161,14 +164,16 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}: use one of {', '.join(allowed)}.")
         return value
 
-    def number(self, name: str, default: float, least: float, most: float) -> float:
+    def number(
+        self, name: str, default: float, least: float, most: float, unit: str = "number of seconds"
+    ) -> float:
         text = self._environ.get(name, "").strip()
         try:
             value = float(text) if text else default
         except ValueError:
             value = float("nan")
         if not least <= value <= most:
-            self.problems.append(f"{name} is {text!r}: use a number of seconds from {least:g} to {most:g}.")
+            self.problems.append(f"{name} is {text!r}: use a {unit} from {least:g} to {most:g}.")
             return default
         return value
 
@@ -218,7 +223,7 @@ def _stripe_key(value: str) -> str:
 
 def _secret(value: str) -> str:
     if len(value) < MIN_SECRET:
-        raise ValueError(f"must be at least {MIN_SECRET} characters long: {_SECRET}")
+        raise ValueError(f"must be at least {MIN_SECRET} characters long: {_RANDOM_TEXT}")
     return value
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
+from auth0.management.client import Auth0 as ManagementClient
 from authlib.common.security import generate_token
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
@@ -23,6 +24,7 @@ AFTER_LOGOUT = "http://127.0.0.1:9/logged-out"
 API = "https://api.store.example"
 PASSWORD = "Password1!"
 ADA = "auth0|000000000000000000000001"
+GRACE = "auth0|000000000000000000000002"
 
 
 @dataclass
@@ -162,6 +164,18 @@ class Browser:
     def id_token(self, **changes: str | None) -> dict[str, Any]:
         """The claims of the ID token of a new log-in."""
         return self.tenant.claims(self.tokens(**changes)["id_token"])
+
+
+@contextmanager
+def sdk_of(tenant: Tenant, **changes: str) -> Iterator[ManagementClient]:
+    """Auth0's own client for the Management API, without its retries."""
+    with httpx.Client() as http:
+        yield ManagementClient(
+            base_url=f"{tenant.url}/api/v2",
+            token=tenant.management_token(**changes),
+            max_retries=0,
+            httpx_client=http,
+        )
 
 
 def query(url: str) -> dict[str, str]:

@@ -349,7 +349,7 @@ def test_no_code_token_or_secret_gets_into_the_logs(
 
 
 def header(token: str) -> dict[str, Any]:
-    part = token.split(".")[0]
+    part = token.split(".", maxsplit=1)[0]
     decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return decoded
 

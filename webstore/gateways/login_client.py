@@ -113,7 +113,7 @@ class LoginClient:
         self._client.provider, self._client.wire = self._provider, wire
 
     def begin(self, return_path: str, asked: Mapping[str, str]) -> str:
-        """The provider's address to send the browser to; the answer being made carries the transaction cookie.
+        """Give the address to send the browser to; the answer being made carries the transaction cookie.
 
         `asked`: the parameters of `FORWARDED` that this login uses. Raises `LoginError`.
         """

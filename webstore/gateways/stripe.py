@@ -69,7 +69,7 @@ class StripePayments:
     """Customers of one account, in the mode of the key."""
 
     def __init__(self, wire: Wire, state: State, *, api_key: str, api_base: str, account_key: str) -> None:
-        """`account_key`: where the shared state keeps the key's account (derived from the key, not the key)."""
+        """`account_key`: where the shared state keeps the key's account (derived from the key)."""
         self._client = stripe.StripeClient(
             api_key,
             base_addresses={"api": api_base},
@@ -81,7 +81,7 @@ class StripePayments:
         self._account: Account | None = None
 
     def account(self) -> Account:
-        """https://docs.stripe.com/api/accounts/retrieve; read once, then kept by the process and the state."""
+        """https://docs.stripe.com/api/accounts/retrieve, read once, then kept by process and state."""
         if self._account is None:
             self._account = self._stored_account() or self._read_account()
         return self._account

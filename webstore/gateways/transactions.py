@@ -1,4 +1,4 @@
-"""Logins under way: one short-lived signed cookie for each `state`, so that tabs do not clobber each other."""
+"""Logins under way: one short-lived signed cookie for each `state`, so that tabs do not clobber another."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from urllib.parse import urlsplit
 
 import httpcore
@@ -145,7 +146,7 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class Wire:
-    """Calls to one service, each within `total_s` seconds; safe to share between threads and across a fork."""
+    """Calls to one service, each within `total_s` seconds; safe to share between threads and across forks."""
 
     def __init__(self, service: str, *, connect_s: float = 1.5, total_s: float = 5.0) -> None:
         self.service = service
@@ -247,7 +248,7 @@ class RequestsAdapter(BaseAdapter):
         response.status_code = answer.status
         response.headers = CaseInsensitiveDict(answer.headers)
         response.encoding = "utf-8"
-        response._content = answer.body  # requests has no public way to give a response its body
+        response.raw = BytesIO(answer.body)
         response.request = request
         response.url = request.url or ""
         return response

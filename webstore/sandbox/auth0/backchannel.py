@@ -29,7 +29,8 @@ class BackChannel:
     def clear(self) -> None:
         """Forget past deliveries."""
         with self._lock:
-            self._deliveries.clear()
+            # A new list, so that a delivery under way ends up in the old one.
+            self._deliveries = []
 
     def deliveries(self) -> list[dict[str, object]]:
         """The finished deliveries, oldest first."""
@@ -38,9 +39,10 @@ class BackChannel:
 
     def send(self, url: str, logout_token: str, sid: str) -> None:
         """Begin a delivery and return at once."""
-        threading.Thread(target=self._post, args=(url, logout_token, sid), daemon=True).start()
+        arguments = (url, logout_token, sid, self._deliveries)
+        threading.Thread(target=self._post, args=arguments, daemon=True).start()
 
-    def _post(self, url: str, logout_token: str, sid: str) -> None:
+    def _post(self, url: str, logout_token: str, sid: str, deliveries: list[Delivery]) -> None:
         status = None
         try:
             with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
@@ -48,4 +50,4 @@ class BackChannel:
         except httpx.HTTPError:
             pass  # Auth0 does not try again either; the list says that there was no answer.
         with self._lock:
-            self._deliveries.append(Delivery(sid, status))
+            deliveries.append(Delivery(sid, status))

@@ -34,7 +34,7 @@ class Auth0Config:
 
     @property
     def management_audience(self) -> str:
-        """The Management API's identifier: an https URL whatever the sandbox itself speaks, as the SDKs ask for it."""
+        """The Management API's identifier: https even here, as the SDKs ask for it."""
         return f"https://{self.domain}/api/v2/"
 
     @property

@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
         (?P<paren>[()])
       | (?P<minus>-)
-      | (?P<word>AND|OR|NOT)(?=[\s()])
+      | (?P<word>AND|OR|NOT)(?=[\s()]|$)
       | (?P<field>[A-Za-z_][\w.\-]*)\s*:
     )""",
     re.VERBOSE,

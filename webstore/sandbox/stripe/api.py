@@ -31,6 +31,7 @@ def create_api(state: State) -> Blueprint:
     api = Blueprint("stripe_api", __name__)
 
     @api.route("/v1", methods=_METHODS)
+    @api.route("/v1/", methods=_METHODS)
     @api.route("/v1/<path:_>", methods=_METHODS)
     @api.route("/v2/<path:_>", methods=_METHODS)
     def answer(_: str = "") -> Response:
@@ -96,7 +97,7 @@ class _Request:
             return found
         parts = self._path.split("/")
         known = parts[1] == "v2" or (len(parts) > 2 and parts[2] in KNOWN_RESOURCES)
-        if known and method in ("GET", "POST", "DELETE") and not self._is_ours():
+        if known and "" not in parts[1:] and method in ("GET", "POST", "DELETE") and not self._is_ours():
             raise NotInSandbox(f"{method} {self._path}")
         raise unrecognized_url(method, self._path)
 
