@@ -14,12 +14,16 @@ import errno
 import logging
 import os
 import re
+import shutil
 import socket
+import tempfile
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.util import parse_address
+from gunicorn.workers.base import Worker
+from prometheus_client import multiprocess
 
 problems: list[str] = []
 
@@ -110,6 +114,20 @@ class PrivateLogger(Logger):
 
 
 logger_class = PrivateLogger
+
+
+# The workers' counters add up in files, in a folder made anew for each start.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="webstore-metrics-")
+
+
+def child_exit(_: Arbiter, worker: Worker) -> None:
+    """Let go of what an ended worker kept for its process alone."""
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped in the package
+
+
+def on_exit(_: Arbiter) -> None:
+    """Take the counters' folder away."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def on_starting(server: Arbiter) -> None:

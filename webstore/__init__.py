@@ -11,6 +11,7 @@ from flask import Flask
 
 from . import linking
 from .budget import BoundedExecutor
+from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.login_client import LoginClient, quiet_authlib
 from .gateways.state import FileState, RedisState, default_directory
@@ -100,6 +101,7 @@ def _services(settings: Settings) -> Services:
         ),
         budget_s=settings.link_budget_s,
         executor=BoundedExecutor(threads, "linking"),
+        count=metrics.count_link_outcome,
         side=BoundedExecutor(threads, "reading"),
     )
 

@@ -34,6 +34,8 @@ class Linker:
     policy: Policy
     budget_s: float
     executor: BoundedExecutor
+    #: Told the status of every outcome.
+    count: Callable[[str], None]
     #: For the second of two reads made at the same time.
     side: BoundedExecutor
     now: Callable[[], float] = time.time
@@ -60,19 +62,19 @@ def verified_customer(linker: Linker, user_id: str, remembered: str | None) -> L
 def _within_budget(linker: Linker, user_id: str, steps: Steps[LinkOutcome]) -> LinkOutcome:
     started = time.monotonic()
     try:
-        outcome = linker.executor.run(lambda: _logged(user_id, run(linker, steps)), linker.budget_s)
+        outcome = linker.executor.run(lambda: _logged(linker, user_id, run(linker, steps)), linker.budget_s)
     except OverBudget as exc:
         # What is still running may finish behind our back: it is idempotent.
-        outcome = _logged(user_id, LinkOutcome(LinkStatus.PENDING, None, f"OverBudget: {exc}"))
+        outcome = _logged(linker, user_id, LinkOutcome(LinkStatus.PENDING, None, f"OverBudget: {exc}"))
     except Exception:
         # A mistake of ours or of an SDK must not stand in the way of a login.
         log.exception("link user=%s failed unexpectedly", user_id)
-        outcome = _logged(user_id, LinkOutcome(LinkStatus.PENDING, None, "unexpected error"))
+        outcome = _logged(linker, user_id, LinkOutcome(LinkStatus.PENDING, None, "unexpected error"))
     log.debug("link user=%s took %.3f s", user_id, time.monotonic() - started)
     return outcome
 
 
-def _logged(user_id: str, outcome: LinkOutcome) -> LinkOutcome:
+def _logged(linker: Linker, user_id: str, outcome: LinkOutcome) -> LinkOutcome:
     level = logging.ERROR if outcome.alarm else logging.INFO
     log.log(
         level,
@@ -82,6 +84,7 @@ def _logged(user_id: str, outcome: LinkOutcome) -> LinkOutcome:
         outcome.customer_id,
         outcome.reason,
     )
+    linker.count(outcome.status)
     return outcome
 
 

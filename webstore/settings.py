@@ -44,6 +44,7 @@ class Settings:
     link_lookup_always: bool
     link_existing_by_email: bool
     link_settle_s: float
+    metrics_token: str | None = field(repr=False)
     #: Threads of each server process; `gunicorn.conf.py` reads the same variable.
     web_threads: int
 
@@ -119,6 +120,7 @@ def _read(read: _Reader) -> Settings:
         link_lookup_always=read.choice("LINK_LOOKUP", ("auto", "always")) == "always",
         link_existing_by_email=read.flag("LINK_EXISTING_BY_EMAIL", default=False),
         link_settle_s=read.number("LINK_SETTLE_S", 600.0, 0.0, 86_400.0),
+        metrics_token=read.optional("METRICS_TOKEN", "", _secret) or None,
         web_threads=int(read.number("WEB_THREADS", 8.0, 1.0, 256.0, "whole number")),
     )
 

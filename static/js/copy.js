@@ -1,4 +1,4 @@
-// Copy buttons: `data-copy` names the element whose text is copied. They stay hidden where copying cannot work.
+// Copy buttons: `data-copy` names the element whose text is copied. Hidden where copying cannot work.
 "use strict";
 
 const SHOWN_MS = 2000;

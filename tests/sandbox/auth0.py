@@ -25,6 +25,7 @@ API = "https://api.store.example"
 PASSWORD = "Password1!"
 ADA = "auth0|000000000000000000000001"
 GRACE = "auth0|000000000000000000000002"
+_USUALLY_TYPED = {"email": "ada@example.com", "password": PASSWORD}
 
 
 @dataclass
@@ -139,13 +140,15 @@ class Browser:
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         return self.follow(self.http.post(action[1], data=hidden | fields))
 
-    def log_in(
-        self, email: str = "ada@example.com", password: str = PASSWORD, **changes: str | None
-    ) -> Login:
-        """The whole way from `/authorize` to the callback, on the log-in page when it is shown."""
+    def log_in(self, **changes: str | None) -> Login:
+        """The whole way from `/authorize` to the callback, on the log-in page when it is shown.
+
+        `email` and `password` are typed there; the other changes are to the request.
+        """
+        typed = {name: changes.pop(name, None) or usual for name, usual in _USUALLY_TYPED.items()}
         page = self.authorize(**changes)
         if page.next_request is None:
-            page = self.submit(page, email=email, password=password)
+            page = self.submit(page, **typed)
         return self.arrived(page)
 
     def arrived(self, response: httpx.Response) -> Login:

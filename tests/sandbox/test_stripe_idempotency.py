@@ -64,8 +64,8 @@ def test_other_parameters_under_the_same_key_are_an_idempotency_error(running: R
         client.v1.customers.create({"name": "Grace"}, {"idempotency_key": "k"})
     assert reused.value.http_status == 400
     assert reused.value.user_message == (
-        "Keys for idempotent requests can only be used with the same parameters they were first used with. Try"
-        " using a key other than 'k' if you meant to execute a different request."
+        "Keys for idempotent requests can only be used with the same parameters they were first used with."
+        " Try using a key other than 'k' if you meant to execute a different request."
     )
     assert len(client.v1.customers.list().data) == 1
 
@@ -137,8 +137,9 @@ def test_an_error_of_the_endpoint_is_kept(http: httpx.Client) -> None:
 
 def test_a_key_in_use_is_409(running: RunningStripe) -> None:
     running.control.change_settings({"execution_s": 0.5})
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: _create(running.http(), "k"), range(8)))
+    clients = [running.http() for _ in range(8)]
+    with ThreadPoolExecutor(len(clients)) as pool:
+        answers = list(pool.map(_create, clients, ["k"] * len(clients)))
     running.control.change_settings({"execution_s": 0.0})
     done = [answer for answer in answers if answer.status_code == 200]
     conflicts = [answer.json()["error"] for answer in answers if answer.status_code == 409]
@@ -151,12 +152,11 @@ def test_a_key_in_use_is_409(running: RunningStripe) -> None:
 
 
 def test_many_at_once_execute_once(running: RunningStripe) -> None:
-    for round_ in range(5):
-        key = f"k{round_}"
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _, key=key: _create(running.http(), key), range(8)))  # type: ignore[misc]  # binds the key of this round
-        ids = {answer.json()["id"] for answer in answers if answer.status_code == 200}
-        assert len(ids) == 1
+    clients = [running.http() for _ in range(8)]
+    for key in ("k1", "k2", "k3", "k4", "k5"):
+        with ThreadPoolExecutor(len(clients)) as pool:
+            answers = list(pool.map(_create, clients, [key] * len(clients)))
+        assert len({answer.json()["id"] for answer in answers if answer.status_code == 200}) == 1
     assert _count(running.http()) == 5
 
 

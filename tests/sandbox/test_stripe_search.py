@@ -4,23 +4,20 @@ import httpx
 import pytest
 import stripe
 
+from stripe.params import CustomerCreateParams
+
 from tests.sandbox.conftest import RunningStripe
 
 
 @pytest.fixture
 def people(running: RunningStripe, client: stripe.StripeClient) -> dict[str, str]:
     """A few customers by name, old enough to be searchable."""
-    created = [
-        client.v1.customers.create(params).id
-        for params in (
-            {"name": "Ada Lovelace", "email": "ada@example.com", "metadata": {"auth0_user_id": "auth0|1"}},
-            {"name": "Grace Hopper", "email": "grace@example.com", "phone": "+1555"},
-            {
-                "name": "Quote\"d \\ O'Brien",
-                "metadata": {"auth0_user_id": "auth0|q\"'\\ | ü", "odd]key'": "x"},
-            },
-        )
+    given: list[CustomerCreateParams] = [
+        {"name": "Ada Lovelace", "email": "ada@example.com", "metadata": {"auth0_user_id": "auth0|1"}},
+        {"name": "Grace Hopper", "email": "grace@example.com", "phone": "+1555"},
+        {"name": "Quote\"d \\ O'Brien", "metadata": {"auth0_user_id": "auth0|q\"'\\ | ü", "odd key'": "x"}},
     ]
+    created = [client.v1.customers.create(params).id for params in given]
     running.control.clock.advance(60)
     return dict(zip(("ada", "grace", "quoted"), created, strict=True))
 
@@ -66,7 +63,7 @@ def test_quotes_and_backslashes_are_escaped_with_a_backslash(
 ) -> None:
     assert _found(client, people, r"""metadata["auth0_user_id"]:"auth0|q\"'\\ | ü" """) == {"quoted"}
     assert _found(client, people, r"""metadata['auth0_user_id']:'auth0|q"\'\\ | ü'""") == {"quoted"}
-    assert _found(client, people, r"""metadata['odd]key\'']:'x'""") == {"quoted"}
+    assert _found(client, people, r"""metadata['odd key\'']:'x'""") == {"quoted"}
     assert _found(client, people, r"""name:"Quote\"d \\ O'Brien" """) == {"quoted"}
 
 
@@ -100,11 +97,12 @@ def test_results_come_in_pages(running: RunningStripe, client: stripe.StripeClie
     ids = [client.v1.customers.create({"name": "Ada"}).id for _ in range(5)][::-1]
     running.control.clock.advance(60)
     first = client.v1.customers.search({"query": 'name:"ada"', "limit": 2})
-    assert (first.object, first.url) == ("search_result", "/v1/customers/search")
+    assert (first.to_dict()["object"], first.to_dict()["url"]) == ("search_result", "/v1/customers/search")
     assert ([hit.id for hit in first.data], first.has_more) == (ids[:2], True)
     assert first.next_page is not None
     second = client.v1.customers.search({"query": 'name:"ada"', "limit": 3, "page": first.next_page})
-    assert ([hit.id for hit in second.data], second.has_more, second.next_page) == (ids[2:], False, None)
+    assert ([hit.id for hit in second.data], second.has_more) == (ids[2:], False)
+    assert second.to_dict()["next_page"] is None
     everyone = client.v1.customers.search({"query": 'name:"ada"', "limit": 2}).auto_paging_iter()
     assert [hit.id for hit in everyone] == ids
     with pytest.raises(stripe.InvalidRequestError) as refused:
@@ -168,7 +166,7 @@ def test_the_lag_is_a_second_unless_set(running: RunningStripe) -> None:
 def test_some_accounts_have_no_search(running: RunningStripe, client: stripe.StripeClient) -> None:
     running.control.change_settings({"search": "unavailable"})
     with pytest.raises(
-        stripe.InvalidRequestError, match="(?i)search feature unavailable for merchant"
+        stripe.InvalidRequestError, match="Search feature unavailable for merchant"
     ) as refused:
         client.v1.customers.search({"query": 'email:"ada@example.com"'})
     assert refused.value.http_status == 400
