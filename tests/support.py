@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from flask import Flask
 
 from webstore import create_app
 from webstore.sandbox.server import Server
@@ -26,6 +27,7 @@ class Shop:
     """The store and the two vendors."""
 
     sandbox: Sandbox
+    app: Flask
     url: str
     environment: dict[str, str]
     browsers: list[httpx.Client] = field(default_factory=list)
@@ -154,7 +156,7 @@ def running_shop(state_dir: Path, **environment: str) -> Iterator[Shop]:
     with Sandbox(server.url) as sandbox:
         settings = {**sandbox.environment(), "STATE_DIR": str(state_dir), **environment}
         server.app = app = create_app(Settings.from_env(settings))
-        shop = Shop(sandbox, server.url, settings)
+        shop = Shop(sandbox, app, server.url, settings)
         with server:
             yield shop
             for browser in shop.browsers:

@@ -3,7 +3,6 @@
 import httpx
 import pytest
 import stripe
-
 from stripe.params import CustomerCreateParams
 
 from tests.sandbox.conftest import RunningStripe

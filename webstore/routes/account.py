@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from webstore import linking
 from webstore.comparison import compare
 from webstore.errors import UserGone
-from webstore.models import Comparison, Identity, LinkOutcome, LinkStatus
+from webstore.models import Comparison, Identity, LinkStatus
 from webstore.settings import Settings
 
 from . import services
@@ -34,6 +34,7 @@ class LinkView:
     status: str
     customer_id: str | None
     message: str | None
+    can_retry: bool
 
 
 @blueprint.get("")
@@ -41,16 +42,18 @@ class LinkView:
 def show() -> Response | str:
     """Who the shopper is and which customer belongs to them; a pending link is tried again."""
     shopper = _shopper()
-    message = None
+    message, can_retry = None, False
     if shopper.customer_id is None:
         identity = Identity(services().settings.auth0_issuer, shopper.user_id)
         outcome = linking.ensure_customer(services().linker, identity)
         if outcome.status is LinkStatus.USER_GONE:
             return _gone()
         remember_customer(outcome.customer_id)
-        message = None if outcome.customer_id else _message(outcome)
         shopper = _shopper()
-    link = LinkView(shopper.link_status, shopper.customer_id, message)
+        if shopper.customer_id is None:
+            refused = outcome.status is LinkStatus.REFUSED
+            message, can_retry = _REFUSED if refused else _PENDING, not refused
+    link = LinkView(shopper.link_status, shopper.customer_id, message, can_retry)
     return render_template("account/show.html", profile=shopper, link=link)
 
 
@@ -85,10 +88,6 @@ def _gone() -> Response:
     return redirect(url_for("shop.home"))
 
 
-def _message(outcome: LinkOutcome) -> str:
-    return _REFUSED if outcome.status is LinkStatus.REFUSED else _PENDING
-
-
 def _stripe_url(settings: Settings, found: Comparison) -> str | None:
     if not settings.dashboard_links or found.customer_id is None:
         return None
@@ -96,8 +95,8 @@ def _stripe_url(settings: Settings, found: Comparison) -> str | None:
 
 
 def _auth0_url(settings: Settings, found: Comparison) -> str | None:
-    """Auth0's dashboard addresses a user by the base64 of its percent-encoded ID."""
+    """Auth0's dashboard addresses a user by the unpadded base64 of the percent-encoded ID."""
     if not settings.dashboard_links or settings.auth0_dashboard_url is None:
         return None
-    encoded = b64encode(quote(found.user_id, safe="").encode()).decode()
+    encoded = b64encode(quote(found.user_id, safe="").encode()).decode().rstrip("=")
     return f"{settings.auth0_dashboard_url.rstrip('/')}/users/{quote(encoded, safe='')}"

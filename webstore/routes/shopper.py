@@ -55,22 +55,24 @@ def current_shopper() -> Shopper | None:
 
 
 def _from_session() -> Shopper | None:
-    now = int(time.time())
     stored: dict[str, Any] | None = session.get("login")
     if not stored:
         return None
-    if (
-        stored["iss"] != services().settings.auth0_issuer
-        or now - stored["at"] > ABSOLUTE_S
-        or now - stored["seen"] > IDLE_S
-    ):
+    now = int(time.time())
+    try:
+        expired = now - stored["at"] > ABSOLUTE_S or now - stored["seen"] > IDLE_S
+        other_issuer = stored["iss"] != services().settings.auth0_issuer
+        found = Shopper(*(stored[key] for key in ("sub", "name", "email", "picture", "sid", "cus")))
+    except (KeyError, TypeError):
+        # Signed by us, but by a version of the store that kept other things.
+        session.clear()
+        return None
+    if expired or other_issuer:
         session.clear()
         return None
     if now - stored["seen"] > _TOUCH_S:
         session["login"] = {**stored, "seen": now}
-    return Shopper(
-        stored["sub"], stored["name"], stored["email"], stored["picture"], stored["sid"], stored["cus"]
-    )
+    return found
 
 
 def start_session(identity: Identity, link: LinkOutcome | None) -> None:

@@ -1,0 +1,228 @@
+"""`python -m webstore.sandbox`, run as a person runs it."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from webstore.sandbox.vendors import Sandbox
+
+# A store as small as can be: it says where it found what, answers on its port, and ends when told to.
+STORE = """
+import http.server, os, signal, sys
+class Store(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *arguments):
+        pass
+print("issuer", os.environ["AUTH0_ISSUER"], "left over", os.environ.get("AUTH0_MGMT_DOMAIN"), flush=True)
+signal.signal(signal.SIGTERM, lambda *_: (print("the store was asked to end", flush=True), sys.exit(0)))
+host, port = os.environ["BIND"].split(":")
+http.server.HTTPServer((host, int(port)), Store).serve_forever()
+"""
+STUBBORN = STORE.replace("sys.exit(0)", "None")
+
+
+def _free_ports() -> tuple[int, int]:
+    """A free port with a free one behind it, and one more."""
+    while True:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as store:
+            first.bind(("127.0.0.1", 0))
+            store.bind(("127.0.0.1", 0))
+            try:
+                second.bind(("127.0.0.1", first.getsockname()[1] + 1))
+            except (OSError, OverflowError):
+                continue
+            return first.getsockname()[1], store.getsockname()[1]
+
+
+def _arguments(port: int, store_port: int, *more: str) -> list[str]:
+    ports = ["--port", str(port), "--store-port", str(store_port)]
+    return [sys.executable, "-m", "webstore.sandbox", *ports, *more]
+
+
+def _finish(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603 (ourselves)
+
+
+@contextmanager
+def _running(output: Path, *command: str) -> Iterator[tuple["subprocess.Popen[bytes]", int, int]]:
+    """The sandbox around a command, without a terminal, and the ports of Auth0 and the store."""
+    port, store_port = _free_ports()
+    more = ["--", *command] if command else []
+    environment = {**os.environ, "AUTH0_MGMT_DOMAIN": "real-tenant.example.com"}
+    with output.open("wb") as sink:
+        sandbox = subprocess.Popen(  # noqa: S603 (ourselves)
+            _arguments(port, store_port, *more),
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        try:
+            yield sandbox, port, store_port
+        finally:
+            sandbox.kill()
+            sandbox.wait()
+
+
+def _until(output: Path, text: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while text not in output.read_text():
+        assert time.monotonic() < deadline, output.read_text()
+        time.sleep(0.05)
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_help_says_what_it_is_and_how_to_use_it() -> None:
+    done = _finish(sys.executable, "-m", "webstore.sandbox", "--help")
+    assert done.returncode == 0
+    assert "Nothing is real" in done.stdout
+    assert "python -m webstore.sandbox -- gunicorn" in done.stdout
+
+
+def test_env_prints_what_a_shell_can_evaluate() -> None:
+    printed = _finish(*_arguments(9001, 9000, "--env"))
+    assert printed.returncode == 0
+    shown = _finish("/bin/sh", "-c", f"{printed.stdout}\nenv")
+    environment = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+    assert (
+        environment.items()
+        >= {
+            "BASE_URL": "http://127.0.0.1:9000",
+            "BIND": "127.0.0.1:9000",
+            "AUTH0_DOMAIN": "127.0.0.1:9001",
+            "AUTH0_ISSUER": "http://127.0.0.1:9001/",
+            "AUTH0_DASHBOARD_URL": "http://127.0.0.1:9001/dashboard",
+            "STRIPE_API_BASE": "http://127.0.0.1:9002",
+            "STRIPE_DASHBOARD_URL": "http://127.0.0.1:9002/test",
+        }.items()
+    )
+    names = {shlex.split(line)[1].partition("=")[0] for line in printed.stdout.splitlines()}
+    assert names >= {
+        "APP_SECRET_KEY",
+        "AUTH0_CLIENT_ID",
+        "AUTH0_CLIENT_SECRET",
+        "AUTH0_MGMT_CLIENT_ID",
+        "AUTH0_MGMT_CLIENT_SECRET",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+    }
+    assert environment["STRIPE_SECRET_KEY"].startswith("sk_test_")
+    assert _finish(*_arguments(9001, 9000, "--env")).stdout == printed.stdout
+
+
+def test_the_two_vendors_run_alone_until_ctrl_c(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with _running(output) as (sandbox, port, _):
+        _until(output, "Ctrl-C stops everything.")
+        discovery = httpx.get(f"http://127.0.0.1:{port}/.well-known/openid-configuration", trust_env=False)
+        assert discovery.json()["issuer"] == f"http://127.0.0.1:{port}/"
+        assert httpx.get(f"http://127.0.0.1:{port + 1}/test/customers", trust_env=False).status_code == 200
+        sandbox.send_signal(signal.SIGINT)
+        assert sandbox.wait(20) == 0
+        assert not _is_open(port)
+    assert "Traceback" not in output.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_store_runs_with_them_and_ends_with_them(tmp_path: Path, number: signal.Signals) -> None:
+    output = tmp_path / "output"
+    with _running(output, sys.executable, "-c", STORE) as (sandbox, port, store_port):
+        _until(output, "Ctrl-C stops everything.")
+        text = output.read_text()
+        assert f"issuer http://127.0.0.1:{port}/ left over None" in text
+        for address in (
+            f"http://127.0.0.1:{store_port}\n",
+            f"http://127.0.0.1:{port}/dashboard/users",
+            f"http://127.0.0.1:{port + 1}/test/customers",
+            "ada@example.com",
+            "Password1!",
+        ):
+            assert address in text
+        sandbox.send_signal(number)
+        assert sandbox.wait(20) == 0
+        assert not any(map(_is_open, (port, port + 1, store_port)))
+    assert "the store was asked to end" in output.read_text()
+    assert "Traceback" not in output.read_text()
+
+
+def test_a_store_that_will_not_end_is_made_to(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with _running(output, sys.executable, "-c", STUBBORN) as (sandbox, _, store_port):
+        _until(output, "Ctrl-C stops everything.")
+        began = time.monotonic()
+        sandbox.send_signal(signal.SIGINT)
+        assert sandbox.wait(30) == 0
+        assert time.monotonic() - began >= 9
+        assert not _is_open(store_port)
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 7", 7), ("exit 0", 0), ("kill -9 $$", 137)])
+def test_the_exit_code_is_the_stores(script: str, code: int) -> None:
+    done = _finish(*_arguments(*_free_ports(), "--", "/bin/sh", "-c", script))
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_a_command_that_does_not_exist_is_one_line() -> None:
+    done = _finish(*_arguments(*_free_ports(), "--", "no-such-command"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "no-such-command cannot be started: No such file or directory.\n"
+
+
+@pytest.mark.parametrize(("offset", "who"), [(0, "Auth0"), (1, "Stripe"), (None, "the store")])
+def test_a_port_in_use_is_one_line_that_names_it(offset: int | None, who: str) -> None:
+    port, store_port = _free_ports()
+    busy = store_port if offset is None else port + offset
+    with socket.socket() as occupant:
+        occupant.bind(("127.0.0.1", busy))
+        occupant.listen()
+        done = _finish(*_arguments(port, store_port, "--", "/bin/sh", "-c", "echo started"))
+    assert (done.returncode, done.stdout) == (1, "")
+    line = f"Port {busy}, wanted by {who}, is in use. Take others with: make run PORT=9000\n"
+    assert done.stderr == line
+
+
+@pytest.mark.parametrize(
+    ("ports", "message"),
+    [((65535, 8000), "ports go from 1 to 65535"), ((8001, 8002), "three different ports")],
+)
+def test_impossible_ports_are_refused(ports: tuple[int, int], message: str) -> None:
+    done = _finish(*_arguments(*ports))
+    assert done.returncode == 1
+    assert message in done.stderr
+
+
+def test_there_is_no_other_host_than_loopback() -> None:
+    done = _finish(*_arguments(8001, 8000, "--host", "0.0.0.0"))  # noqa: S104 (this is what must be refused)
+    assert done.returncode == 2
+    assert "unrecognized arguments: --host" in done.stderr
+
+
+def test_the_sandbox_serves_tests_in_the_same_process() -> None:
+    with Sandbox("http://127.0.0.1:9000", "http://127.0.0.1:9100") as sandbox:
+        first, second = sandbox.environment(), sandbox.environment("http://127.0.0.1:9100")
+        assert (first["BASE_URL"], second["BASE_URL"]) == ("http://127.0.0.1:9000", "http://127.0.0.1:9100")
+        assert first["AUTH0_DOMAIN"] == sandbox.auth0_server.url.removeprefix("http://")
+        answer = httpx.get(
+            f"{first['STRIPE_API_BASE']}/v1/customers", auth=(first["STRIPE_SECRET_KEY"], ""), trust_env=False
+        )
+        assert answer.json()["data"] == []
+        assert [entry.path for entry in sandbox.stripe.control.requests()] == ["/v1/customers"]
+        assert sandbox.auth0.control.requests() == []
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(first["STRIPE_API_BASE"], trust_env=False)
