@@ -61,6 +61,14 @@ def test_a_users_page_shows_profile_identities_and_app_metadata(tenant: Tenant) 
     assert tenant.http.get("/dashboard/users/auth0|nobody").status_code == 404
 
 
+def test_a_user_is_found_under_the_address_that_the_real_dashboard_has(tenant: Tenant) -> None:
+    # The unpadded base64 of "auth0%7C000000000000000000000001".
+    page = tenant.http.get("/dashboard/users/YXV0aDAlN0MwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDE")
+    assert page.status_code == 200
+    assert "ada@example.com" in page.text
+    assert tenant.http.get("/dashboard/users/YXV0aDAlN0M").status_code == 404
+
+
 def test_the_email_can_be_changed(tenant: Tenant) -> None:
     sent = {"user_id": ADA, "email": "Other@Example.com"}
     assert tenant.http.post("/dashboard/change-email", data=sent).status_code == 302

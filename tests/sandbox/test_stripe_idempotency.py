@@ -103,7 +103,15 @@ def test_get_and_delete_ignore_keys(http: httpx.Client) -> None:
     assert "idempotent-replayed" not in _create(http, "k").headers
 
 
-@pytest.mark.parametrize("wrong", [{"email": "ada"}, {"foo": "1"}, {"metadata[k]": "x" * 501}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"email": "ada"},
+        {"foo": "1"},
+        {"metadata[k]": "x" * 501},
+        {f"metadata[{number}]": "x" for number in range(51)},
+    ],
+)
 def test_refused_parameters_are_not_kept(http: httpx.Client, wrong: dict[str, str]) -> None:
     assert _create(http, "k", **wrong).status_code == 400
     repeated = _create(http, "k", **wrong)

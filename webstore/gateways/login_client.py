@@ -190,7 +190,7 @@ class LoginClient:
             user_id=user_id,
             name=_text(claims, "name") or _text(claims, "nickname") or email,
             email=email,
-            picture=picture if picture and picture.startswith("https://") else None,
+            picture=picture if picture and picture.startswith(("https://", "data:image/")) else None,
             sid=_text(claims, "sid"),
             claimed_customer_id=_text(claims, f"{self._namespace}/stripe_customer_id"),
             claimed_account=_text(claims, f"{self._namespace}/stripe_account"),
