@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+import shutil
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from flask import Flask
 
-from webstore import create_app
+from webstore import create_app, linking
+from webstore.linking import Linker
+from webstore.models import LinkOutcome
+from webstore.routes import Services, attach
 from webstore.sandbox.server import Server
+from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, StripeConfig, create_stripe
 from webstore.sandbox.vendors import Sandbox
 from webstore.settings import Settings
 
 PASSWORD = "Password1!"
 ADA = "auth0|000000000000000000000001"
+GRACE = "auth0|000000000000000000000002"
+RESTRICTED_KEY = "rk_test_restricted_key_of_the_first_account"
+OTHER_ACCOUNT, OTHER_KEY = "acct_1Sandbox00000002", "sk_test_key_of_another_account"
+STRIPE_KEYS = {
+    TEST_KEY: (ACCOUNT, False),
+    LIVE_KEY: (ACCOUNT, True),
+    RESTRICTED_KEY: (ACCOUNT, False),
+    OTHER_KEY: (OTHER_ACCOUNT, False),
+}
+DAY_S = 24 * 3600.0
+# Nothing here speaks TLS, and loading the certificate authorities for each client takes a while.
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass
@@ -30,13 +51,80 @@ class Shop:
     app: Flask
     url: str
     environment: dict[str, str]
+    server: Server
+    #: How far the clock that the store links by is ahead, in seconds.
+    ahead_s: float = 0.0
     browsers: list[httpx.Client] = field(default_factory=list)
+    http: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=30, verify=NO_AUTHORITIES, trust_env=False)
+    )
 
     def browser(self) -> Browser:
         """A new browser without cookies."""
-        client = httpx.Client(base_url=self.url, follow_redirects=True, timeout=30)
+        client = httpx.Client(base_url=self.url, follow_redirects=True, timeout=30, verify=NO_AUTHORITIES)
         self.browsers.append(client)
         return Browser(client)
+
+    @property
+    def linker(self) -> Linker:
+        """What the running store links with."""
+        services: Services = self.app.extensions["webstore"]
+        return services.linker
+
+    def use(self, user_id: str, remembered: str | None = None) -> LinkOutcome:
+        """Ask the store for the customer to use for money, as a session does that remembers one."""
+        return linking.verified_customer(self.linker, user_id, remembered)
+
+    def restart(self, **environment: str) -> None:
+        """Put a new process in the old one's place, with these settings changed; it remembers nothing."""
+        self.stop()
+        self.environment |= environment
+        self.server.app = self.app = create_app(Settings.from_env(self.environment))
+        self._set_clock()
+        self.server.start()
+
+    def stop(self) -> None:
+        """Stop the store."""
+        self.server.stop()
+        self.app.extensions["webstore"].close()
+
+    def lose_state(self) -> None:
+        """Lose what the workers share, and what this one has in memory."""
+        shutil.rmtree(self.environment["STATE_DIR"], ignore_errors=True)
+        self.restart()
+
+    @contextmanager
+    def worker(self, **environment: str) -> Iterator[Linker]:
+        """The linker of one more process of this store, which has nothing in memory yet."""
+        services: Services = create_app(Settings.from_env({**self.environment, **environment})).extensions[
+            "webstore"
+        ]
+        try:
+            yield replace(services.linker, now=self._now)
+        finally:
+            services.close()
+
+    def advance(self, seconds: float) -> None:
+        """Move time on at both vendors and in the store."""
+        self.sandbox.auth0.control.clock.advance(seconds)
+        self.sandbox.stripe.control.clock.advance(seconds)
+        self.ahead_s += seconds
+        self._set_clock()
+
+    def _set_clock(self) -> None:
+        services: Services = self.app.extensions["webstore"]
+        linker = replace(services.linker, now=self._now)
+        hooks = (partial(linking.link_at_login, linker),)
+        attach(self.app, replace(services, linker=linker, hooks=hooks))
+
+    def _now(self) -> float:
+        return time.time() + self.ahead_s
+
+    def user_id(self, email: str) -> str:
+        """The ID that Auth0 gave to the user of its database with this address."""
+        found = self.sandbox.auth0.state.users.in_database(email)
+        assert found is not None
+        return found.user_id
 
     def stripe_requests(self) -> list[str]:
         """Method and path of what Stripe was asked so far."""
@@ -61,8 +149,8 @@ class Shop:
         url = f"{self.environment['STRIPE_API_BASE']}/v1{path}"
         headers = {"Authorization": f"Bearer {key}"}
         if method == "GET":
-            return httpx.get(url, params=form, headers=headers).json()
-        return httpx.request(method, url, data=form, headers=headers).json()
+            return self.http.get(url, params=form, headers=headers).json()
+        return self.http.request(method, url, data=form, headers=headers).json()
 
     def customers(self) -> list[dict[str, Any]]:
         """Every living customer."""
@@ -84,11 +172,9 @@ class Shop:
             "client_secret": self.environment["AUTH0_MGMT_CLIENT_SECRET"],
             "audience": f"https://{self.environment['AUTH0_DOMAIN']}/api/v2/",
         }
-        token = httpx.post(f"{origin}/oauth/token", data=form).raise_for_status().json()["access_token"]
-        quoted = httpx.URL(path=f"/api/v2/users/{user_id}".replace("|", "%7C"))
-        return httpx.request(
-            method, f"{origin}{quoted}", json=body, headers={"Authorization": f"Bearer {token}"}
-        )
+        token = self.http.post(f"{origin}/oauth/token", data=form).raise_for_status().json()["access_token"]
+        url = f"{origin}/api/v2/users/{quote(user_id, safe='')}"
+        return self.http.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
 
 
 @dataclass
@@ -149,16 +235,32 @@ def link_status(page: httpx.Response) -> str | None:
     return found[1] if found else None
 
 
+def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Wait for something that another thread or process brings about."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
 @contextmanager
 def running_shop(state_dir: Path, **environment: str) -> Iterator[Shop]:
     """Both vendors and one store in this process, on free ports."""
     server = Server()
-    with Sandbox(server.url) as sandbox:
+    sandbox = Sandbox(server.url)
+    sandbox.stripe = create_stripe(StripeConfig(keys=STRIPE_KEYS))
+    sandbox.stripe_server.app = sandbox.stripe.app
+    with sandbox:
         settings = {**sandbox.environment(), "STATE_DIR": str(state_dir), **environment}
         server.app = app = create_app(Settings.from_env(settings))
-        shop = Shop(sandbox, app, server.url, settings)
-        with server:
+        shop = Shop(sandbox, app, server.url, settings, server)
+        server.start()
+        try:
             yield shop
-            for browser in shop.browsers:
-                browser.close()
-        app.extensions["webstore"].close()
+        finally:
+            # Requests that a fault holds would be held for as long as the fault says.
+            sandbox.auth0.control.clear_faults()
+            sandbox.stripe.control.clear_faults()
+            for client in (*shop.browsers, shop.http):
+                client.close()
+            shop.stop()

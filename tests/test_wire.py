@@ -229,11 +229,10 @@ def test_an_answer_is_given_whole_whatever_its_status(patient: Wire) -> None:
 def test_a_request_has_one_host_one_length_and_asks_for_no_compression(patient: Wire) -> None:
     theirs = [("Host", "evil.example"), ("content-length", "999"), ("Accept-Encoding", "gzip, br")]
     with RawServer(answering(OK)) as server:
+        host = f"Host: {server.address}".encode()
         patient.send("POST", server.url, theirs, b"body")
     lines = server.received[0].split(b"\r\n")
-    assert [line for line in lines if line.lower().startswith(b"host:")] == [
-        f"Host: {server.address}".encode()
-    ]
+    assert [line for line in lines if line.lower().startswith(b"host:")] == [host]
     assert [line for line in lines if line.lower().startswith(b"content-length:")] == [b"Content-Length: 4"]
     assert [line for line in lines if line.lower().startswith(b"accept-")] == [b"Accept-Encoding: identity"]
 
@@ -279,8 +278,8 @@ def test_a_connection_that_is_not_accepted_times_out(wire: Wire) -> None:
 
 
 def test_connecting_has_a_limit_of_its_own() -> None:
-    with wire_within(total_s=60, connect_s=0.2) as wire, deaf_port() as port, in_time():
-        with pytest.raises(WireTimeout):
+    with wire_within(total_s=60, connect_s=0.2) as wire, deaf_port() as port:
+        with in_time(), pytest.raises(WireTimeout):
             get(wire, f"http://127.0.0.1:{port}/")
 
 
@@ -376,9 +375,8 @@ def test_an_endless_body_is_given_up_at_the_limit(patient: Wire, head: bytes) ->
         while True:
             sent += connection.send(b"x" * 65536)
 
-    with RawServer(pour) as server:
-        with pytest.raises(WireError, match=f"more than {MAX_ANSWER_BYTES} bytes") as failed:
-            get(patient, server.url)
+    with RawServer(pour) as server, pytest.raises(WireError, match="sent more than") as failed:
+        get(patient, server.url)
     assert not isinstance(failed.value, WireTimeout)
     # What the kernel holds between the two comes on top.
     assert sent < MAX_ANSWER_BYTES + 16_000_000
@@ -516,7 +514,6 @@ def time_out(wire: Wire, times: int) -> None:
                 get(wire, f"http://127.0.0.1:{port}/")
 
 
-@pytest.mark.usefixtures("hands")
 def test_after_five_time_outs_the_service_is_not_asked_any_more() -> None:
     with wire_within(total_s=0.05) as wire, RawServer(answering(OK)) as server:
         wire.breaker = Breaker(failures=5, pause_s=3.0, clock=Hands())

@@ -399,19 +399,20 @@ def _create(
     user: User, account: Account, policy: Policy, now: float, *, replaces: str | None, looked_up: bool
 ) -> Steps[LinkOutcome]:
     """Create under the key that every worker derives alike, and go on from whatever the key did before."""
-    generation, email, failed_at = 0, user.email, user.link_failed_at
+    generation, with_email, failed_at = 0, True, user.link_failed_at
     for _ in range(MAX_CREATES):
-        draft = customer_draft(user, policy, replaces, generation, email)
-        call = CreateCustomer(draft, link_key(user, policy, replaces, generation, email))
+        draft = customer_draft(user, policy, replaces, generation, with_email=with_email)
+        key = link_key(user, policy, replaces, generation, with_email=with_email)
+        call = CreateCustomer(draft, key)
         status = LinkStatus.HEALED if replaces else LinkStatus.CREATED
         try:
             creation = yield from _patiently(call, policy)
         except EmailRefused:
-            if email is None:
+            if not with_email:
                 raise
             # Should this attempt stop half-way and the address change, the next one looks up first.
             yield from ask(NoteFailure(user.user_id, now))
-            email, failed_at = None, now
+            with_email, failed_at = False, now
         except KeyReused:
             return (yield from _find_earlier(user, account, policy, replaces))
         except PaymentsFailed as exc:
@@ -427,7 +428,7 @@ def _create(
             customer = yield from _replayed(creation.customer, policy)
             if names(customer, user, policy):
                 return (yield from _record(user, customer, account, status))
-            replaces, generation, email = customer.id, 0, user.email
+            replaces, generation, with_email = customer.id, 0, True
     raise NotYet("too many dead predecessors in one attempt", alarm=True)
 
 
@@ -474,7 +475,7 @@ def _record(user: User, customer: Customer, account: Account, status: LinkStatus
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
     """Bring a changed e-mail or name to the customer; that it fails is no reason not to use the customer."""
-    wanted = customer_draft(user, policy, None, 0, user.email)
+    wanted = customer_draft(user, policy, None, 0, with_email=True)
     email = wanted.email if wanted.email != customer.email else None
     name = wanted.name if wanted.name != customer.name else None
     if email is None and name is None:
@@ -504,14 +505,18 @@ def idempotency_key(*parts: str | int | None) -> str:
     return f"webstore-{digest}"
 
 
-def link_key(user: User, policy: Policy, replaces: str | None, generation: int, email: str | None) -> str:
-    """The key of one create: tenant, user, predecessor, generation, and whether it carries an e-mail."""
-    variant = "email" if email else "no-email"
+def link_key(user: User, policy: Policy, replaces: str | None, generation: int, *, with_email: bool) -> str:
+    """The key of one create: tenant, user, predecessor, generation, and whether the e-mail was refused.
+
+    It must not tell a user with an address from one without: an address that is added between two
+    attempts has to meet the first attempt's key.
+    """
+    variant = "as-given" if with_email else "no-email"
     return idempotency_key("link", policy.tenant, user.user_id, replaces, generation, variant)
 
 
 def customer_draft(
-    user: User, policy: Policy, replaces: str | None, generation: int, email: str | None
+    user: User, policy: Policy, replaces: str | None, generation: int, *, with_email: bool
 ) -> CustomerDraft:
     """The parameters of a customer made for this user, from the directory's record alone."""
     metadata = {
@@ -523,7 +528,7 @@ def customer_draft(
         metadata["replaces"] = replaces
     description = f"Created by the web store for the Auth0 user {user.user_id}"
     return CustomerDraft(
-        email=email or None,
+        email=user.email if with_email else None,
         name=(user.name or "")[:MAX_NAME] or None,
         description=description[:MAX_DESCRIPTION],
         metadata=metadata,

@@ -174,15 +174,13 @@ def _child(command: Sequence[str], store: Mapping[str, str]) -> Iterator[subproc
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ask the whole group to end, and make it after ten seconds."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGTERM)
-    try:
+    """Ask the child to end, and its children through it; then end what is left of its group."""
+    child.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(CHILD_STOP_S)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
 
 
 def _wait_for_store(port: int, child: subprocess.Popen[bytes], stop: threading.Event) -> bool:
