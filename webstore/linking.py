@@ -75,13 +75,14 @@ def _within_budget(linker: Linker, user_id: str, steps: Steps[LinkOutcome]) -> L
 
 
 def _logged(linker: Linker, user_id: str, outcome: LinkOutcome) -> LinkOutcome:
-    level = logging.ERROR if outcome.alarm else logging.INFO
+    level = logging.ERROR if outcome.alarm else logging.WARNING if outcome.others else logging.INFO
     log.log(
         level,
-        "link user=%s outcome=%s customer=%s reason=%s",
+        "link user=%s outcome=%s customer=%s others=%s reason=%s",
         user_id,
         outcome.status,
         outcome.customer_id,
+        ",".join(outcome.others) or None,
         outcome.reason,
     )
     linker.count(outcome.status)

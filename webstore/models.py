@@ -122,6 +122,8 @@ class LinkOutcome:
     customer_id: str | None
     reason: str
     alarm: bool = False
+    #: Other living customers that name the user; they are reported, never deleted.
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

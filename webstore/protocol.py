@@ -314,22 +314,22 @@ def _link(user: User, policy: Policy, now: float) -> Steps[LinkOutcome]:
         or now - user.created_at >= policy.key_window_s
     )
     if looked_up:
-        found = yield from _look_up(user, policy)
-        if found is not None:
-            return (yield from _record(user, found, account, LinkStatus.ADOPTED))
+        own = yield from _look_up(user, policy)
+        if own:
+            return (yield from _record(user, own, account, LinkStatus.ADOPTED))
     return (yield from _create(user, account, policy, now, replaces=None, looked_up=looked_up))
 
 
 def _replace(user: User, unusable: str, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
     """The recorded customer is dead or somebody else's: find this user's own one, else create it."""
-    found = yield from _look_up(user, policy)
-    if found is not None and found.id != unusable:
-        return (yield from _record(user, found, account, LinkStatus.HEALED))
+    own = yield from _look_up(user, policy)
+    if own:
+        return (yield from _record(user, own, account, LinkStatus.HEALED))
     return (yield from _create(user, account, policy, now, replaces=unusable, looked_up=True))
 
 
-def _look_up(user: User, policy: Policy) -> Steps[Customer | None]:
-    """The best living customer that names this user; None is a proven absence, doubt raises."""
+def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
+    """The living customers that name this user, the best first; none is a proven absence, doubt raises."""
     by_email = (yield from ask(ListByEmail(user.email))) if user.email else ()
     own = yield from _confirmed(by_email, user, policy)
     if not own:
@@ -342,11 +342,9 @@ def _look_up(user: User, policy: Policy) -> Steps[Customer | None]:
                 raise NotYet("too many customers to look through without search", alarm=True) from None
         else:
             own = yield from _confirmed(hits, user, policy)
-    if own:
-        return min(own, key=lambda c: (-c.generation, c.created, c.id))
-    if policy.adopt_by_email and user.email_verified:
+    if not own and policy.adopt_by_email and user.email_verified:
         return (yield from _adopt_unowned(by_email, user, policy))
-    return None
+    return sorted(own, key=lambda c: (-c.generation, c.created, c.id))
 
 
 def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
@@ -362,7 +360,7 @@ def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[li
     return own
 
 
-def _adopt_unowned(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[Customer | None]:
+def _adopt_unowned(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
     for hit in sorted(hits, key=lambda c: (c.created, c.id))[:MAX_CONFIRMED]:
         if hit.deleted or hit.owner is not None:
             continue
@@ -371,8 +369,8 @@ def _adopt_unowned(hits: Iterable[Customer], user: User, policy: Policy) -> Step
             continue
         claimed = yield from _claim(user, customer, policy)
         if claimed is not None:
-            return claimed
-    return None
+            return [claimed]
+    return []
 
 
 def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
@@ -414,7 +412,7 @@ def _create(
             yield from ask(NoteFailure(user.user_id, now))
             with_email, failed_at = False, now
         except KeyReused:
-            return (yield from _find_earlier(user, account, policy, replaces))
+            return (yield from _find_earlier(user, account, policy))
         except PaymentsFailed as exc:
             if not exc.replayed or failed_at is None:
                 yield from ask(NoteFailure(user.user_id, now))
@@ -427,17 +425,17 @@ def _create(
                 return (yield from _record_new(user, creation.customer, account, status))
             customer = yield from _replayed(creation.customer, policy)
             if names(customer, user, policy):
-                return (yield from _record(user, customer, account, status))
+                return (yield from _record(user, [customer], account, status))
             replaces, generation, with_email = customer.id, 0, True
     raise NotYet("too many dead predecessors in one attempt", alarm=True)
 
 
-def _find_earlier(user: User, account: Account, policy: Policy, replaces: str | None) -> Steps[LinkOutcome]:
+def _find_earlier(user: User, account: Account, policy: Policy) -> Steps[LinkOutcome]:
     """The key was used with other details, so an attempt exists: find it, make no second one."""
-    found = yield from _look_up(user, policy)
-    if found is None or found.id == replaces:
+    own = yield from _look_up(user, policy)
+    if not own:
         raise NotYet("an earlier attempt with other details exists and is not visible yet")
-    return (yield from _record(user, found, account, LinkStatus.ADOPTED))
+    return (yield from _record(user, own, account, LinkStatus.ADOPTED))
 
 
 def _replayed(customer: Customer, policy: Policy) -> Steps[Customer]:
@@ -454,13 +452,14 @@ def _replayed(customer: Customer, policy: Policy) -> Steps[Customer]:
 def _record_new(user: User, customer: Customer, account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
     """Record a customer made this moment: directly where nothing was recorded, else after another look."""
     if user.customer_id is not None:
-        return (yield from _record(user, customer, account, status))
+        return (yield from _record(user, [customer], account, status))
     yield from ask(RecordLink(user.user_id, customer.id, account.pin))
     return LinkOutcome(status, customer.id, "created and recorded")
 
 
-def _record(user: User, customer: Customer, account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
-    """Record a customer that was found rather than made just now, unless somebody recorded another one."""
+def _record(user: User, own: list[Customer], account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
+    """Record the first of what was found rather than made just now, unless somebody recorded another one."""
+    customer, others = own[0], tuple(other.id for other in own[1:])
     fresh = yield from ask(ReadUser(user.user_id))
     if fresh.customer_id != user.customer_id:
         if fresh.customer_id is None:
@@ -470,7 +469,8 @@ def _record(user: User, customer: Customer, account: Account, status: LinkStatus
         return LinkOutcome(LinkStatus.ALREADY_LINKED, fresh.customer_id, "another worker recorded it")
     if fresh.customer_id != customer.id:
         yield from ask(RecordLink(user.user_id, customer.id, account.pin))
-    return LinkOutcome(status, customer.id, f"recorded in place of {user.customer_id or 'nothing'}")
+    reason = f"recorded in place of {user.customer_id or 'nothing'}"
+    return LinkOutcome(status, customer.id, reason, others=others)
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
