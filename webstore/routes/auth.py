@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webstore import login
@@ -75,5 +75,4 @@ def logout_page() -> Response | str:
     """A page with the button for those who type the address."""
     if current_shopper() is not None:
         return redirect(url_for("account.show"))
-    session.clear()
     return render_template("auth/logged_out.html")
