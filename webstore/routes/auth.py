@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 
 from webstore import login
 from webstore.errors import LoginError, LoginInteractionNeeded, TransactionUnknown
+from webstore.gateways.login_client import FORWARDED
 
-from ..gateways.login_client import FORWARDED
 from . import services
 from .return_path import safe_return_path
 from .shopper import csrf_matches, current_shopper, end_session, start_session
