@@ -39,6 +39,9 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         self.environ = environ = self.make_environ()
         body = self._read_body(environ)
+        if body is None:
+            self.close_connection = True
+            return
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)
@@ -50,11 +53,15 @@ class _Handler(WSGIRequestHandler):
             if cut.reset:
                 self._reset_connection()
 
-    def _read_body(self, environ: "WSGIEnvironment") -> bytes:
+    def _read_body(self, environ: "WSGIEnvironment") -> bytes | None:
+        """The whole body; None when the client ended before it had sent all of it."""
         if environ.get("wsgi.input_terminated"):
             return bytes(environ["wsgi.input"].read())
         length = environ.get("CONTENT_LENGTH", "")
-        return self.rfile.read(int(length)) if length.isdecimal() else b""
+        if not length.isdecimal():
+            return b""
+        body = self.rfile.read(int(length))
+        return body if len(body) == int(length) else None
 
     def _answer(self, environ: "WSGIEnvironment") -> None:
         started: list[tuple[str, list[tuple[str, str]]]] = []
