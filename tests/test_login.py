@@ -803,6 +803,14 @@ def test_a_safe_return_path_is_kept(known: Browser, safe: str) -> None:
     assert page.history[-1].headers["Location"] == safe
 
 
+def test_the_return_path_is_checked_before_it_is_kept(shared: Shop, browser: Browser) -> None:
+    begin(browser, next_path="//evil.example")
+    (value,) = transactions(browser).values()
+    key = shared.environment["APP_SECRET_KEY"]
+    stored = URLSafeTimedSerializer(key, salt="webstore-login-transaction").loads(value)
+    assert stored["data"]["next"] == "/"
+
+
 def test_the_return_path_is_checked_when_it_is_used_too(shop: Shop) -> None:
     browser = shop.browser()
     url = provider_answer(browser)

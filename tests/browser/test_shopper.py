@@ -136,7 +136,9 @@ def test_no_page_is_wider_than_a_phone(people: Callable[..., Person]) -> None:
 
 def assert_fits(person: Person) -> None:
     """Nobody has to scroll sideways."""
-    assert person.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    size = person.page.viewport_size
+    assert size is not None
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= size["width"]
 
 
 def test_a_login_in_one_tab_shows_in_the_other(desktop: Person) -> None:

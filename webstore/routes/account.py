@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from webstore import linking
 from webstore.comparison import compare
 from webstore.errors import UserGone
-from webstore.models import Comparison, Identity, LinkStatus
+from webstore.models import Comparison, LinkStatus
 from webstore.settings import Settings
 
 from . import services
@@ -44,8 +44,7 @@ def show() -> Response | str:
     shopper = _shopper()
     message, can_retry = None, False
     if shopper.customer_id is None:
-        identity = Identity(services().settings.auth0_issuer, shopper.user_id)
-        outcome = linking.ensure_customer(services().linker, identity)
+        outcome = linking.verified_customer(services().linker, shopper.user_id, None)
         if outcome.status is LinkStatus.USER_GONE:
             return _gone()
         remember_customer(outcome.customer_id)
