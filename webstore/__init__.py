@@ -138,7 +138,9 @@ def _login_client(settings: Settings, wire: Wire) -> LoginClient:
 def _state(settings: Settings) -> State:
     if settings.redis_url:
         return RedisState(settings.redis_url, prefix=f"webstore:{settings.fingerprint}:")
-    return FileState(settings.state_dir or default_directory(settings.fingerprint))
+    if settings.state_dir:
+        return FileState(settings.state_dir / settings.fingerprint)
+    return FileState(default_directory(settings.fingerprint))
 
 
 def _log_to_stderr() -> None:

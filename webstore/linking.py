@@ -7,6 +7,7 @@ budget. Whatever fails, a login goes on: the link stays pending and the next cal
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,40 +61,61 @@ def verified_customer(linker: Linker, user_id: str, remembered: str | None) -> L
 
 
 def _within_budget(linker: Linker, user_id: str, steps: Steps[LinkOutcome]) -> LinkOutcome:
-    started = time.monotonic()
+    """The outcome that the shopper is told; what ends later, behind their back, is logged as late."""
+    told = threading.Event()
     try:
-        outcome = linker.executor.run(lambda: _logged(linker, user_id, run(linker, steps)), linker.budget_s)
+        first = next(steps)
+    except StopIteration as done:
+        # The ID token said it all: no call, and so no thread.
+        outcome: LinkOutcome = done.value
+        _report(linker, user_id, outcome)
+        return outcome
+
+    def attempt() -> LinkOutcome:
+        outcome = run(linker, steps, first)
+        if told.is_set():
+            log.info("link user=%s ended late: outcome=%s customer=%s", user_id, *_brief(outcome))
+        return outcome
+
+    try:
+        outcome = linker.executor.run(attempt, linker.budget_s)
     except OverBudget as exc:
         # What is still running may finish behind our back: it is idempotent.
-        outcome = _logged(linker, user_id, LinkOutcome(LinkStatus.PENDING, None, f"OverBudget: {exc}"))
+        outcome = LinkOutcome(LinkStatus.PENDING, None, f"OverBudget: {exc}")
     except Exception:
         # A mistake of ours or of an SDK must not stand in the way of a login.
         log.exception("link user=%s failed unexpectedly", user_id)
-        outcome = _logged(linker, user_id, LinkOutcome(LinkStatus.PENDING, None, "unexpected error"))
-    log.debug("link user=%s took %.3f s", user_id, time.monotonic() - started)
+        outcome = LinkOutcome(LinkStatus.PENDING, None, "unexpected error")
+    told.set()
+    _report(linker, user_id, outcome)
     return outcome
 
 
-def _logged(linker: Linker, user_id: str, outcome: LinkOutcome) -> LinkOutcome:
+def _brief(outcome: LinkOutcome) -> tuple[LinkStatus, str | None]:
+    return outcome.status, outcome.customer_id
+
+
+def _report(linker: Linker, user_id: str, outcome: LinkOutcome) -> None:
     level = logging.ERROR if outcome.alarm else logging.WARNING if outcome.others else logging.INFO
     log.log(
         level,
         "link user=%s outcome=%s customer=%s others=%s reason=%s",
         user_id,
-        outcome.status,
-        outcome.customer_id,
+        *_brief(outcome),
         ",".join(outcome.others) or None,
         outcome.reason,
     )
-    linker.count(outcome.status)
-    return outcome
+    try:
+        linker.count(outcome.status)
+    except Exception:
+        # Counters live in files that may be gone; a shopper must not notice.
+        log.exception("an outcome could not be counted")
 
 
-def run(linker: Linker, steps: Steps[LinkOutcome]) -> LinkOutcome:
-    """Make the protocol's calls one after the other and hand it each answer or error."""
+def run(linker: Linker, steps: Steps[LinkOutcome], call: Call[Any]) -> LinkOutcome:
+    """Make `call` and the protocol's next ones, one after the other, and hand it each answer or error."""
     started = linker.now()
     try:
-        call = next(steps)
         while True:
             try:
                 if linker.now() - started > MAX_ATTEMPT_S:
@@ -117,8 +139,8 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             return _read_both(linker, user_id, customer_id)
         case protocol.RecordLink(user_id, customer_id, account):
             directory.record_link(user_id, customer_id, account)
-        case protocol.NoteFailure(user_id, at):
-            directory.note_failure(user_id, at)
+        case protocol.NoteFailure(user_id, at, which):
+            directory.note_failure(user_id, at, which)
         case protocol.ReadAccount(patience_s):
             return payments.account() if patience_s is None else linker.side.run(payments.account, patience_s)
         case protocol.GetCustomer(customer_id):

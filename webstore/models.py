@@ -26,6 +26,8 @@ class User:
     account: str | None = None
     #: `app_metadata.stripe_link_failed_at`: when a create ended with an answer that proves nothing.
     link_failed_at: float | None = None
+    #: `app_metadata.stripe_link_failed_try`: which one, its predecessor (if any) and generation.
+    link_failed_try: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ class Directory(Protocol):
     def record_link(self, user_id: str, customer_id: str, account: str | None) -> None:
         """Write the customer's ID and the account it belongs to, and clear the failure note, in one PATCH."""
 
-    def note_failure(self, user_id: str, at: float) -> None:
-        """Note that a create ended indeterminately at `at` (Unix seconds)."""
+    def note_failure(self, user_id: str, at: float, which: str) -> None:
+        """Note that a create ended indeterminately at `at` (Unix seconds), and `which` one."""
 
 
 class Payments(Protocol):

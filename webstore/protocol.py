@@ -108,6 +108,8 @@ class NoteFailure(Call[None]):
 
     user_id: str
     at: float
+    #: The create that failed: its predecessor (if any) and its generation.
+    which: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +375,9 @@ def _adopt_unowned(hits: Iterable[Customer], user: User, policy: Policy) -> Step
         if hit.deleted or hit.owner is not None:
             continue
         customer = yield from ask(GetCustomer(hit.id))
+        if names(customer, user, policy):
+            # Another worker has claimed it for this very user meanwhile.
+            return [customer]
         if customer.deleted or customer.owner is not None or customer.email != user.email:
             continue
         claimed = yield from _claim(user, customer, policy)
@@ -405,7 +410,7 @@ def _create(
     user: User, account: Account, policy: Policy, now: float, *, replaces: str | None, looked_up: bool
 ) -> Steps[LinkOutcome]:
     """Create under the key that every worker derives alike, and go on from whatever the key did before."""
-    generation, failed_at = 0, user.link_failed_at
+    generation = 0
     for _ in range(MAX_CREATES):
         status = LinkStatus.HEALED if replaces else LinkStatus.CREATED
         try:
@@ -413,15 +418,19 @@ def _create(
         except KeyReused:
             return (yield from _find_earlier(user, account, policy))
         except PaymentsFailed as exc:
-            if not exc.replayed or failed_at is None:
-                yield from ask(NoteFailure(user.user_id, now))
+            noted = _noted_generation(user, replaces)
+            if not exc.replayed or generation > noted:
+                yield from ask(NoteFailure(user.user_id, now, f"{replaces or ''} {generation}".strip()))
                 raise
-            if not looked_up or now - failed_at < policy.settle_s:
+            # Earlier generations have settled: otherwise the noted one would not have been tried.
+            settled = looked_up and now - (user.link_failed_at or now) >= policy.settle_s
+            if generation == noted and not settled:
                 raise
             generation += 1
         else:
             if not creation.replayed:
-                if user.customer_id is None and replaces is None and generation == 0:
+                first = user.customer_id is None and replaces is None and generation == 0
+                if first and not policy.adopt_by_email:
                     yield from ask(RecordLink(user.user_id, creation.customer.id, account.pin))
                     return LinkOutcome(status, creation.customer.id, "created and recorded")
                 return (yield from _record(user, [creation.customer], account, status))
@@ -430,6 +439,13 @@ def _create(
                 return (yield from _record(user, [customer], account, status))
             replaces, generation = customer.id, 0
     raise NotYet("too many dead predecessors in one attempt", alarm=True)
+
+
+def _noted_generation(user: User, replaces: str | None) -> int:
+    """The generation whose failure the note is about; -1 where it is about none in place of `replaces`."""
+    predecessor, _, generation = (user.link_failed_try or "").rpartition(" ")
+    known = user.link_failed_at is not None and predecessor == (replaces or "") and generation.isdecimal()
+    return int(generation) if known else -1
 
 
 def _create_once(user: User, policy: Policy, replaces: str | None, generation: int) -> Steps[Creation]:

@@ -7,7 +7,6 @@ lower `Auth0` client takes an address, a transport and no retries, so that one i
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,9 +22,9 @@ from webstore.errors import DirectoryRefused, DirectoryUnavailable, StateUnavail
 from webstore.models import User
 from webstore.ports import State
 
+from .single_flight import SingleFlight
 from .wire import HttpxTransport, Wire
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 #: Renewed this long before it expires.
@@ -55,6 +54,7 @@ class ManagementTokens:
         self._client_id, self._client_secret = client_id, client_secret
         self._key = f"auth0-management-token:{domain}:{client_id}"
         self._lock = threading.Lock()
+        self._flight = SingleFlight[str]()
         self._token, self._renew_at = "", 0.0
 
     def get(self) -> str:
@@ -62,7 +62,7 @@ class ManagementTokens:
         token, renew_at = self._token, self._renew_at
         if token and time.time() < renew_at:
             return token
-        return self._from_state() or self._fetch()
+        return self._flight.run(lambda: self._from_state() or self._fetch())
 
     def forget(self, token: str) -> None:
         """Drop a token that was refused, unless another worker has put a newer one in its place already."""
@@ -156,6 +156,7 @@ class Auth0Directory:
             customer_id=_text(metadata.get("stripe_customer_id")),
             account=_text(metadata.get("stripe_account")),
             link_failed_at=_number(metadata.get("stripe_link_failed_at")),
+            link_failed_try=_text(metadata.get("stripe_link_failed_try")),
         )
 
     def record_link(self, user_id: str, customer_id: str, account: str | None) -> None:
@@ -163,14 +164,18 @@ class Auth0Directory:
 
         A PATCH merges the root keys of `app_metadata`; null removes a key.
         """
-        metadata: dict[str, Any] = {"stripe_customer_id": customer_id, "stripe_link_failed_at": None}
+        metadata: dict[str, Any] = {
+            "stripe_customer_id": customer_id,
+            "stripe_link_failed_at": None,
+            "stripe_link_failed_try": None,
+        }
         if account is not None:
             metadata["stripe_account"] = account
         self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
 
-    def note_failure(self, user_id: str, at: float) -> None:
+    def note_failure(self, user_id: str, at: float, which: str) -> None:
         """As `record_link`."""
-        metadata = {"stripe_link_failed_at": int(at)}
+        metadata = {"stripe_link_failed_at": int(at), "stripe_link_failed_try": which}
         self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
 
     def _call(self, send: Callable[[Auth0], T]) -> T:

@@ -25,6 +25,7 @@ from webstore.errors import (
 from webstore.models import Account, Creation, Customer, CustomerDraft, CustomerPage
 from webstore.ports import State
 
+from .single_flight import SingleFlight
 from .wire import Wire, WireError
 
 log = logging.getLogger(__name__)
@@ -77,12 +78,13 @@ class StripePayments:
         )
         self._livemode = "_live_" in api_key[:8]
         self._state, self._account_key = state, account_key
+        self._flight = SingleFlight[Account]()
         self._account: Account | None = None
 
     def account(self) -> Account:
         """https://docs.stripe.com/api/accounts/retrieve, read once, then kept by process and state."""
         if self._account is None:
-            self._account = self._stored_account() or self._read_account()
+            self._account = self._flight.run(lambda: self._stored_account() or self._read_account())
         return self._account
 
     def _stored_account(self) -> Account | None:
@@ -95,8 +97,9 @@ class StripePayments:
     def _read_account(self) -> Account:
         try:
             account_id = _translated(lambda: _account_id(self._client.v1.accounts.retrieve_current()))
-        except PaymentsRefused as exc:
-            if isinstance(exc.__cause__, stripe.PermissionError):
+        except (PaymentsRefused, NoSuchCustomer) as exc:
+            cause = exc.__cause__
+            if isinstance(cause, stripe.StripeError) and cause.http_status in (403, 404):
                 # A restricted key without "Account: read" can do everything else; only the pin is missing.
                 log.warning("the Stripe key may not read its own account; links are recorded without it")
                 return Account(None, self._livemode)
@@ -156,7 +159,7 @@ class StripePayments:
             return _translated(
                 lambda: _page(self._client.v1.customers.search({"query": query, "limit": 100})).customers
             )
-        except PaymentsRefused as exc:
+        except (PaymentsRefused, NoSuchCustomer) as exc:
             if isinstance(exc.__cause__, stripe.InvalidRequestError | stripe.PermissionError):
                 raise SearchUnavailable(str(exc)) from exc
             raise

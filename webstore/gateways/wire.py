@@ -202,7 +202,8 @@ class Wire:
         timeouts = {"connect": self._connect_s, "read": self._total_s, "write": self._total_s, "pool": 1.0}
         if self._pid != os.getpid():
             # Connections are the parent's: two processes on one would read each other's answers.
-            self._pid, self._pool = os.getpid(), self._new_pool()
+            self._pool = self._new_pool()
+            self._pid = os.getpid()
         with self._pool.stream(
             method, url, headers=request_headers, content=body, extensions={"timeout": timeouts}
         ) as response:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from webstore import linking
 from webstore.comparison import compare
-from webstore.errors import UserGone
+from webstore.errors import OverBudget, UserGone
 from webstore.models import Comparison, LinkStatus
 from webstore.settings import Settings
 
@@ -62,7 +62,14 @@ def link() -> Response | str:
     """The Auth0 user and the Stripe customer side by side, read fresh from both."""
     shopper, linker = _shopper(), services().linker
     try:
-        found = compare(shopper.user_id, linker.directory, linker.payments, linker.policy)
+        found = linker.executor.run(
+            lambda: compare(shopper.user_id, linker.directory, linker.payments, linker.policy),
+            linker.budget_s,
+        )
+    except OverBudget:
+        found = Comparison(
+            "unavailable", shopper.user_id, problems=("No answer in time. Try again in a minute.",)
+        )
     except UserGone:
         return _gone()
     if found.status != "unavailable":
