@@ -106,10 +106,14 @@ class Vendors:
             case protocol.RecordLink(user_id, customer_id, account):
                 user = self._user(user_id)
                 self.users[user_id] = replace(
-                    user, customer_id=customer_id, account=account or user.account, link_failed_at=None
+                    user,
+                    customer_id=customer_id,
+                    account=account or user.account,
+                    link_failed_at=None,
+                    link_failed_try=None,
                 )
-            case protocol.NoteFailure(user_id, at):
-                self.users[user_id] = replace(self._user(user_id), link_failed_at=at)
+            case protocol.NoteFailure(user_id, at, which):
+                self.users[user_id] = replace(self._user(user_id), link_failed_at=at, link_failed_try=which)
             case protocol.ReadAccount(_):
                 return self.account
             case protocol.GetCustomer(customer_id):

@@ -32,7 +32,7 @@ Act = Callable[[Auth0Directory], object]
 EVERY_CALL = [
     pytest.param(lambda directory: directory.read_user(ADA), id="read"),
     pytest.param(lambda directory: directory.record_link(ADA, "cus_1", "acct_1 test"), id="record"),
-    pytest.param(lambda directory: directory.note_failure(ADA, 1_800_000_000.9), id="note"),
+    pytest.param(lambda directory: directory.note_failure(ADA, 1_800_000_000.9, "0"), id="note"),
 ]
 
 
@@ -219,11 +219,12 @@ def test_a_link_to_an_unknown_account_leaves_the_account_as_it_is(
 
 def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Auth0Directory) -> None:
     tenant.keep({"plan": "gold", "stripe_customer_id": "cus_1"})
-    directory.note_failure(ADA, 1_800_000_000.9)
+    directory.note_failure(ADA, 1_800_000_000.9, "0")
     assert tenant.metadata() == {
         "plan": "gold",
         "stripe_customer_id": "cus_1",
         "stripe_link_failed_at": 1_800_000_000,
+        "stripe_link_failed_try": "0",
     }
     assert directory.read_user(ADA).link_failed_at == 1_800_000_000.0
 
@@ -234,7 +235,7 @@ def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Au
 def test_one_token_serves_many_calls(tenant: Tenant, directory: Auth0Directory) -> None:
     for _ in range(3):
         directory.read_user(ADA)
-        directory.note_failure(ADA, 1.0)
+        directory.note_failure(ADA, 1.0, "0")
     assert tenant.asked() == [f"POST {TOKEN}", *[f"GET {USER}", f"PATCH {USER}"] * 3]
 
 

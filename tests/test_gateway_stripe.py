@@ -423,11 +423,12 @@ def test_an_answer_that_makes_no_sense_proves_nothing(
     assert believed == []
 
 
+@pytest.mark.parametrize("more", [{}, {"has_more": None}, {"has_more": "no"}])
 @pytest.mark.parametrize("act", EVERY_CALL[4:6])
 def test_a_list_that_does_not_say_whether_it_is_whole_proves_nothing(
-    shopfront: Shopfront, payments: StripePayments, act: Act
+    shopfront: Shopfront, payments: StripePayments, act: Act, more: dict[str, object]
 ) -> None:
-    shopfront.fault(action="status", status=200, body={"object": "list", "data": []})
+    shopfront.fault(action="status", status=200, body={"object": "list", "data": [], **more})
     with pytest.raises(PaymentsUnavailable):
         act(payments)
 
@@ -450,6 +451,13 @@ def test_a_refusal_that_makes_no_sense_is_one_of_the_tree(
     with pytest.raises(PaymentsError) as failed:
         payments.get_customer("cus_1")
     assert not isinstance(failed.value, NoSuchCustomer | EmailRefused | KeyReused)
+
+
+def test_an_address_that_stripe_does_not_have_is_no_missing_customer(shopfront: Shopfront) -> None:
+    error = {"type": "invalid_request_error", "message": "Unrecognized request URL"}
+    shopfront.fault(action="status", status=404, body={"error": error})
+    with pytest.raises(PaymentsRefused, match="Stripe answered 404"):
+        shopfront.payments().get_customer("cus_1")
 
 
 def test_a_redirect_proves_nothing(shopfront: Shopfront, payments: StripePayments) -> None:

@@ -175,6 +175,7 @@ def test_codes_states_cookies_and_secrets_are_never_told(store: Store) -> None:
         browser.open("/callback?code=wrong-code-hush&state=wrong-state-hush")
     target = "/callback?code=wrong-code-hush&state=wrong-state-hush"
     for request in (
+        f"GET {target}\r\nHost: x\r\n\r\n",
         f"GET {target} HTTP/9.9\r\n\r\n",
         f"GET {target} and more HTTP/1.1\r\n\r\n",
         f"G(T {target} HTTP/1.1\r\nHost: x\r\n\r\n",

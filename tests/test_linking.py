@@ -249,6 +249,7 @@ def test_other_keys_of_app_metadata_are_kept(shop: Shop, eve: str) -> None:
     assert link_status(log_in(shop)) == "pending"
     noted = shop.app_metadata(eve)
     assert noted.pop("stripe_link_failed_at") > 0
+    assert noted.pop("stripe_link_failed_try") == "0"
     assert noted == others
     shop.advance(601)
     first = shown_customer(log_in(shop))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import Shop, the_customer
+from tests.support import Shop, held, in_background, the_customer, until
+from webstore import linking
 
 NAMES = {"plain": "eve@example.com", "refused by Stripe": "eve@localhost", "missing": None}
+USER = r"/api/v2/users/.*"
 
 
 @pytest.mark.parametrize("email", NAMES.values(), ids=NAMES)
@@ -16,4 +18,35 @@ def test_logins_while_a_failed_create_settles_do_not_put_off_its_end(shop: Shop,
     for _ in range(3):
         assert shop.use(eve).customer_id is None
         shop.advance(250)
+    assert shop.use(eve).customer_id == the_customer(shop, eve)["id"]
+
+
+def failed_generations(shop: Shop) -> str:
+    """A user of whom generation 0 has failed for good, and Stripe fails the next one, which appears later."""
+    eve = shop.add_user("eve@example.com")
+    shop.sandbox.stripe.fail(path="/v1/customers", effect="none")
+    assert shop.use(eve).customer_id is None
+    shop.advance(700)
+    shop.sandbox.stripe.fail(path="/v1/customers", effect="later", delay_s=300)
+    return eve
+
+
+def test_failure_of_the_next_generation_settles_by_itself_though_it_could_not_be_noted(shop: Shop) -> None:
+    eve = failed_generations(shop)
+    shop.sandbox.auth0.control.add_fault(action="reset", method="PATCH", path=USER)
+    assert shop.use(eve).customer_id is None
+    assert shop.use(eve).customer_id is None
+    shop.advance(301)
+    assert shop.use(eve).customer_id == the_customer(shop, eve)["id"]
+
+
+def test_failure_of_the_next_generation_settles_by_itself_while_another_worker_notes_it(shop: Shop) -> None:
+    eve = failed_generations(shop)
+    with shop.worker() as other:
+        with held(shop.sandbox.auth0.control, "PATCH", USER) as has_come:
+            noting = in_background(lambda: shop.use(eve))
+            until(has_come)
+            assert linking.verified_customer(other, eve, None).customer_id is None
+        assert noting.result().customer_id is None
+    shop.advance(301)
     assert shop.use(eve).customer_id == the_customer(shop, eve)["id"]

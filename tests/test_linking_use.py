@@ -6,7 +6,6 @@ import pytest
 
 from tests.support import (
     ADA,
-    DAY_S,
     GRACE,
     Shop,
     held,
@@ -23,10 +22,10 @@ EVE = "eve@example.com"
 USER = r"/api/v2/users/.*"
 
 
-@pytest.fixture(params=[0.0, 30 * DAY_S], ids=["new account", "old account"])
-def eve(request: pytest.FixtureRequest, shop: Shop) -> str:
+@pytest.fixture
+def eve(shop: Shop) -> str:
     """The ID of a linked user."""
-    user_id = shop.add_user(EVE, age_s=request.param)
+    user_id = shop.add_user(EVE)
     assert shop.use(user_id).status is LinkStatus.CREATED
     return user_id
 
@@ -275,6 +274,20 @@ def test_relink_while_a_worker_heals_is_not_overwritten(shop: Shop, eve: str) ->
         new = customer_by_hand(shop, eve)
         shop.management("PATCH", eve, {"app_metadata": {"stripe_customer_id": new}})
     assert healing.result().customer_id == new == recorded(shop, eve)
+
+
+def test_relink_to_somebody_elses_customer_while_a_worker_heals_is_not_used(shop: Shop, eve: str) -> None:
+    theirs = shop.use(GRACE).customer_id
+    old = recorded(shop, eve)
+    delete_on_dashboard(shop, old)
+    with held(shop.sandbox.stripe.control, "POST", "/v1/customers") as has_come:
+        healing = in_background(lambda: shop.use(eve, old))
+        until(has_come)
+        shop.management("PATCH", eve, {"app_metadata": {"stripe_customer_id": theirs}})
+    own = healing.result().customer_id
+    assert own not in (theirs, None)
+    assert own == recorded(shop, eve)
+    assert shop.use(GRACE).customer_id == theirs
 
 
 def test_unlink_while_a_worker_heals_is_not_undone_by_it(shop: Shop, eve: str) -> None:

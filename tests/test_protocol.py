@@ -12,6 +12,7 @@ from tests.model import Vendors
 from webstore.errors import (
     DirectoryRefused,
     DirectoryUnavailable,
+    EmailRefused,
     KeyInFlight,
     KeyReused,
     OverBudget,
@@ -259,16 +260,45 @@ def test_create_in_flight_is_waited_for_with_the_same_key_and_then_left_pending(
     assert len({call.key for call in vendors.calls if isinstance(call, CreateCustomer)}) == 1
 
 
-def test_refused_email_is_noted_before_the_create_without_it(vendors: Vendors) -> None:
+def creates(vendors: Vendors) -> list[tuple[str | None, str]]:
+    """E-mail and key of each create."""
+    return [(call.draft.email, call.key) for call in vendors.calls if isinstance(call, CreateCustomer)]
+
+
+def test_refused_email_is_left_out_under_the_same_key(vendors: Vendors) -> None:
     change(vendors, email="refused@example.com")
     run(vendors, login(vendors))
-    assert asked(vendors)[2:] == [CreateCustomer, NoteFailure, CreateCustomer, RecordLink]
+    assert asked(vendors)[2:] == [CreateCustomer, CreateCustomer, RecordLink]
+    (given, key), (bare, same_key) = creates(vendors)
+    assert (given, bare, same_key) == ("refused@example.com", None, key)
+
+
+def test_refusal_that_stripe_keeps_under_the_key_leads_to_a_key_of_its_own(vendors: Vendors) -> None:
+    errors = [EmailRefused("400"), KeyReused("other parameters"), EmailRefused("400", replayed=True)]
+    outcome = run(vendors, login(vendors), errors=[(CreateCustomer, error) for error in errors])
+    assert outcome.status is LinkStatus.CREATED
+    *same, last = creates(vendors)
+    assert len({key for _, key in same}) == 1
+    assert last[0] is None
+    assert last[1] != same[0][1]
+
+
+def test_refused_email_after_an_attempt_with_another_one_never_makes_a_second_customer(
+    vendors: Vendors,
+) -> None:
+    run(vendors, login(vendors), errors=[(RecordLink, DirectoryUnavailable("lost"))])
+    change(vendors, email="refused@example.com")
+    assert run(vendors, login(vendors)).status is LinkStatus.PENDING
+    assert len({key for _, key in creates(vendors)}) == 1
+    vendors.advance(vendors.search_lag_s)
+    assert run(vendors, login(vendors)).customer_id == "cus_1"
+    assert vendors.made == 1
 
 
 def test_create_that_fails_is_noted(vendors: Vendors) -> None:
     outcome = run(vendors, login(vendors), errors=[(CreateCustomer, PaymentsFailed("500"))])
     assert outcome.status is LinkStatus.PENDING
-    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now)
+    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now, "0")
 
 
 def test_next_generation_does_not_overwrite_what_another_worker_recorded_meanwhile(vendors: Vendors) -> None:
@@ -295,6 +325,18 @@ def test_endless_chain_of_dead_predecessors_is_given_up_with_an_alarm(vendors: V
     outcome = run(vendors, login(vendors))
     assert (outcome.status, outcome.alarm) == (LinkStatus.PENDING, True)
     assert vendors.made == 12
+
+
+def test_existing_customer_that_is_given_away_after_the_list_was_read_is_not_claimed(
+    vendors: Vendors,
+) -> None:
+    change(vendors, email_verified=True)
+    vendors.put(Customer("cus_9", email="ada@example.com"))
+    attempt = Attempt(vendors, login(vendors, adopt_by_email=True))
+    attempt.until(SearchByOwner)
+    vendors.put(Customer("cus_9", email="ada@example.com", owner="auth0|grace"))
+    assert attempt.finish().customer_id == "cus_1"
+    assert vendors.customers["cus_9"].owner == "auth0|grace"
 
 
 def test_other_customers_of_the_user_are_reported(vendors: Vendors) -> None:
@@ -426,18 +468,18 @@ def test_any_error_at_any_call_ends_in_an_outcome_and_makes_no_second_customer(
 
 def test_key_is_the_same_in_every_worker_and_another_for_everything_it_is_made_of(vendors: Vendors) -> None:
     user, policy = vendors.users[ADA], policy_of(vendors)
-    same = link_key(user, policy, None, 0, with_email=True)
+    same = link_key(user, policy, None, 0, "as-given")
     assert same == link_key(
-        replace(user, name="Other", email="other@example.com"), policy, None, 0, with_email=True
+        replace(user, name="Other", email="other@example.com"), policy, None, 0, "as-given"
     )
     # An address that comes between two attempts meets the first one's key.
-    assert same == link_key(replace(user, email=None), policy, None, 0, with_email=True)
+    assert same == link_key(replace(user, email=None), policy, None, 0, "as-given")
     others = {
-        link_key(replace(user, user_id="auth0|grace"), policy, None, 0, with_email=True),
-        link_key(user, replace(policy, tenant="other.eu.auth0.com"), None, 0, with_email=True),
-        link_key(user, policy, "cus_1", 0, with_email=True),
-        link_key(user, policy, None, 1, with_email=True),
-        link_key(user, policy, None, 0, with_email=False),
+        link_key(replace(user, user_id="auth0|grace"), policy, None, 0, "as-given"),
+        link_key(user, replace(policy, tenant="other.eu.auth0.com"), None, 0, "as-given"),
+        link_key(user, policy, "cus_1", 0, "as-given"),
+        link_key(user, policy, None, 1, "as-given"),
+        link_key(user, policy, None, 0, "no-email"),
     }
     assert len(others | {same}) == 6
     assert all(len(key) <= 255 and key.isascii() for key in others)
@@ -445,7 +487,7 @@ def test_key_is_the_same_in_every_worker_and_another_for_everything_it_is_made_o
 
 def test_draft_fits_stripes_limits_and_carries_what_the_directory_says(vendors: Vendors) -> None:
     user = User("auth0|" + "x" * 400, email="ada@example.com", name="N" * 300)
-    draft = customer_draft(user, policy_of(vendors), "cus_1", 2, with_email=True)
+    draft = customer_draft(user, policy_of(vendors), "cus_1", 2)
     assert (len(draft.name or ""), len(draft.description or "")) == (256, 350)
     assert draft.email == "ada@example.com"
     assert draft.metadata == {
@@ -454,7 +496,6 @@ def test_draft_fits_stripes_limits_and_carries_what_the_directory_says(vendors: 
         "link_generation": "2",
         "replaces": "cus_1",
     }
-    assert customer_draft(user, policy_of(vendors), None, 0, with_email=False).email is None
 
 
 @pytest.mark.parametrize(

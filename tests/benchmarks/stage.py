@@ -1,0 +1,160 @@
+"""The store as it runs in production, under gunicorn, beside the sandbox in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+
+from tests.support import NO_AUTHORITIES, Browser, until
+
+from .load import Sample
+
+TOP = Path(__file__).parents[2]
+WORKERS = 2
+#: Seconds; the store's default, given so that the promise that is checked is the one that was made.
+BUDGET_S = 3.0
+#: Seconds for the load's processes to start, before their first request is due.
+_HEAD_START_S = 0.7
+#: Of the shell only this is passed on: a setting of a real store must not shine through.
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+
+Vendor = Literal["auth0", "stripe"]
+
+
+@dataclass
+class Stage:
+    """The running store and its two vendors."""
+
+    store: str
+    vendors: dict[Vendor, str]
+    http: httpx.Client
+    _loads: int = 0
+
+    def disturb(self, vendor: Vendor, action: str, path: str, **more: object) -> None:
+        """Disturb all such requests to the vendor, until `calm`: see `webstore.sandbox.faults.Fault`."""
+        fault = {"action": action, "path": path, "times": None, **more}
+        self.http.post(f"{self.vendors[vendor]}/_sandbox/faults", json=fault).raise_for_status()
+
+    def calm(self) -> None:
+        """Both vendors answer as they should."""
+        for url in self.vendors.values():
+            self.http.delete(f"{url}/_sandbox/faults").raise_for_status()
+
+    def change_settings(self, vendor: Vendor, **settings: object) -> None:
+        """Turn switches of the vendor."""
+        self.http.patch(f"{self.vendors[vendor]}/_sandbox/settings", json=settings).raise_for_status()
+
+    def requests(self, vendor: Vendor) -> list[dict[str, Any]]:
+        """What the vendor was asked since `forget_requests`."""
+        listed = self.http.get(f"{self.vendors[vendor]}/_sandbox/requests").raise_for_status().json()
+        found: list[dict[str, Any]] = listed["requests"]
+        return found
+
+    def forget_requests(self) -> None:
+        """Empty both request logs."""
+        for url in self.vendors.values():
+            self.http.delete(f"{url}/_sandbox/requests").raise_for_status()
+
+    def links_recorded(self) -> int:
+        """How many links the Management API was told of since `forget_requests`."""
+        asked = self.requests("auth0")
+        return sum(1 for seen in asked if seen["method"] == "PATCH" and seen["status"] == 200)
+
+    @contextmanager
+    def browser(self) -> Iterator[Browser]:
+        """A browser without cookies."""
+        with httpx.Client(
+            base_url=self.store, follow_redirects=True, timeout=30, verify=NO_AUTHORITIES, trust_env=False
+        ) as client:
+            yield Browser(client)
+
+    def load(
+        self, seconds: float, *, pages_per_s: float = 0.0, logins_per_s: float = 0.0
+    ) -> tuple[list[Sample], list[Sample]]:
+        """The samples of the home page and of the logins' callbacks, asked for at the same time."""
+        self._loads += 1
+        start = time.monotonic() + _HEAD_START_S
+        running = [
+            self._load_process(kind, rate, seconds, start)
+            for kind, rate in (("pages", pages_per_s), ("logins", logins_per_s))
+        ]
+        try:
+            pages, logins = (
+                [Sample(**sample) for sample in json.loads(process.communicate()[0])] for process in running
+            )
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+        return pages, logins
+
+    def _load_process(self, kind: str, rate: float, seconds: float, start: float) -> subprocess.Popen[bytes]:
+        given = {
+            "store": self.store,
+            "rate": rate,
+            "seconds": seconds if rate else 0,
+            "start": start,
+            "name": f"load{self._loads}",
+        }
+        options = [f"--{name}={value}" for name, value in given.items()]
+        command = [sys.executable, "-m", "tests.benchmarks.load", kind, *options]
+        return subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE)  # noqa: S603 (ourselves)
+
+
+@contextmanager
+def running_stage(folder: Path) -> Iterator[Stage]:
+    """Both vendors and the store, started as `make run` does; `folder` takes its state and its output."""
+    port, store_port = _free_ports()
+    command = [sys.executable, "-m", "webstore.sandbox", f"--port={port}", f"--store-port={store_port}"]
+    command += ["--", sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+        "WEB_CONCURRENCY": str(WORKERS),
+        "LINK_BUDGET_S": str(BUDGET_S),
+        "STATE_DIR": str(folder / "state"),
+    }
+    output = folder / "output"
+    with output.open("wb") as sink:
+        sandbox = subprocess.Popen(  # noqa: S603 (ourselves)
+            command,
+            cwd=TOP,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        until(lambda: b"Ctrl-C stops everything" in output.read_bytes(), within_s=40)
+        vendors: dict[Vendor, str] = {
+            "auth0": f"http://127.0.0.1:{port}",
+            "stripe": f"http://127.0.0.1:{port + 1}",
+        }
+        with httpx.Client(timeout=30, verify=NO_AUTHORITIES, trust_env=False) as http:
+            yield Stage(f"http://127.0.0.1:{store_port}", vendors, http)
+    finally:
+        # It stops the store; what does not stop by itself within ten seconds it kills.
+        sandbox.terminate()
+        sandbox.wait(30)
+
+
+def _free_ports() -> tuple[int, int]:
+    """A free port with a free one behind it, for the vendors, and one for the store."""
+    while True:
+        with socket.socket() as auth0, socket.socket() as stripe, socket.socket() as store:
+            auth0.bind(("127.0.0.1", 0))
+            store.bind(("127.0.0.1", 0))
+            try:
+                stripe.bind(("127.0.0.1", auth0.getsockname()[1] + 1))
+            except (OSError, OverflowError):
+                continue
+            return auth0.getsockname()[1], store.getsockname()[1]

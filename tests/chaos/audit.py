@@ -1,0 +1,131 @@
+"""Both sides of every link, read from outside and held against each other."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.chaos.office import Office
+from tests.chaos.people import Person
+
+LATE = "a create answered with a failure, whose effect came or was seen only after LINK_SETTLE_S"
+AROUND_A_DELETION = "another customer of the user was deleted on the dashboard"
+UNEXPLAINED = "no cause known"
+
+
+@dataclass
+class Findings:
+    """What the two sides say about everybody."""
+
+    #: User IDs with a living customer of their own recorded.
+    linked: list[str] = field(default_factory=list)
+    #: User IDs with nothing recorded.
+    unlinked: list[str] = field(default_factory=list)
+    #: User IDs whose own customer is recorded and was deleted on the dashboard: it is healed on use.
+    dead: list[str] = field(default_factory=list)
+    #: What must never be: somebody else's customer, or none that anybody knows of.
+    foreign: list[str] = field(default_factory=list)
+    #: Users of whom two living customers are in use: shown, or recorded, since it is quiet.
+    twice: list[str] = field(default_factory=list)
+    #: Users to whom two customers that still live were shown at any time.
+    ever_twice: list[str] = field(default_factory=list)
+    #: Living customers that name a user and are not the recorded one, by their cause.
+    orphans: Counter[str] = field(default_factory=Counter)
+    #: Those of them that have no cause, in words.
+    unexplained: list[str] = field(default_factory=list)
+
+
+def audit(
+    office: Office,
+    people: Iterable[Person],
+    *,
+    shown: Mapping[str, Iterable[str]],
+    shown_before: Mapping[str, Iterable[str]],
+    deleted: Mapping[str, str],
+    failed: Mapping[str, float],
+    least_s: float,
+) -> Findings:
+    """Read everything.
+
+    `shown`, `shown_before`: by user, the customers that pages showed since it is quiet, and in the storm;
+    `deleted`: the owner of each customer that was deleted on the dashboard; `failed`: by idempotency
+    key, when Stripe first answered with the failure that it then replayed; `least_s`: how soon after that the
+    next generation may have been made, at the soonest.
+    """
+    found = Findings(foreign=[f"{id} was given to somebody else" for id in office.relabelled()])
+    living = {customer["id"]: customer for customer in office.customers()}
+    own: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for customer in living.values():
+        own[customer["metadata"].get("auth0_user_id", "")].append(customer)
+    found.unexplained = [f"{customer['id']} names nobody" for customer in own[""]]
+    failed_at = {id: failed[key] for id, key in office.keys_of_creates() if key in failed}
+    for person in people:
+        recorded = office.app_metadata(person.user_id).get("stripe_customer_id")
+        _sort_in(found, person.user_id, recorded, living, deleted)
+        now = {recorded or "", *shown.get(person.user_id, ())} & living.keys()
+        ever = now | ({*shown_before.get(person.user_id, ())} & living.keys())
+        for in_use, several in ((now, found.twice), (ever, found.ever_twice)):
+            if len(in_use) > 1:
+                several.append(f"{person.user_id} ({person.kind}): {', '.join(sorted(in_use))}")
+        for orphan in own[person.user_id]:
+            if orphan["id"] != recorded:
+                since = failed_at.get(orphan["id"])
+                cause = _cause(orphan, living.get(recorded or ""), deleted, since, least_s)
+                found.orphans[cause] += 1
+                if cause == UNEXPLAINED:
+                    used = living.get(recorded or "")
+                    found.unexplained.append(
+                        f"{_described(orphan)} of {person.user_id} ({person.kind}), failed first at {since}, "
+                        f"beside {_described(used) if used else recorded}"
+                    )
+    return found
+
+
+def _sort_in(
+    found: Findings,
+    user_id: str,
+    recorded: str | None,
+    living: Mapping[str, dict[str, Any]],
+    deleted: Mapping[str, str],
+) -> None:
+    if recorded is None:
+        found.unlinked.append(user_id)
+    elif recorded in living:
+        owner = living[recorded]["metadata"].get("auth0_user_id")
+        if owner == user_id:
+            found.linked.append(user_id)
+        else:
+            found.foreign.append(f"{recorded} of {owner} is recorded for {user_id}")
+    elif deleted.get(recorded) == user_id:
+        found.dead.append(user_id)
+    else:
+        found.foreign.append(f"{recorded}, which is nobody's, is recorded for {user_id}")
+
+
+def _cause(
+    orphan: Mapping[str, Any],
+    used: Mapping[str, Any] | None,
+    deleted: Mapping[str, str],
+    failed_at: float | None,
+    least_s: float,
+) -> str:
+    """Why there is a living customer beside the recorded one (None: that one is dead)."""
+    if orphan["metadata"]["auth0_user_id"] in deleted.values():
+        return AROUND_A_DELETION
+    if failed_at is None or used is None or _generation(orphan) == _generation(used):
+        return UNEXPLAINED
+    return LATE if used["created"] - failed_at >= least_s else UNEXPLAINED
+
+
+def _described(customer: Mapping[str, Any]) -> str:
+    replaces = customer["metadata"].get("replaces")
+    return (
+        f"{customer['id']} (generation {_generation(customer)}, replaces {replaces}, "
+        f"made at {customer['created']} as {customer['name']!r} <{customer['email']}>)"
+    )
+
+
+def _generation(customer: Mapping[str, Any]) -> str:
+    return str(customer["metadata"].get("link_generation", "0"))

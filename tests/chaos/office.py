@@ -1,0 +1,98 @@
+"""What an operator sees and does at both vendors, over their own HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from tests.support import NO_AUTHORITIES
+
+
+class Office:
+    """The two dashboards and the two APIs; safe to use from several threads."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """`environment`: the store's settings, which name the vendors and their keys."""
+        self._environment = environment
+        self._http = httpx.Client(timeout=30, verify=NO_AUTHORITIES, trust_env=False)
+        self._token = ""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def make_customer(self, user_id: str, email: str) -> str:
+        """Make a customer that names the user, as the store does; gives its ID."""
+        metadata = {
+            "metadata[auth0_user_id]": user_id,
+            "metadata[auth0_tenant]": self._environment["AUTH0_DOMAIN"],
+        }
+        answer = self._stripe("POST", "/customers", {"email": email, **metadata})
+        return str(answer.raise_for_status().json()["id"])
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Press the button on the dashboard's page."""
+        url = f"{self._environment['STRIPE_DASHBOARD_URL']}/customers/{customer_id}/delete"
+        self._http.post(url, follow_redirects=True)
+
+    def customers(self) -> Iterator[dict[str, Any]]:
+        """Every living customer, the newest first."""
+        yield from self._listed("/customers", {})
+
+    def relabelled(self) -> Iterator[str]:
+        """Customers that once named a user and were then made to name another one, or nobody."""
+        for event in self._listed("/events", {"type": "customer.updated"}):
+            before = event["data"]["previous_attributes"].get("metadata", {}).get("auth0_user_id")
+            if before is not None:
+                yield str(event["data"]["object"]["id"])
+
+    def keys_of_creates(self) -> Iterator[tuple[str, str]]:
+        """Each customer that was ever made, with the idempotency key of the request that made it."""
+        for event in self._listed("/events", {"type": "customer.created"}):
+            yield str(event["data"]["object"]["id"]), str(event["request"]["idempotency_key"])
+
+    def app_metadata(self, user_id: str) -> dict[str, Any]:
+        """What Auth0 records about the user."""
+        url = f"{self._environment['AUTH0_ISSUER']}api/v2/users/{quote(user_id, safe='')}"
+        while True:
+            self._token = self._token or self._fresh_token()
+            answer = self._http.get(url, headers={"Authorization": f"Bearer {self._token}"})
+            if answer.status_code == 401:
+                # It expired when the clock was moved on.
+                self._token = ""
+            elif answer.status_code == 429:
+                # Thousands of users are read at once; the limit fills up again by itself.
+                time.sleep(1)
+            else:
+                found: dict[str, Any] = answer.raise_for_status().json().get("app_metadata", {})
+                return found
+
+    def _fresh_token(self) -> str:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._environment["AUTH0_MGMT_CLIENT_ID"],
+            "client_secret": self._environment["AUTH0_MGMT_CLIENT_SECRET"],
+            "audience": f"https://{self._environment['AUTH0_DOMAIN']}/api/v2/",
+        }
+        answer = self._http.post(f"{self._environment['AUTH0_ISSUER']}oauth/token", data=form)
+        return str(answer.raise_for_status().json()["access_token"])
+
+    def _stripe(self, method: str, path: str, form: Mapping[str, str] | None = None) -> httpx.Response:
+        url = f"{self._environment['STRIPE_API_BASE']}/v1{path}"
+        headers = {"Authorization": f"Bearer {self._environment['STRIPE_SECRET_KEY']}"}
+        if method == "GET":
+            return self._http.get(url, params=form, headers=headers)
+        return self._http.request(method, url, data=form, headers=headers)
+
+    def _listed(self, path: str, form: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+        cursor: dict[str, str] = {}
+        while True:
+            page = self._stripe("GET", path, {**form, "limit": "100", **cursor}).raise_for_status().json()
+            yield from page["data"]
+            if not page["has_more"]:
+                return
+            cursor = {"starting_after": page["data"][-1]["id"]}
