@@ -59,12 +59,12 @@ class Vendors:
         self.now += seconds
         for at, customer in [pair for pair in self.late if pair[0] <= self.now]:
             self.late.remove((at, customer))
-            self.put(customer)
+            self.put(customer, at)
 
-    def put(self, customer: Customer) -> None:
-        """Create or change a customer; search sees it later."""
+    def put(self, customer: Customer, at: float | None = None) -> None:
+        """Create or change a customer, now or at a moment that has passed; search sees it later."""
         self.customers[customer.id] = customer
-        self._indexed.append((self.now + self.search_lag_s, customer))
+        self._indexed.append(((self.now if at is None else at) + self.search_lag_s, customer))
 
     def delete(self, customer_id: str) -> None:
         """Delete on the dashboard."""

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,6 +20,9 @@ from webstore import linking, protocol
 from webstore.errors import WebstoreError
 from webstore.models import Customer, Identity, LinkOutcome, LinkStatus, User
 from webstore.protocol import Call, Policy, Steps
+
+# Ten thousand histories take minutes.
+pytestmark = pytest.mark.timeout(1800)
 
 ISSUER = "https://shop.eu.auth0.com/"
 USERS = ("auth0|ada", "auth0|grace")
