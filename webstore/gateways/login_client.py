@@ -32,8 +32,6 @@ from .provider import Provider
 from .transactions import TransactionCookies
 from .wire import RequestsAdapter, Wire
 
-log = logging.getLogger(__name__)
-
 LEEWAY_S = 60
 #: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 MAX_USER_ID = 255
