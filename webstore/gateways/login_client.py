@@ -8,15 +8,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard, cast
 from urllib.parse import urlencode
 
 import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import FlaskOAuth2App
 from flask import request, session
-from joserfc.errors import JoseError
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet, KeySetSerialization
 
 from webstore.errors import (
     LoginDenied,
@@ -49,6 +52,9 @@ FORWARDED = (
 )
 _INTERACTION = ("login_required", "interaction_required", "consent_required", "account_selection_required")
 _MAX_ID_TOKEN = 32 * 1024
+_LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+#: Seconds after its making that a logout token is still taken: a provider may try again for a while.
+_LOGOUT_TOKEN_S = 3600
 
 
 class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
@@ -81,6 +87,15 @@ class Transaction:
     return_path: str
     #: What was asked of the provider and has to be found in its answer.
     asked: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutNotice:
+    """What a back-channel logout token says: which provider session ended, or whose all."""
+
+    sid: str | None
+    user_id: str | None
+    token_id: str
 
 
 class LoginClient:
@@ -210,6 +225,55 @@ class LoginClient:
         if sid:
             query["logout_hint"] = sid
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+
+    def logout_notice(self, token: str) -> LogoutNotice:
+        """Check a back-channel logout token. Raises `LoginError`.
+
+        Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation
+        """
+        claims = self._logout_claims(token)
+        now = time.time()
+        if claims.get("iss") != self.issuer:
+            raise LoginRejected("the logout token is of another issuer")
+        audience = claims.get("aud")
+        if self.client_id not in (audience if isinstance(audience, list) else [audience]):
+            raise LoginRejected("the logout token is for another client")
+        issued, expires = claims.get("iat"), claims.get("exp")
+        if not _is_number(issued) or issued > now + LEEWAY_S or issued < now - _LOGOUT_TOKEN_S:
+            raise LoginRejected("the logout token is of another time")
+        if not _is_number(expires) or expires < now - LEEWAY_S:
+            raise LoginRejected("the logout token has expired")
+        events = claims.get("events")
+        if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict):
+            raise LoginRejected("the logout token names no logout event")
+        if "nonce" in claims:
+            raise LoginRejected("the logout token has a nonce, so it is an ID token")
+        sid, user_id, token_id = (_text(claims, name) for name in ("sid", "sub", "jti"))
+        if not token_id or not (sid or user_id):
+            raise LoginRejected("the logout token names neither session nor user, or has no ID")
+        return LogoutNotice(sid, user_id, token_id[:200])
+
+    def _logout_claims(self, token: str) -> Mapping[str, Any]:
+        if not token or len(token) > _MAX_ID_TOKEN:
+            raise LoginRejected("no logout token")
+        try:
+            for force in (False, True):
+                found = cast("KeySetSerialization", self._client.fetch_jwk_set(force=force))
+                keys = KeySet.import_key_set(found)
+                with suppress(InvalidKeyIdError):
+                    decoded = jwt.decode(token, keys, algorithms=["RS256"])
+                    break
+            else:
+                raise LoginRejected("the logout token is signed by an unknown key")
+        except (JoseError, ValueError, TypeError, KeyError) as exc:
+            raise LoginRejected(f"malformed logout token ({type(exc).__name__})") from exc
+        if str(decoded.header.get("typ", "JWT")).lower() not in ("jwt", "logout+jwt"):
+            raise LoginRejected("this is no logout token")
+        return decoded.claims
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _provider_error(error: str, description: str | None) -> LoginError:

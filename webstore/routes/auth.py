@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import logging
+import time
 
-from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from webstore import login
-from webstore.errors import LoginError, LoginInteractionNeeded, TransactionUnknown
+from webstore import login, revocation
+from webstore.errors import (
+    LoginError,
+    LoginInteractionNeeded,
+    LoginRejected,
+    StateUnavailable,
+    TransactionUnknown,
+)
 
 from ..gateways.login_client import FORWARDED
 from . import services
+from .limits import rate_limited
 from .return_path import safe_return_path
-from .shopper import csrf_matches, current_shopper, end_session, start_session
+from .shopper import (
+    ABSOLUTE_S,
+    csrf_matches,
+    current_shopper,
+    end_session,
+    must_ask_provider,
+    start_session,
+)
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
 
 
 @blueprint.get("/login", endpoint="login")
+@rate_limited
 def begin_login() -> Response:
     """Send the browser to the provider."""
     if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")).lower():
@@ -27,11 +43,17 @@ def begin_login() -> Response:
     asked = {name: value for name in FORWARDED if (value := request.args.get(name, "")[:500])}
     if not asked.get("max_age", "0").isascii() or not asked.get("max_age", "0").isdigit():
         abort(400, "max_age must be a number of seconds.")
-    url = services().login_client.begin(safe_return_path(request.args.get("next")), asked)
-    return redirect(url)
+    return_path = safe_return_path(request.args.get("next"))
+    try:
+        return redirect(services().login_client.begin(return_path, asked))
+    except LoginError:
+        if asked.get("prompt") != "none":
+            raise
+        return _not_silently(return_path)
 
 
 @blueprint.get("/callback")
+@rate_limited
 def callback() -> Response:
     """Finish the OpenID Connect exchange, run the post-login hooks, and go where the shopper was going."""
     client = services().login_client
@@ -46,11 +68,26 @@ def callback() -> Response:
         identity = client.finish(transaction)
     except LoginInteractionNeeded:
         if transaction.asked.get("prompt") == "none":
-            return redirect(return_path)
+            return _not_silently(return_path)
         raise
     event = login.complete_login(identity, services().hooks)
     start_session(identity, event.link)
     return redirect(return_path)
+
+
+def _not_silently(return_path: str) -> Response:
+    """A silent login did not work: go on as a stranger, without a second silent try."""
+    if must_ask_provider():
+        session.clear()
+    return redirect(return_path)
+
+
+@blueprint.before_app_request
+def ask_provider_where_unsure() -> Response | None:
+    """Send a session whose revocation may be lost through a silent login before a page is shown to it."""
+    if request.method != "GET" or request.blueprint in (None, "auth", "health") or not must_ask_provider():
+        return None
+    return redirect(url_for("auth.login", prompt="none", next=request.full_path.rstrip("?")))
 
 
 @blueprint.post("/logout")
@@ -58,6 +95,8 @@ def logout() -> Response | str:
     """End the store's session, then the provider's."""
     shopper = current_shopper()
     if shopper is None:
+        if must_ask_provider():
+            session.clear()
         return redirect(url_for("shop.home"))
     if not csrf_matches(request.form.get("csrf_token", "")):
         abort(400, "This form is out of date. Go back, reload the page and try again.")
@@ -77,3 +116,26 @@ def logout_page() -> Response | str:
         return redirect(url_for("account.show"))
     session.clear()
     return render_template("auth/logged_out.html")
+
+
+@blueprint.post("/backchannel-logout")
+@rate_limited
+def backchannel_logout() -> tuple[Response, int]:
+    """End the sessions that the provider's logout token names: 200, or 400 when nothing was ended.
+
+    Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
+    """
+    client, state = services().login_client, services().state
+    try:
+        notice = client.logout_notice(request.form.get("logout_token", ""))
+        now = time.time()
+        revocation.revoke_at_provider(
+            state, client.issuer, sid=notice.sid, user_id=notice.user_id, now=now, kept_s=ABSOLUTE_S
+        )
+        # After the effect: a token that is delivered again because the answer was lost has had it.
+        if not state.add(f"logout-token:{notice.token_id}", "1", ABSOLUTE_S):
+            raise LoginRejected("this logout token was used before")
+    except (LoginError, StateUnavailable) as exc:
+        log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
+        return jsonify(error="invalid_request"), 400
+    return jsonify(), 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request
+from flask import Flask, abort, request, session
 from flask.wrappers import Response
 
 from webstore.settings import Settings
@@ -14,6 +14,12 @@ from . import services
 #: Stripe's hosted pages that our forms lead to, https://docs.stripe.com/security/guide#content-security-policy
 _STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
 _SAFE = ("GET", "HEAD", "OPTIONS")
+#: Look the same to every stranger.
+PUBLIC_PAGES = ("shop.home",)
+#: POSTs that come from servers and carry a signature instead.
+SIGNED = ("auth.backchannel_logout",)
+#: Seconds that a cache in front of the store may keep a stranger's page.
+_EDGE_S = 60
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -25,14 +31,35 @@ def install(app: Flask, settings: Settings) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":
-            response.headers["Cache-Control"] = "private, no-store"
+        _say_how_to_cache(response)
         return response
+
+
+def _say_how_to_cache(response: Response) -> None:
+    """Pages of strangers may be kept at the edge; whatever depends on a cookie is nobody else's business.
+
+    A browser has to ask again each time, so that it never shows a stored "Log in" to a logged-in shopper.
+    Source: RFC 9111.
+    """
+    if request.endpoint == "static":
+        return
+    if (
+        request.endpoint in PUBLIC_PAGES
+        and response.status_code == 200
+        and "Set-Cookie" not in response.headers
+        and not session
+    ):
+        response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
+        response.vary.add("Cookie")
+        response.add_etag()
+        response.make_conditional(request)
+    else:
+        response.headers["Cache-Control"] = "private, no-store"
 
 
 def _refuse_cross_site() -> None:
     """https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site"""
-    if request.method in _SAFE:
+    if request.method in _SAFE or request.endpoint in SIGNED:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
