@@ -38,6 +38,8 @@ from .wire import RequestsAdapter, Wire
 log = logging.getLogger(__name__)
 
 LEEWAY_S = 60
+#: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+MAX_USER_ID = 255
 SCOPE = "openid profile email"
 #: What `/login` passes on to the provider, https://auth0.com/docs/api/authentication#authorize-application
 FORWARDED = (
@@ -183,7 +185,9 @@ class LoginClient:
         except LoginError:
             raise
         except (AuthlibBaseError, JoseError) as exc:
-            raise LoginRejected(f"{type(exc).__name__}: {getattr(exc, 'error', '')}") from exc
+            # The claim's name; never the message, which may quote the token.
+            about = getattr(exc, "claim", None) or getattr(exc, "error", "")
+            raise LoginRejected(f"{type(exc).__name__}: {about}") from exc
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             raise LoginRejected(f"malformed token response ({type(exc).__name__})") from exc
         if len(str(token.get("id_token", ""))) > _MAX_ID_TOKEN:
@@ -195,7 +199,7 @@ class LoginClient:
 
     def _identity(self, claims: Mapping[str, Any], transaction: Transaction) -> Identity:
         user_id = claims.get("sub")
-        if not isinstance(user_id, str) or not user_id or len(user_id) > 255:
+        if not isinstance(user_id, str) or not 0 < len(user_id) <= MAX_USER_ID or not user_id.isprintable():
             raise LoginRejected("the ID token has no usable sub")
         _check_asked(claims, transaction.asked)
         email = _text(claims, "email")

@@ -9,9 +9,12 @@ import json
 import logging
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
-from webstore.errors import LoginRejected, ProviderUnavailable
+from webstore.errors import LoginError, LoginRejected, ProviderUnavailable
 
 from .wire import Wire, WireError
 
@@ -20,46 +23,55 @@ log = logging.getLogger(__name__)
 LIFETIME_S = 600.0
 #: After a failed refresh the stale copy is used this long before the next try.
 _RETRY_S = 10.0
-#: Unknown key IDs make the keys be read again at most this often.
-_FORCED_EVERY_S = 1.0
+#: Unknown key IDs make the keys be read again at most this often in `LIFETIME_S`.
+_MOST_FORCED = 60
 _REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 class _Document:
-    """One JSON document of the provider."""
+    """One JSON document of the provider; what fails its check is never kept."""
 
-    def __init__(self, wire: Wire, lifetime_s: float) -> None:
-        self._wire, self._lifetime_s = wire, lifetime_s
+    def __init__(self, wire: Wire, lifetime_s: float, check: Callable[[dict[str, Any]], None]) -> None:
+        self._wire, self._lifetime_s, self._check = wire, lifetime_s, check
         self._lock = threading.Lock()
         self._content: dict[str, Any] | None = None
-        self._fresh_until = self._read_at = 0.0
+        self._fresh_until = 0.0
+        self._forced: deque[float] = deque(maxlen=_MOST_FORCED)
 
     def get(self, url: str, *, force: bool = False) -> dict[str, Any]:
         with self._lock:
             now = time.monotonic()
-            if force and now - self._read_at >= _FORCED_EVERY_S:
+            if force and self._may_force(now):
                 self._fresh_until = now
             if self._content is not None and now < self._fresh_until:
                 return self._content
             try:
                 self._content = self._read(url)
-            except ProviderUnavailable as exc:
+            except LoginError as exc:
                 if self._content is None:
                     raise
                 log.warning("the provider's %s is served stale: %s", url, exc)
                 self._fresh_until = now + _RETRY_S
             else:
-                self._read_at, self._fresh_until = now, now + self._lifetime_s
+                self._fresh_until = now + self._lifetime_s
             return self._content
+
+    def _may_force(self, now: float) -> bool:
+        """Anybody can send a token that names an unknown key; the provider is not to be flooded for it."""
+        if len(self._forced) == _MOST_FORCED and now - self._forced[0] < self._lifetime_s:
+            return False
+        self._forced.append(now)
+        return True
 
     def _read(self, url: str) -> dict[str, Any]:
         try:
             answer = self._wire.send("GET", url, [("Accept", "application/json")], None)
-            content = json.loads(answer.body) if answer.status == 200 else None
+            content = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
         except (WireError, ValueError) as exc:
             raise ProviderUnavailable(f"{url}: {exc}") from exc
         if not isinstance(content, dict):
             raise ProviderUnavailable(f"{url}: status {answer.status}, no JSON object")
+        self._check(content)
         return content
 
 
@@ -70,20 +82,24 @@ class Provider:
         """`issuer` exactly as the ID tokens name it."""
         self.issuer = issuer
         self._url = issuer.rstrip("/") + "/.well-known/openid-configuration"
-        self._metadata, self._keys = _Document(wire, lifetime_s), _Document(wire, lifetime_s)
+        self._metadata = _Document(wire, lifetime_s, self._check_metadata)
+        self._keys = _Document(wire, lifetime_s, _check_keys)
 
     def metadata(self) -> dict[str, Any]:
         """The discovery document. Raises `ProviderUnavailable`, and `LoginRejected` for another issuer's."""
-        found = self._metadata.get(self._url)
+        return self._metadata.get(self._url)
+
+    def keys(self, *, force: bool = False) -> dict[str, Any]:
+        """The JWK set; `force` reads it again, for a key ID that it does not hold."""
+        return self._keys.get(self.metadata()["jwks_uri"], force=force)
+
+    def _check_metadata(self, found: dict[str, Any]) -> None:
         if found.get("issuer") != self.issuer:
             raise LoginRejected("the discovery document names another issuer")
         if not all(isinstance(found.get(name), str) for name in _REQUIRED):
             raise ProviderUnavailable("the discovery document lacks an endpoint")
-        return found
 
-    def keys(self, *, force: bool = False) -> dict[str, Any]:
-        """The JWK set; `force` reads it again, for a key ID that it does not hold."""
-        found = self._keys.get(self.metadata()["jwks_uri"], force=force)
-        if not isinstance(found.get("keys"), list):
-            raise ProviderUnavailable("the JWK set holds no keys")
-        return found
+
+def _check_keys(found: dict[str, Any]) -> None:
+    if not isinstance(found.get("keys"), list) or not found["keys"]:
+        raise ProviderUnavailable("the JWK set holds no keys")

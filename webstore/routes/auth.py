@@ -16,8 +16,8 @@ from webstore.errors import (
     StateUnavailable,
     TransactionUnknown,
 )
+from webstore.gateways.login_client import FORWARDED
 
-from ..gateways.login_client import FORWARDED
 from . import services
 from .limits import rate_limited
 from .return_path import safe_return_path
@@ -114,7 +114,6 @@ def logout_page() -> Response | str:
     """A page with the button for those who type the address."""
     if current_shopper() is not None:
         return redirect(url_for("account.show"))
-    session.clear()
     return render_template("auth/logged_out.html")
 
 

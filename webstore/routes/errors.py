@@ -84,7 +84,8 @@ def _login_error(exc: Exception) -> tuple[str, int]:
     page = page or _LOGIN_PAGES[LoginRejected]
     reference = _reference()
     # A callback's query holds the code and the state: the log gets the cause and nothing of the request.
-    log.warning("login failed reference=%s cause=%s: %s", reference, type(exc).__name__, exc)
+    cause = "".join(c if c.isprintable() else " " for c in str(exc))
+    log.warning("login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
     reason = f" The reason given: {exc}" if isinstance(exc, LoginDenied) and str(exc) else ""
     return _render(page, reference, reason)
 
