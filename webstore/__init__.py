@@ -35,6 +35,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or Settings.from_env()
     app = Flask(__name__, template_folder=str(_TOP / "templates"), static_folder=str(_TOP / "static"))
+    # Merging slashes redirects to an address that is built from the Host header.
+    app.url_map.merge_slashes = False
     _configure(app, settings)
     _log_to_stderr()
     attach(app, _services(settings))

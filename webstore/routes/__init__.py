@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from webstore.gateways.login_client import LoginClient
 from webstore.linking import Linker
 from webstore.ports import Hook, State
 from webstore.settings import Settings
-
-from ..gateways.login_client import LoginClient
 
 _KEY = "webstore"
 

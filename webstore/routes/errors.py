@@ -90,12 +90,18 @@ def _login_error(exc: Exception) -> tuple[str, int]:
     return _render(page, reference, reason)
 
 
-def _http_error(exc: Exception) -> tuple[str, int]:
+def _http_error(exc: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     status = (exc.code if isinstance(exc, HTTPException) else None) or 500
     own_words = isinstance(exc, HTTPException) and exc.description != type(exc).description
     default = _HTTP_MESSAGES.get(status, "Go back and try again.")
     message = str(exc.description) if isinstance(exc, HTTPException) and own_words else default
-    return _render(_Page(status, _HTTP_TITLES.get(status, "This did not work"), message), None)
+    # Allow and Retry-After belong to the answer as well.
+    headers = [
+        (name, value)
+        for name, value in (exc.get_headers() if isinstance(exc, HTTPException) else ())
+        if name.lower() not in ("content-type", "content-length")
+    ]
+    return *_render(_Page(status, _HTTP_TITLES.get(status, "This did not work"), message), None), headers
 
 
 def _unexpected(exc: Exception) -> tuple[str, int]:
