@@ -10,6 +10,7 @@ Environment, all optional:
 Source: https://docs.gunicorn.org/en/stable/settings.html
 """
 
+import atexit
 import errno
 import logging
 import os
@@ -23,7 +24,6 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.util import parse_address
 from gunicorn.workers.base import Worker
-from prometheus_client import multiprocess
 
 problems: list[str] = []
 
@@ -120,14 +120,21 @@ logger_class = PrivateLogger
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="webstore-metrics-")
 
 
+def remove_counters(folder: str, master: int) -> None:
+    """Take the counters' folder away when the master ends; its workers inherit this and do nothing."""
+    if os.getpid() == master:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+atexit.register(remove_counters, os.environ["PROMETHEUS_MULTIPROC_DIR"], os.getpid())
+
+
 def child_exit(_: Arbiter, worker: Worker) -> None:
     """Let go of what an ended worker kept for its process alone."""
+    # Not at the top: the package decides when it is imported whether there are many processes.
+    from prometheus_client import multiprocess  # noqa: PLC0415
+
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped in the package
-
-
-def on_exit(_: Arbiter) -> None:
-    """Take the counters' folder away."""
-    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def on_starting(server: Arbiter) -> None:

@@ -110,7 +110,7 @@ class Vendors:
                 )
             case protocol.NoteFailure(user_id, at):
                 self.users[user_id] = replace(self._user(user_id), link_failed_at=at)
-            case protocol.ReadAccount():
+            case protocol.ReadAccount(_):
                 return self.account
             case protocol.GetCustomer(customer_id):
                 return self._customer(customer_id)

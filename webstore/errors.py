@@ -15,7 +15,7 @@ WebstoreError
 ├── PaymentsError              Stripe
 │   ├── PaymentsRefused        401, 403 or another 4xx: the set-up is wrong
 │   │   └── SearchUnavailable  this account has no search
-│   ├── EmailRefused           400 about the parameter `email`
+│   ├── EmailRefused           400 about the parameter `email`; `replayed` as below
 │   ├── KeyInFlight            409: another request with this idempotency key is still running
 │   ├── KeyReused              this idempotency key was used with other parameters
 │   ├── NoSuchCustomer         `resource_missing`; `other_mode` when it exists in the other mode
@@ -105,6 +105,11 @@ class SearchUnavailable(PaymentsRefused):
 
 class EmailRefused(PaymentsError):
     """Stripe does not accept this e-mail address."""
+
+    def __init__(self, message: str, *, replayed: bool = False) -> None:
+        """`replayed`: the answer is the one stored under the idempotency key."""
+        super().__init__(message)
+        self.replayed = replayed
 
 
 class KeyInFlight(PaymentsError):

@@ -119,8 +119,8 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             directory.record_link(user_id, customer_id, account)
         case protocol.NoteFailure(user_id, at):
             directory.note_failure(user_id, at)
-        case protocol.ReadAccount():
-            return payments.account()
+        case protocol.ReadAccount(patience_s):
+            return payments.account() if patience_s is None else linker.side.run(payments.account, patience_s)
         case protocol.GetCustomer(customer_id):
             return payments.get_customer(customer_id)
         case protocol.CreateCustomer(draft, key):

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Generator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from .errors import (
@@ -24,6 +24,7 @@ from .errors import (
     KeyInFlight,
     KeyReused,
     NoSuchCustomer,
+    OverBudget,
     PaymentsError,
     PaymentsFailed,
     PaymentsRefused,
@@ -55,6 +56,8 @@ MAX_NAME, MAX_DESCRIPTION = 256, 350
 MAX_CREATES = 12
 #: How often a link that another worker just recorded is verified before giving up for now.
 MAX_VERIFIED = 3
+#: How long the login of a linked user waits to hear whose key the store has, once in a process (seconds).
+ACCOUNT_PATIENCE_S = 0.5
 #: Hits of a look-up that are read one by one.
 MAX_CONFIRMED = 10
 
@@ -109,7 +112,12 @@ class NoteFailure(Call[None]):
 
 @dataclass(frozen=True, slots=True)
 class ReadAccount(Call[Account]):
-    """`GET /v1/account`, answered from memory after the first time."""
+    """`GET /v1/account`, answered from memory after the first time.
+
+    `patience_s`: how long a login that could do without it waits for the answer.
+    """
+
+    patience_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +294,8 @@ def _believe(user: User, policy: Policy) -> Steps[None]:
     if user.account is None:
         return
     try:
-        _check_account(user, (yield from ask(ReadAccount())))
-    except PaymentsError:
+        _check_account(user, (yield from ask(ReadAccount(ACCOUNT_PATIENCE_S))))
+    except (PaymentsError, OverBudget):
         _check_account(user, Account(None, policy.livemode))
 
 
@@ -397,20 +405,11 @@ def _create(
     user: User, account: Account, policy: Policy, now: float, *, replaces: str | None, looked_up: bool
 ) -> Steps[LinkOutcome]:
     """Create under the key that every worker derives alike, and go on from whatever the key did before."""
-    generation, with_email, failed_at = 0, True, user.link_failed_at
+    generation, failed_at = 0, user.link_failed_at
     for _ in range(MAX_CREATES):
-        draft = customer_draft(user, policy, replaces, generation, with_email=with_email)
-        key = link_key(user, policy, replaces, generation, with_email=with_email)
-        call = CreateCustomer(draft, key)
         status = LinkStatus.HEALED if replaces else LinkStatus.CREATED
         try:
-            creation = yield from _patiently(call, policy)
-        except EmailRefused:
-            if not with_email:
-                raise
-            # Should this attempt stop half-way and the address change, the next one looks up first.
-            yield from ask(NoteFailure(user.user_id, now))
-            with_email, failed_at = False, now
+            creation = yield from _create_once(user, policy, replaces, generation)
         except KeyReused:
             return (yield from _find_earlier(user, account, policy))
         except PaymentsFailed as exc:
@@ -422,12 +421,39 @@ def _create(
             generation += 1
         else:
             if not creation.replayed:
-                return (yield from _record_new(user, creation.customer, account, status))
+                if user.customer_id is None and replaces is None and generation == 0:
+                    yield from ask(RecordLink(user.user_id, creation.customer.id, account.pin))
+                    return LinkOutcome(status, creation.customer.id, "created and recorded")
+                return (yield from _record(user, [creation.customer], account, status))
             customer = yield from _replayed(creation.customer, policy)
             if names(customer, user, policy):
                 return (yield from _record(user, [customer], account, status))
-            replaces, generation, with_email = customer.id, 0, True
+            replaces, generation = customer.id, 0
     raise NotYet("too many dead predecessors in one attempt", alarm=True)
+
+
+def _create_once(user: User, policy: Policy, replaces: str | None, generation: int) -> Steps[Creation]:
+    """One create; where Stripe refuses the e-mail address, the same without it.
+
+    The key stays the same, so that an earlier attempt with another address is met (`KeyReused`) rather than
+    doubled. Only where Stripe keeps the refusal itself under the key does the second try need its own.
+    """
+    key = link_key(user, policy, replaces, generation, "as-given")
+    given = customer_draft(user, policy, replaces, generation)
+    try:
+        return (yield from _patiently(CreateCustomer(given, key), policy))
+    except EmailRefused:
+        bare = replace(given, email=None)
+    try:
+        return (yield from _patiently(CreateCustomer(bare, key), policy))
+    except KeyReused:
+        try:
+            return (yield from _patiently(CreateCustomer(given, key), policy))
+        except EmailRefused as exc:
+            if not exc.replayed:
+                raise KeyReused("an earlier attempt had another e-mail address") from exc
+    key = link_key(user, policy, replaces, generation, "no-email")
+    return (yield from _patiently(CreateCustomer(bare, key), policy))
 
 
 def _find_earlier(user: User, account: Account, policy: Policy) -> Steps[LinkOutcome]:
@@ -449,14 +475,6 @@ def _replayed(customer: Customer, policy: Policy) -> Steps[Customer]:
         return Customer(customer.id, deleted=True)
 
 
-def _record_new(user: User, customer: Customer, account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
-    """Record a customer made this moment: directly where nothing was recorded, else after another look."""
-    if user.customer_id is not None:
-        return (yield from _record(user, [customer], account, status))
-    yield from ask(RecordLink(user.user_id, customer.id, account.pin))
-    return LinkOutcome(status, customer.id, "created and recorded")
-
-
 def _record(user: User, own: list[Customer], account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
     """Record the first of what was found rather than made just now, unless somebody recorded another one."""
     customer, others = own[0], tuple(other.id for other in own[1:])
@@ -475,7 +493,7 @@ def _record(user: User, own: list[Customer], account: Account, status: LinkStatu
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
     """Bring a changed e-mail or name to the customer; that it fails is no reason not to use the customer."""
-    wanted = customer_draft(user, policy, None, 0, with_email=True)
+    wanted = customer_draft(user, policy, None, 0)
     email = wanted.email if wanted.email != customer.email else None
     name = wanted.name if wanted.name != customer.name else None
     if email is None and name is None:
@@ -505,19 +523,16 @@ def idempotency_key(*parts: str | int | None) -> str:
     return f"webstore-{digest}"
 
 
-def link_key(user: User, policy: Policy, replaces: str | None, generation: int, *, with_email: bool) -> str:
-    """The key of one create: tenant, user, predecessor, generation, and whether the e-mail was refused.
+def link_key(user: User, policy: Policy, replaces: str | None, generation: int, variant: str) -> str:
+    """The key of one create.
 
-    It must not tell a user with an address from one without: an address that is added between two
-    attempts has to meet the first attempt's key.
+    It must not tell a user with an address from one without: an address that is added or changed between
+    two attempts has to meet the first attempt's key. `variant` is "as-given" or "no-email".
     """
-    variant = "as-given" if with_email else "no-email"
     return idempotency_key("link", policy.tenant, user.user_id, replaces, generation, variant)
 
 
-def customer_draft(
-    user: User, policy: Policy, replaces: str | None, generation: int, *, with_email: bool
-) -> CustomerDraft:
+def customer_draft(user: User, policy: Policy, replaces: str | None, generation: int) -> CustomerDraft:
     """The parameters of a customer made for this user, from the directory's record alone."""
     metadata = {
         "auth0_user_id": user.user_id,
@@ -528,7 +543,7 @@ def customer_draft(
         metadata["replaces"] = replaces
     description = f"Created by the web store for the Auth0 user {user.user_id}"
     return CustomerDraft(
-        email=user.email if with_email else None,
+        email=user.email,
         name=(user.name or "")[:MAX_NAME] or None,
         description=description[:MAX_DESCRIPTION],
         metadata=metadata,

@@ -127,12 +127,14 @@ def _read(read: _Reader) -> Settings:
         login_rate=int(read.number("LOGIN_RATE_PER_10S", 300.0, 1.0, 1e6, "whole number")),
         trusted_proxy_hops=int(read.number("TRUSTED_PROXY_HOPS", 0.0, 0.0, 10.0, "whole number")),
         metrics_token=read.optional("METRICS_TOKEN", "", _secret) or None,
-        web_threads=int(read.number("WEB_THREADS", 8.0, 1.0, 256.0, "whole number")),
+        web_threads=read.whole_number("WEB_THREADS", 8, 1, 256),
     )
 
 
 _APPLICATION = "Auth0 dashboard > Applications > Applications > your Regular Web Application > Settings"
 _RANDOM_TEXT = "a long random text: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+
+_BARE_DOMAIN = "must be a bare domain like my-shop.eu.auth0.com, without https:// or a path"
 
 #: Gives back the value to use, or raises ValueError with what is wrong, in the operator's words.
 _Check = Callable[[str], str]
@@ -172,25 +174,30 @@ class _Reader:
             self.problems.append(f"{name} is {value!r}: use one of {', '.join(allowed)}.")
         return value
 
-    def number(
-        self, name: str, default: float, least: float, most: float, unit: str = "number of seconds"
-    ) -> float:
+    def number(self, name: str, default: float, least: float, most: float) -> float:
         text = self._environ.get(name, "").strip()
         try:
             value = float(text) if text else default
         except ValueError:
             value = float("nan")
         if not least <= value <= most:
-            self.problems.append(f"{name} is {text!r}: use a {unit} from {least:g} to {most:g}.")
+            self.problems.append(f"{name} is {text!r}: use a number of seconds from {least:g} to {most:g}.")
             return default
         return value
+
+    def whole_number(self, name: str, default: int, least: int, most: int) -> int:
+        text = self._environ.get(name, "").strip() or str(default)
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            self.problems.append(f"{name} is {text!r}: use a whole number from {least} to {most}.")
+            return default
+        return int(text)
 
     def origin(self, name: str, default: str, meaning: str) -> str:
         url = self.optional(name, default, _url).rstrip("/")
         parts = urlsplit(url)
-        if parts.path or parts.query:
+        if parts.path or "?" in url:
             self.problems.append(f"{name} must be an origin without a path: {meaning}.")
-        return url
+        return f"{parts.scheme}://{parts.netloc.lower()}"
 
     def _checked(self, name: str, value: str, check: _Check, hint: str = "") -> str:
         try:
@@ -202,7 +209,11 @@ class _Reader:
 
 def _domain(value: str) -> str:
     if not _HOST.fullmatch(value):
-        raise ValueError("must be a bare domain like my-shop.eu.auth0.com, without https:// or a path")
+        raise ValueError(_BARE_DOMAIN)
+    try:
+        _ = urlsplit(f"//{value}").port
+    except ValueError:
+        raise ValueError(_BARE_DOMAIN) from None
     return value.lower()
 
 
@@ -236,7 +247,12 @@ def _secret(value: str) -> str:
 
 
 def _redis_url(value: str) -> str:
-    if urlsplit(value).scheme not in ("redis", "rediss", "unix"):
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
         raise ValueError("must be a URL like redis://localhost:6379/0")
     return value
 

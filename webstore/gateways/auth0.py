@@ -69,17 +69,23 @@ class ManagementTokens:
         with self._lock:
             if self._token == token:
                 self._token = ""
-        with suppress(StateUnavailable, ValueError):
-            stored = self._state.get(self._key)
-            if stored is not None and json.loads(stored)["token"] == token:
+        with suppress(StateUnavailable):
+            if self._stored() in (None, token):
                 self._state.delete(self._key)
 
     def _from_state(self) -> str | None:
         with suppress(StateUnavailable, ValueError, KeyError, TypeError):
             stored = json.loads(self._state.get(self._key) or "null")
-            if stored and time.time() < float(stored["renew_at"]):
+            if time.time() < float(stored["renew_at"]):
                 return self._keep(str(stored["token"]), float(stored["renew_at"]))
         return None
+
+    def _stored(self) -> str | None:
+        """The token in the state; None when there is none that can be read."""
+        try:
+            return str(json.loads(self._state.get(self._key) or "null")["token"])
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def _keep(self, token: str, renew_at: float) -> str:
         with self._lock:
@@ -216,4 +222,9 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None

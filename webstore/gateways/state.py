@@ -97,7 +97,7 @@ class FileState:
                     yield db
             finally:
                 db.close()
-        except (sqlite3.Error, OSError) as exc:
+        except (sqlite3.Error, OSError, UnicodeError) as exc:
             raise StateUnavailable(f"the state file cannot be used ({type(exc).__name__}: {exc})") from exc
 
     def _connect(self) -> sqlite3.Connection:
@@ -169,5 +169,5 @@ class RedisState:
     def _translated() -> Iterator[None]:
         try:
             yield
-        except redis.RedisError as exc:
+        except (redis.RedisError, UnicodeError) as exc:
             raise StateUnavailable(f"Redis cannot be used ({type(exc).__name__})") from exc

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
@@ -95,21 +94,20 @@ class StripePayments:
 
     def _read_account(self) -> Account:
         try:
-            found = _translated(self._client.v1.accounts.retrieve_current)
+            account_id = _translated(lambda: _account_id(self._client.v1.accounts.retrieve_current()))
         except PaymentsRefused as exc:
             if isinstance(exc.__cause__, stripe.PermissionError):
                 # A restricted key without "Account: read" can do everything else; only the pin is missing.
                 log.warning("the Stripe key may not read its own account; links are recorded without it")
                 return Account(None, self._livemode)
             raise
-        account = Account(str(found.id), self._livemode)
         with suppress(StateUnavailable):
-            self._state.set(self._account_key, str(found.id), _ACCOUNT_KEPT_S)
-        return account
+            self._state.set(self._account_key, account_id, _ACCOUNT_KEPT_S)
+        return Account(account_id, self._livemode)
 
     def get_customer(self, customer_id: str) -> Customer:
         """https://docs.stripe.com/api/customers/retrieve"""
-        return _customer(_translated(lambda: self._client.v1.customers.retrieve(customer_id)))
+        return _translated(lambda: _customer(self._client.v1.customers.retrieve(customer_id)))
 
     def create_customer(self, draft: CustomerDraft, idempotency_key: str) -> Creation:
         """https://docs.stripe.com/api/customers/create and https://docs.stripe.com/api/idempotent_requests"""
@@ -120,12 +118,13 @@ class StripePayments:
             params["name"] = draft.name
         if draft.description:
             params["description"] = draft.description
-        made = _translated(
-            lambda: self._client.v1.customers.create(params, {"idempotency_key": idempotency_key})
-        )
-        response = made.last_response
-        replayed = response is not None and response.headers.get("idempotent-replayed") == "true"
-        return Creation(_customer(made), replayed)
+
+        def create() -> Creation:
+            made = self._client.v1.customers.create(params, {"idempotency_key": idempotency_key})
+            response = made.last_response
+            return Creation(_customer(made), _is_replay(response.headers if response else {}))
+
+        return _translated(create)
 
     def update_customer(
         self, customer_id: str, draft: CustomerDraft, idempotency_key: str | None
@@ -139,7 +138,7 @@ class StripePayments:
         if draft.metadata:
             params["metadata"] = dict(draft.metadata)
         options: stripe.RequestOptions = {"idempotency_key": idempotency_key} if idempotency_key else {}
-        return _customer(_translated(lambda: self._client.v1.customers.update(customer_id, params, options)))
+        return _translated(lambda: _customer(self._client.v1.customers.update(customer_id, params, options)))
 
     def list_by_email(self, email: str) -> tuple[Customer, ...]:
         """https://docs.stripe.com/api/customers/list#list_customers-email"""
@@ -154,49 +153,71 @@ class StripePayments:
         quoted = user_id.replace("\\", "\\\\").replace('"', '\\"')
         query = f'metadata["auth0_user_id"]:"{quoted}"'
         try:
-            page = _translated(lambda: self._client.v1.customers.search({"query": query, "limit": 100}))
+            return _translated(
+                lambda: _page(self._client.v1.customers.search({"query": query, "limit": 100})).customers
+            )
         except PaymentsRefused as exc:
             if isinstance(exc.__cause__, stripe.InvalidRequestError | stripe.PermissionError):
                 raise SearchUnavailable(str(exc)) from exc
             raise
-        return tuple(_customers(page.data))
 
     def _list(self, params: dict[str, Any]) -> CustomerPage:
         found: list[Customer] = []
         for _ in range(MAX_PAGES):
-            asked: Any = {**params, "limit": 100}
-            if found:
-                asked["starting_after"] = found[-1].id
-            page = _translated(lambda asked=asked: self._client.v1.customers.list(asked))  # type: ignore[misc]
-            found.extend(_customers(page.data))
-            if not page.has_more:
-                return CustomerPage(tuple(found), complete=True)
+            after = {"starting_after": found[-1].id} if found else {}
+            page = self._one_page({**params, **after, "limit": 100})
+            found.extend(page.customers)
+            if page.complete or not page.customers:
+                return CustomerPage(tuple(found), page.complete)
         return CustomerPage(tuple(found), complete=False)
 
+    def _one_page(self, params: Any) -> CustomerPage:  # the SDK's own type; built of parts here
+        return _translated(lambda: _page(self._client.v1.customers.list(params)))
 
-def _customers(items: Iterable[stripe.Customer]) -> list[Customer]:
-    return [_customer(item) for item in items]
+
+def _page(
+    found: stripe.ListObject[stripe.Customer] | stripe.SearchResultObject[stripe.Customer],
+) -> CustomerPage:
+    # What is annotated is not what has been checked: the SDK takes whatever the answer holds.
+    has_more: object = found.has_more
+    items: object = found.data
+    if not isinstance(items, list) or not isinstance(has_more, bool):
+        raise TypeError("no page of a list")
+    return CustomerPage(tuple(_customer(item) for item in items), complete=not has_more)
 
 
 def _customer(found: stripe.Customer) -> Customer:
     """https://docs.stripe.com/api/customers/object"""
-    try:
-        if getattr(found, "deleted", False):
-            return Customer(id=found.id, deleted=True)
-        metadata: dict[str, str] = found.metadata.to_dict() if found.metadata else {}
-        return Customer(
-            id=found.id,
-            email=found.email or None,
-            name=found.name or None,
-            description=found.description or None,
-            created=float(found.created),
-            owner=metadata.get("auth0_user_id") or None,
-            tenant=metadata.get("auth0_tenant") or None,
-            replaces=metadata.get("replaces") or None,
-            generation=_generation(metadata.get("link_generation")),
-        )
-    except (AttributeError, TypeError, ValueError) as exc:
-        raise PaymentsUnavailable(f"malformed customer ({type(exc).__name__})") from exc
+    if getattr(found, "deleted", False):
+        return Customer(id=_text(found.id), deleted=True)
+    metadata: dict[str, str] = found.metadata.to_dict() if found.metadata else {}
+    return Customer(
+        id=_text(found.id),
+        email=found.email or None,
+        name=found.name or None,
+        description=found.description or None,
+        created=float(found.created),
+        owner=metadata.get("auth0_user_id") or None,
+        tenant=metadata.get("auth0_tenant") or None,
+        replaces=metadata.get("replaces") or None,
+        generation=_generation(metadata.get("link_generation")),
+    )
+
+
+def _account_id(found: stripe.Account) -> str:
+    if getattr(found, "object", "account") != "account":
+        raise TypeError("no account")
+    return _text(found.id)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("no text where an ID should be")
+    return value
+
+
+def _is_replay(headers: Mapping[str, str]) -> bool:
+    return headers.get("idempotent-replayed") == "true"
 
 
 def _generation(text: str | None) -> int:
@@ -204,19 +225,22 @@ def _generation(text: str | None) -> int:
 
 
 def _translated(send: Callable[[], T]) -> T:
-    """Make the call and turn Stripe's errors (https://docs.stripe.com/api/errors) into the store's."""
+    """Make the call, read its answer, and turn Stripe's errors into the store's.
+
+    Source: https://docs.stripe.com/api/errors
+    """
     try:
         return send()
     except stripe.StripeError as exc:
         _raise_translated(exc)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as exc:
+    except (ValueError, AttributeError, KeyError, TypeError) as exc:
         raise PaymentsUnavailable(f"malformed answer ({type(exc).__name__})") from exc
 
 
 def _raise_translated(exc: stripe.StripeError) -> NoReturn:
     status, request_id = exc.http_status, exc.request_id or "-"
     seen = f"Stripe answered {status} {exc.code or ''} (request {request_id})"
-    replayed = (exc.headers or {}).get("idempotent-replayed") == "true"
+    replayed = _is_replay(exc.headers or {})
     if status is not None and status >= 500:
         raise PaymentsFailed(seen, replayed=replayed) from exc
     if isinstance(exc, stripe.APIConnectionError):
@@ -228,18 +252,18 @@ def _raise_translated(exc: stripe.StripeError) -> NoReturn:
     if isinstance(exc, stripe.RateLimitError):
         raise PaymentsUnavailable(seen) from exc
     if isinstance(exc, stripe.InvalidRequestError):
-        _raise_invalid_request(exc, seen)
+        _raise_invalid_request(exc, seen, replayed=replayed)
     if isinstance(exc, stripe.AuthenticationError | stripe.PermissionError) or status == 402:
         raise PaymentsRefused(seen) from exc
     raise PaymentsUnavailable(seen) from exc
 
 
-def _raise_invalid_request(exc: stripe.InvalidRequestError, seen: str) -> NoReturn:
+def _raise_invalid_request(exc: stripe.InvalidRequestError, seen: str, *, replayed: bool) -> NoReturn:
     if exc.code == "resource_missing":
         raise NoSuchCustomer(
             seen, other_mode="a similar object exists in" in (exc.user_message or "")
         ) from exc
     if exc.param == "email":
-        raise EmailRefused(seen) from exc
+        raise EmailRefused(seen, replayed=replayed) from exc
     error: PaymentsError = PaymentsRefused(seen)
     raise error from exc

@@ -9,6 +9,7 @@ no retries, no compression, plain HTTP to loopback only, and a breaker that fail
 from __future__ import annotations
 
 import ipaddress
+import os
 import ssl
 import threading
 import time
@@ -153,8 +154,12 @@ class Wire:
         self.breaker = Breaker()
         self._connect_s, self._total_s = connect_s, total_s
         self._deadline = _Deadline()
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+        self._tls = httpx.create_ssl_context()
+        self._pid, self._pool = os.getpid(), self._new_pool()
+
+    def _new_pool(self) -> httpcore.ConnectionPool:
+        return httpcore.ConnectionPool(
+            ssl_context=self._tls,
             max_connections=64,
             max_keepalive_connections=16,
             keepalive_expiry=5.0,
@@ -195,16 +200,22 @@ class Wire:
         if body is not None:
             request_headers.append((b"Content-Length", str(len(body)).encode()))
         timeouts = {"connect": self._connect_s, "read": self._total_s, "write": self._total_s, "pool": 1.0}
+        if self._pid != os.getpid():
+            # Connections are the parent's: two processes on one would read each other's answers.
+            self._pid, self._pool = os.getpid(), self._new_pool()
         with self._pool.stream(
             method, url, headers=request_headers, content=body, extensions={"timeout": timeouts}
         ) as response:
+            pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers]
+            answered = httpx.Headers(pairs)
+            if answered.get("content-encoding", "identity").lower() != "identity":
+                raise WireError(f"{self.service} sent a compressed answer, which was not asked for")
             received = bytearray()
             for chunk in response.iter_stream():
                 received += chunk
                 if len(received) > MAX_ANSWER_BYTES:
                     raise WireError(f"{self.service} sent more than {MAX_ANSWER_BYTES} bytes")
-            pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers]
-            return Answer(response.status, httpx.Headers(pairs), bytes(received))
+            return Answer(response.status, answered, bytes(received))
 
 
 class HttpxTransport(httpx.BaseTransport):
@@ -244,6 +255,8 @@ class RequestsAdapter(BaseAdapter):
             raise RequestsReadTimeout(str(exc), request=request) from exc
         except WireError as exc:
             raise RequestsConnectionError(str(exc), request=request) from exc
+        if 300 <= answer.status < 400:  # the statuses that requests would follow
+            raise RequestsConnectionError("the answer is a redirect", request=request)
         response = Response()
         response.status_code = answer.status
         response.headers = CaseInsensitiveDict(answer.headers)
