@@ -6,13 +6,15 @@ import html
 import re
 import shutil
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -22,10 +24,14 @@ from webstore import create_app, linking
 from webstore.linking import Linker
 from webstore.models import LinkOutcome
 from webstore.routes import Services, attach
+from webstore.sandbox.auth0.user import database_user, hash_password
+from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, StripeConfig, create_stripe
 from webstore.sandbox.vendors import Sandbox
 from webstore.settings import Settings
+
+T = TypeVar("T")
 
 PASSWORD = "Password1!"
 ADA = "auth0|000000000000000000000001"
@@ -59,9 +65,11 @@ class Shop:
         default_factory=lambda: httpx.Client(timeout=30, verify=NO_AUTHORITIES, trust_env=False)
     )
 
-    def browser(self) -> Browser:
-        """A new browser without cookies."""
-        client = httpx.Client(base_url=self.url, follow_redirects=True, timeout=30, verify=NO_AUTHORITIES)
+    def browser(self, url: str | None = None) -> Browser:
+        """A new browser without cookies, at this store or at another one."""
+        client = httpx.Client(
+            base_url=url or self.url, follow_redirects=True, timeout=30, verify=NO_AUTHORITIES
+        )
         self.browsers.append(client)
         return Browser(client)
 
@@ -88,9 +96,13 @@ class Shop:
         self.server.stop()
         self.app.extensions["webstore"].close()
 
+    def remove_state(self) -> None:
+        """Lose what the workers share."""
+        shutil.rmtree(self.environment["STATE_DIR"])
+
     def lose_state(self) -> None:
         """Lose what the workers share, and what this one has in memory."""
-        shutil.rmtree(self.environment["STATE_DIR"], ignore_errors=True)
+        self.remove_state()
         self.restart()
 
     @contextmanager
@@ -119,6 +131,14 @@ class Shop:
 
     def _now(self) -> float:
         return time.time() + self.ahead_s
+
+    def add_user(self, email: str | None, *, age_s: float = 0.0, **details: Any) -> str:
+        """Add a user that Auth0 has had for `age_s` seconds, and give the ID; `details`: fields of `User`."""
+        users, clock = self.sandbox.auth0.state.users, self.sandbox.auth0.control.clock
+        fresh = database_user(email or "", hash_password(PASSWORD), clock.now() - age_s, name="Eve Example")
+        user = replace(fresh, email=email, **details)
+        users.add(user)
+        return user.user_id
 
     def user_id(self, email: str) -> str:
         """The ID that Auth0 gave to the user of its database with this address."""
@@ -235,6 +255,39 @@ def link_status(page: httpx.Response) -> str | None:
     return found[1] if found else None
 
 
+def the_customer(shop: Shop, user_id: str) -> dict[str, Any]:
+    """The only living customer there is, which names the user and is recorded for them."""
+    customers = shop.customers()
+    assert len(customers) == 1, customers
+    assert customers[0]["metadata"]["auth0_user_id"] == user_id
+    assert shop.app_metadata(user_id)["stripe_customer_id"] == customers[0]["id"]
+    return customers[0]
+
+
+@contextmanager
+def held(control: Control, method: str, path: str) -> Iterator[Callable[[], bool]]:
+    """Hold the next such request before its effect until the block ends; gives whether it has come."""
+    number = control.add_fault(action="latency", method=method, path=path, seconds=30)
+    try:
+        yield lambda: any(fault["id"] == number and fault["hits"] for fault in control.faults())
+    finally:
+        control.clear_faults()
+
+
+def in_background(work: Callable[[], T]) -> Future[T]:
+    """Do something in another thread, which does not keep the tests from ending."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as exc:  # noqa: BLE001 (whoever asks for the result gets it)
+            future.set_exception(exc)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
 def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
     """Wait for something that another thread or process brings about."""
     deadline = time.monotonic() + within_s
@@ -244,10 +297,10 @@ def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
 
 
 @contextmanager
-def running_shop(state_dir: Path, **environment: str) -> Iterator[Shop]:
-    """Both vendors and one store in this process, on free ports."""
+def running_shop(state_dir: Path, *others: str, **environment: str) -> Iterator[Shop]:
+    """Both vendors and one store in this process, on free ports; Auth0 knows the stores at `others` too."""
     server = Server()
-    sandbox = Sandbox(server.url)
+    sandbox = Sandbox(server.url, *others)
     sandbox.stripe = create_stripe(StripeConfig(keys=STRIPE_KEYS))
     sandbox.stripe_server.app = sandbox.stripe.app
     with sandbox:

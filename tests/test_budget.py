@@ -31,7 +31,7 @@ def test_work_within_its_budget_gives_its_result() -> None:
 
 def test_whoever_waits_for_work_over_its_budget_goes_on_in_time(release: threading.Event) -> None:
     started = time.monotonic()
-    with pytest.raises(OverBudget, match="no answer within 0.1 s"):
+    with pytest.raises(OverBudget, match=r"no answer within 0\.1 s"):
         BoundedExecutor(1, "test").run(release.wait, 0.1)
     assert time.monotonic() - started < 3
 
@@ -103,23 +103,6 @@ def test_a_burst_waits_a_moment_for_a_thread(release: threading.Event) -> None:
     executor.submit(lambda: release.wait(AMPLE_S))
     threading.Timer(0.02, release.set).start()
     assert executor.run(lambda: "done", AMPLE_S) == "done"
-
-
-def test_waiting_for_a_thread_is_part_of_the_budget(release: threading.Event) -> None:
-    executor = BoundedExecutor(1, "test")
-    executor.submit(lambda: release.wait(0.1))
-    started = time.monotonic()
-    with pytest.raises(OverBudget):
-        executor.run(lambda: release.wait(AMPLE_S), 0.15)
-    assert time.monotonic() - started < 3
-
-
-def test_a_budget_smaller_than_the_wait_for_a_thread_holds_too(release: threading.Event) -> None:
-    executor = BoundedExecutor(1, "test")
-    executor.submit(lambda: release.wait(AMPLE_S))
-    threading.Timer(0.1, release.set).start()
-    with pytest.raises(OverBudget):
-        executor.run(lambda: release.wait(AMPLE_S), 0.01)
 
 
 FORK = """

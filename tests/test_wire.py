@@ -278,9 +278,15 @@ def test_a_connection_that_is_not_accepted_times_out(wire: Wire) -> None:
 
 
 def test_connecting_has_a_limit_of_its_own() -> None:
-    with wire_within(total_s=60, connect_s=0.2) as wire, deaf_port() as port:
-        with in_time(), pytest.raises(WireTimeout):
-            get(wire, f"http://127.0.0.1:{port}/")
+    quick = wire_within(total_s=60, connect_s=0.2)
+    with quick as wire, deaf_port() as port, in_time(), pytest.raises(WireTimeout):
+        get(wire, f"http://127.0.0.1:{port}/")
+
+
+def test_connecting_is_part_of_the_whole() -> None:
+    quick = wire_within(total_s=0.2, connect_s=60)
+    with quick as wire, deaf_port() as port, in_time(), pytest.raises(WireTimeout):
+        get(wire, f"http://127.0.0.1:{port}/")
 
 
 def test_a_server_that_never_answers_times_out(wire: Wire) -> None:
@@ -592,10 +598,26 @@ def test_calls_of_several_threads_do_not_wait_for_one_another(patient: Wire) -> 
     assert [answer.body for answer in answers] == [b"ok"] * 12
 
 
-def test_a_call_that_hangs_shortens_no_other_threads_limit() -> None:
-    """Each call's limit is its own, also on a connection that another thread has used."""
-    with wire_within() as wire, RawServer(answering(OK)) as server, ThreadPoolExecutor(1) as pool:
-        pool.submit(get, wire, server.url).result()
+def test_the_limit_of_a_call_is_not_lifted_by_another_threads_call(wire: Wire) -> None:
+    dripping_now = threading.Event()
+
+    def drip(connection: socket.socket, server: RawServer) -> None:
+        server.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        dripping_now.set()
+        server.drip(connection, b"x")
+
+    with ThreadPoolExecutor(1) as pool, RawServer(answering(OK)) as quick, RawServer(drip) as slow:
+        hanging = pool.submit(get, wire, slow.url)
+        dripping_now.wait(20)
+        assert get(wire, quick.url).body == b"ok"
+        with pytest.raises(WireTimeout):
+            hanging.result(TOTAL_S + ROOM_S)
+
+
+def test_each_call_on_a_kept_connection_has_the_whole_limit_again(wire: Wire) -> None:
+    with RawServer(answering(OK)) as server:
+        assert get(wire, server.url).body == b"ok"
         time.sleep(TOTAL_S)
         assert get(wire, server.url).body == b"ok"
     assert server.connections == 1
@@ -606,14 +628,14 @@ def test_a_child_process_does_not_speak_on_its_parents_connections() -> None:
 import os, sys
 from webstore.gateways.wire import Wire
 wire = Wire("the service")
-def ask(): return wire.send("GET", sys.argv[1], [], None).body.decode()
+def ask(): return wire.send("GET", sys.argv[1], [], None).body + b"\\n"
 before = ask()
 child = os.fork()
-print(ask(), flush=True)
+os.write(1, ask())
 if child == 0:
     os._exit(0)
 os.waitpid(child, 0)
-print(before)
+os.write(1, before)
 """
     with RawServer(telling_the_port) as server:
         done = subprocess.run(  # noqa: S603 (a script of this file)

@@ -498,10 +498,12 @@ def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
     name = wanted.name if wanted.name != customer.name else None
     if email is None and name is None:
         return
-    try:
-        yield from ask(UpdateCustomer(customer.id, CustomerDraft(email, name, None, {}), None))
-    except PaymentsError:
-        return
+    with suppress(PaymentsError):
+        try:
+            yield from ask(UpdateCustomer(customer.id, CustomerDraft(email, name, None, {}), None))
+        except EmailRefused:
+            if name is not None:
+                yield from ask(UpdateCustomer(customer.id, CustomerDraft(None, name, None, {}), None))
 
 
 # Names, keys and parameters

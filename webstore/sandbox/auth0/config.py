@@ -42,10 +42,9 @@ class Auth0Config:
         """The second audience of access tokens that were issued with the scope `openid`."""
         return f"{self.issuer}userinfo"
 
-    @property
-    def claim(self) -> str:
-        """The full name of the claim that the acted-out Action sets."""
-        return f"{self.claim_namespace.rstrip('/')}/stripe_customer_id"
+    def claim(self, name: str) -> str:
+        """The full name of a claim that the acted-out Action sets."""
+        return f"{self.claim_namespace.rstrip('/')}/{name}"
 
 
 @dataclass

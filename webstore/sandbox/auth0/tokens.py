@@ -168,8 +168,9 @@ class Tokens:
 
         https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims
         """
-        customer = (user.app_metadata or {}).get("stripe_customer_id")
-        return {self.config.claim: customer} if self.settings.claim_action and customer else {}
+        metadata = user.app_metadata or {}
+        names = ("stripe_customer_id", "stripe_account") if self.settings.claim_action else ()
+        return {self.config.claim(name): metadata[name] for name in names if metadata.get(name)}
 
     def _now(self) -> int:
         return int(time.time() + self.settings.token_skew_s)
