@@ -28,6 +28,7 @@ from .shopper import (
     end_session,
     must_ask_provider,
     start_session,
+    unsure_shopper,
 )
 
 log = logging.getLogger(__name__)
@@ -66,12 +67,20 @@ def callback() -> Response:
     return_path = safe_return_path(transaction.return_path)
     try:
         identity = client.finish(transaction)
-    except LoginInteractionNeeded:
-        if transaction.asked.get("prompt") == "none":
-            return _not_silently(return_path)
-        raise
+    except LoginError as exc:
+        if transaction.asked.get("prompt") != "none":
+            raise
+        # It was the store that asked, not the shopper, where the session's standing is unsure.
+        if not isinstance(exc, LoginInteractionNeeded) and not must_ask_provider():
+            raise
+        log.info("a silent login did not work: %s: %s", type(exc).__name__, exc)
+        return _not_silently(return_path)
     event = login.complete_login(identity, services().hooks)
     start_session(identity, event.link)
+    if current_shopper() is None and not must_ask_provider():
+        # Without this, a page that needs a login would begin another one, and that one yet another.
+        session.clear()
+        raise LoginRejected("the provider's session was ended before this login was done")
     return redirect(return_path)
 
 
@@ -93,10 +102,8 @@ def ask_provider_where_unsure() -> Response | None:
 @blueprint.post("/logout")
 def logout() -> Response | str:
     """End the store's session, then the provider's."""
-    shopper = current_shopper()
+    shopper = current_shopper() or unsure_shopper()
     if shopper is None:
-        if must_ask_provider():
-            session.clear()
         return redirect(url_for("shop.home"))
     if not csrf_matches(request.form.get("csrf_token", "")):
         abort(400, "This form is out of date. Go back, reload the page and try again.")
@@ -114,6 +121,8 @@ def logout_page() -> Response | str:
     """A page with the button for those who type the address."""
     if current_shopper() is not None:
         return redirect(url_for("account.show"))
+    if must_ask_provider():
+        return redirect(url_for("shop.home"))
     return render_template("auth/logged_out.html")
 
 
@@ -127,13 +136,15 @@ def backchannel_logout() -> tuple[Response, int]:
     client, state = services().login_client, services().state
     try:
         notice = client.logout_notice(request.form.get("logout_token", ""))
+        used = f"logout-token:{notice.token_id}"
+        if state.get(used):
+            raise LoginRejected("this logout token was used before")
         now = time.time()
         revocation.revoke_at_provider(
             state, client.issuer, sid=notice.sid, user_id=notice.user_id, now=now, kept_s=ABSOLUTE_S
         )
-        # After the effect: a token that is delivered again because the answer was lost has had it.
-        if not state.add(f"logout-token:{notice.token_id}", "1", ABSOLUTE_S):
-            raise LoginRejected("this logout token was used before")
+        # After the effect: a token whose effect failed may come again.
+        state.set(used, "1", ABSOLUTE_S)
     except (LoginError, StateUnavailable) as exc:
         log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
         return jsonify(error="invalid_request"), 400

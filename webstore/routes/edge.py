@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, request, session
@@ -11,9 +13,14 @@ from webstore.settings import Settings
 
 from . import services
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 #: Stripe's hosted pages that our forms lead to, https://docs.stripe.com/security/guide#content-security-policy
 _STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
 _SAFE = ("GET", "HEAD", "OPTIONS")
+#: Statuses of a static file; any other answer there is a page, with the name of whoever is logged in on it.
+_OF_A_FILE = (200, 206, 304)
 #: Look the same to every stranger.
 PUBLIC_PAGES = ("shop.home",)
 #: POSTs that come from servers and carry a signature instead.
@@ -22,8 +29,23 @@ SIGNED = ("auth.backchannel_logout",)
 _EDGE_S = 60
 
 
+class _OwnHost:
+    """Puts the store's own host in the place of the Host header, which anybody can write.
+
+    Addresses are built from `BASE_URL`; and Werkzeug cannot even route where the header is no host name.
+    """
+
+    def __init__(self, app: WSGIApplication, base_url: str) -> None:
+        self._app, self._host = app, urlsplit(base_url).netloc
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["HTTP_HOST"] = self._host
+        return self._app(environ, start_response)
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Put the checks and headers on every route."""
+    app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
     app.before_request(_refuse_cross_site)
     headers = _headers(settings)
 
@@ -41,13 +63,15 @@ def _say_how_to_cache(response: Response) -> None:
     A browser has to ask again each time, so that it never shows a stored "Log in" to a logged-in shopper.
     Source: RFC 9111.
     """
-    if request.endpoint == "static":
+    if request.endpoint == "static" and response.status_code in _OF_A_FILE:
         return
     if (
         request.endpoint in PUBLIC_PAGES
         and response.status_code == 200
         and "Set-Cookie" not in response.headers
         and not session
+        # One that ended with this request: Flask takes its cookie back only after this.
+        and not session.modified
     ):
         response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
         response.vary.add("Cookie")

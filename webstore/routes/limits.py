@@ -6,6 +6,7 @@ It keeps a flood from using up the login; it is no protection of passwords, whic
 from __future__ import annotations
 
 import ipaddress
+import math
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -28,14 +29,15 @@ def rate_limited(view: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        window = int(time.time() // WINDOW_S)
+        now = time.time()
+        window = int(now // WINDOW_S)
         key = f"rate:{view.__name__}:{_client()}:{window}"
         try:
             seen = services().state.count(key, 2 * WINDOW_S)
         except StateUnavailable:
             seen = 0
         if seen > services().settings.login_rate:
-            abort(429)
+            abort(429, retry_after=math.ceil((window + 1) * WINDOW_S - now))
         return view(*args, **kwargs)
 
     return wrapped

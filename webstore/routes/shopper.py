@@ -61,10 +61,16 @@ def current_shopper() -> Shopper | None:
     return found
 
 
-def must_ask_provider() -> bool:
-    """Whether this session may have been revoked by what the shared state has lost."""
+def unsure_shopper() -> Shopper | None:
+    """Whoever this session names if it may have been revoked by what the shared state has lost."""
     current_shopper()
-    return bool(g.get("unsure"))
+    found: Shopper | None = g.get("unsure")
+    return found
+
+
+def must_ask_provider() -> bool:
+    """Whether only the provider knows if this session still counts."""
+    return unsure_shopper() is not None
 
 
 def _from_session() -> Shopper | None:
@@ -87,7 +93,7 @@ def _from_session() -> Shopper | None:
             session.clear()
             return None
         case Standing.UNSURE:
-            g.unsure = True
+            g.unsure = found
             return None
         case Standing.GOOD:
             pass
@@ -132,6 +138,7 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
         "seen": int(now),
     }
     g.pop("shopper", None)
+    g.pop("unsure", None)
 
 
 def remember_customer(customer_id: str | None) -> None:
@@ -144,9 +151,10 @@ def remember_customer(customer_id: str | None) -> None:
 
 def end_session() -> None:
     """Forget the shopper, and let every copy of this session's cookie be worthless."""
-    shopper = current_shopper()
+    shopper = current_shopper() or unsure_shopper()
     session.clear()
     g.pop("shopper", None)
+    g.pop("unsure", None)
     if shopper is not None:
         try:
             revocation.revoke_session(services().state, shopper.mark, ABSOLUTE_S)
