@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import logging
 import re
+import secrets
+import time
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
+from flask.sessions import SecureCookieSessionInterface
 
-from tests.support import Browser, Shop, link_status, running_shop
+from tests.support import ADA, Browser, Shop, link_status, running_shop
 from webstore import create_app
+from webstore.revocation import current_epoch
 from webstore.settings import Settings
 
 EVIL = "https://evil.example"
@@ -140,9 +144,15 @@ def assert_secured(shop: Shop, answer: httpx.Response) -> None:
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert "camera=()" in headers["Permissions-Policy"]
-    if "/static/" not in answer.url.path:
-        assert headers["Cache-Control"] == "private, no-store"
+    for_everybody = answer.url.path == "/" and answer.status_code == 200 and "webstore=" not in sent(answer)
+    caching = "public, max-age=0, s-maxage=60" if for_everybody else "private, no-store"
+    assert headers["Cache-Control"] == caching
     assert "Strict-Transport-Security" not in headers  # http, on this machine alone
+
+
+def sent(answer: httpx.Response) -> str:
+    """The cookies that the request brought."""
+    return str(answer.request.headers.get("Cookie", ""))
 
 
 def test_over_https_browsers_are_told_to_stay_there(shop: Shop) -> None:
@@ -171,6 +181,100 @@ def test_static_files_are_served(stranger: Browser) -> None:
     page = stranger.open("/")
     for address in set(re.findall(r'"(/static/[^"]*)"', page.text)):
         assert stranger.open(address).status_code == 200
+
+
+# Caching
+
+#: Every page, by method and path.
+CRAWL = (
+    *(
+        ("GET", path)
+        for path in ("/", "/?a=b", "/account", "/account/link", "/logout", "/callback", "/login")
+    ),
+    *(("HEAD", path) for path in ("/", "/account", "/login")),
+    *(
+        ("GET", path)
+        for path in ("/login?prompt=none", "/login?max_age=x", "/healthz", "/readyz", "/metrics")
+    ),
+    *(("GET", path) for path in ("/nowhere", "/static/nothing.css", "/static/css/store.css", "/static/")),
+    *(("POST", path) for path in ("/", "/logout", "/backchannel-logout", "/static/css/store.css")),
+    ("OPTIONS", "/"),
+)
+#: What the browser's session is: how its content differs from that of a shopper; None for no session at all.
+SESSIONS: dict[str, dict[str, object] | None] = {
+    "a stranger": None,
+    "a shopper": {},
+    "unused for too long": {"seen": 0},
+    "too old": {"at": 0},
+    "of another issuer": {"iss": "https://another.example/"},
+    "due to be written again": {"seen": int(time.time()) - 3600},
+    "of a lost state": {"epoch": "of another time"},
+    "of another version": {"at": None},
+}
+
+
+@pytest.mark.parametrize("changes", SESSIONS.values(), ids=SESSIONS)
+def test_no_answer_that_a_shared_cache_may_keep_sets_a_cookie(
+    shared: Shop, changes: dict[str, object] | None
+) -> None:
+    with_cookies = 0
+    for method, path in CRAWL:
+        browser = shared.browser()
+        if changes is not None:
+            browser.client.cookies.set("webstore", session_of_ada(shared, **changes), domain="127.0.0.1")
+        answer = send(browser, method, path)
+        caching = answer.headers.get("Cache-Control", "")
+        with_cookies += "Set-Cookie" in answer.headers
+        assert "Set-Cookie" not in answer.headers or caching == "private, no-store", (method, path)
+        assert caching == "private, no-store" or path in ("/", "/?a=b", "/static/css/store.css"), (
+            method,
+            path,
+        )
+        if caching.startswith("public"):
+            assert "cookie" in answer.headers["Vary"].lower()
+            assert "Ada" not in answer.text
+    assert with_cookies
+
+
+def session_of_ada(shop: Shop, **changes: object) -> str:
+    """A session as the store signs it, of somebody who logged in just now."""
+    interface = shop.app.session_interface
+    assert isinstance(interface, SecureCookieSessionInterface)
+    serializer = interface.get_signing_serializer(shop.app)
+    assert serializer is not None
+    now = time.time()
+    login = {
+        "iss": shop.environment["AUTH0_ISSUER"],
+        "sub": ADA,
+        "name": "Ada",
+        "email": None,
+        "picture": None,
+        "sid": None,
+        "cus": "cus_x",
+        "id": secrets.token_urlsafe(12),
+        "at": now,
+        "seen": int(now),
+        "epoch": current_epoch(shop.app.extensions["webstore"].state),
+        **changes,
+    }
+    return str(serializer.dumps({"login": login, "csrf": "x", "_permanent": True}))
+
+
+def test_a_strangers_page_is_not_sent_again_while_it_is_the_same(stranger: Browser) -> None:
+    page = send(stranger, "GET", "/")
+    again = send(stranger, "GET", "/", **{"If-None-Match": page.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["Cache-Control"] == "public, max-age=0, s-maxage=60"
+    assert "Set-Cookie" not in again.headers
+    assert send(stranger, "GET", "/", **{"If-None-Match": '"another"'}).status_code == 200
+
+
+def test_a_strangers_page_is_no_answer_to_a_shopper(stranger: Browser, shopper: Browser) -> None:
+    tag = send(stranger, "GET", "/").headers["ETag"]
+    answer = send(shopper, "GET", "/", **{"If-None-Match": tag})
+    assert answer.status_code == 200
+    assert link_status(answer) == "linked"
+    assert "ETag" not in answer.headers
 
 
 # Requests of other sites
@@ -416,6 +520,14 @@ def test_the_host_header_is_in_no_redirect_and_no_link(
     assert answer.status_code < 500
     assert "evil.example" not in answer.text
     assert "evil.example" not in answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize("host", ["x" * 64 + ".example", "..", "a..b", "\x80", "[", "a b", ":::", " "])
+def test_a_host_header_that_is_no_host_name_is_no_error(shared: Shop, host: str) -> None:
+    for path in ("/", "/nowhere", "/login", "/account/"):
+        client = shared.app.test_client()
+        answer = client.get(path, base_url=shared.url, headers={"Host": host})
+        assert answer.status_code in (200, 302, 404)
 
 
 def test_log_out_with_another_host_header_comes_back_to_the_store(shared: Shop, shopper: Browser) -> None:

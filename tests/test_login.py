@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import httpx
 import pytest
-from flask import Flask, redirect, request
-from flask.typing import ResponseReturnValue
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import RSAKey
 
+from tests.conformance.provider import Liar, a_lying_shop, by_hand, content, curve, log_of_store
 from tests.support import ADA, PASSWORD, Browser, Shop, link_status, running_shop, shown_customer
 from webstore.gateways.provider import Provider
 from webstore.gateways.wire import Wire
 from webstore.sandbox.control import LoggedRequest
-from webstore.sandbox.server import Server
 
 GRACE_EMAIL = "grace@example.com"
 ORGANIZATION = "org_sandbox000000001"
@@ -80,27 +73,11 @@ def is_logged_in(browser: Browser) -> bool:
     return link_status(browser.open("/")) is not None
 
 
-def content(page: httpx.Response) -> str:
-    """The page without header and footer, which have links of their own."""
-    found = re.search(r"<main.*</main>", page.text, re.DOTALL)
-    assert found is not None, page.text
-    return found[0]
-
-
 def reference(page: httpx.Response) -> str:
     """The reference number that the page asks to be quoted."""
     found = re.search(r"reference number <code>([2-9A-HJ-NP-Z]{8})</code>", content(page))
     assert found is not None, content(page)
     return found[1]
-
-
-def log_of_store(caplog: pytest.LogCaptureFixture) -> str:
-    """What was logged outside of the test's own thread, so by the servers."""
-    return "\n".join(
-        record.getMessage() + (record.exc_text or "")
-        for record in caplog.records
-        if record.threadName != "MainThread"
-    )
 
 
 def cause(caplog: pytest.LogCaptureFixture, page: httpx.Response) -> str:
@@ -842,110 +819,10 @@ def test_a_second_user_sees_nothing_of_the_first(shop: Shop) -> None:
 # A provider that lies
 
 
-@dataclass
-class Liar:
-    """An OpenID provider that knows its user already and answers as a test wants it to."""
-
-    url: str
-    client_id: str
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"}))
-    curve: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "ec", "use": "sig"}))
-    #: Claims that differ from the right ones; a duration counts from now, None leaves one out.
-    claims: dict[str, Any] = field(default_factory=dict)
-    #: Makes the ID token; None signs as it should be.
-    sign: Callable[[dict[str, Any]], str] | None = None
-    #: Fields of the token response that differ; None leaves one out.
-    response: dict[str, Any] = field(default_factory=dict)
-    issued: list[str] = field(default_factory=list)
-    _asked: dict[str, str] = field(default_factory=dict)
-
-    def tell_the_truth(self) -> None:
-        """No more lies."""
-        self.claims, self.sign, self.response = {}, None, {}
-
-    def app(self) -> Flask:
-        """What is served at `url`."""
-        app = Flask(__name__)
-        app.add_url_rule("/.well-known/openid-configuration", "discovery", self._discovery)
-        app.add_url_rule("/keys", "keys", self._keys)
-        app.add_url_rule("/authorize", "authorize", self._authorize)
-        app.add_url_rule("/token", "token", self._token, methods=["POST"])
-        return app
-
-    def _discovery(self) -> ResponseReturnValue:
-        return {
-            "issuer": f"{self.url}/",
-            "authorization_endpoint": f"{self.url}/authorize",
-            "token_endpoint": f"{self.url}/token",
-            "jwks_uri": f"{self.url}/keys",
-            "id_token_signing_alg_values_supported": ["RS256", "HS256", "ES256", "none"],
-        }
-
-    def _keys(self) -> ResponseReturnValue:
-        return {"keys": [self.key.as_dict(private=False), self.curve.as_dict(private=False)]}
-
-    def _authorize(self) -> ResponseReturnValue:
-        self._asked = request.args.to_dict()
-        self.issued.append(code := f"code-{len(self.issued)}-of-the-liar")
-        return redirect(
-            f"{self._asked['redirect_uri']}?{urlencode({'code': code, 'state': self._asked['state']})}"
-        )
-
-    def _token(self) -> ResponseReturnValue:
-        verifier = request.form["code_verifier"].encode()
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier).digest()).rstrip(b"=").decode()
-        if challenge != self._asked["code_challenge"]:
-            return {"error": "invalid_grant"}, 400
-        now = int(time.time())
-        right = {
-            "iss": f"{self.url}/",
-            "aud": self.client_id,
-            "sub": ADA,
-            "iat": now,
-            "exp": now + 3600,
-            "nonce": self._asked["nonce"],
-            "email": "ada@example.com",
-        }
-        lies = {
-            name: now + int(value.total_seconds()) if isinstance(value, timedelta) else value
-            for name, value in self.claims.items()
-        }
-        claims = {name: value for name, value in {**right, **lies}.items() if value is not None}
-        token = self.sign(claims) if self.sign else self.right(claims)
-        answer = {
-            "access_token": "token-of-the-liar",
-            "token_type": "Bearer",
-            "id_token": token,
-            **self.response,
-        }
-        self.issued += [token, "token-of-the-liar"]
-        return {name: value for name, value in answer.items() if value is not None}
-
-    def right(self, claims: Mapping[str, Any], **header: object) -> str:
-        """Signed with the published RSA key."""
-        return jwt.encode({"alg": "RS256", "kid": "rsa", **header}, dict(claims), self.key)
-
-
-def by_hand(header: Mapping[str, object], claims: Mapping[str, Any], key: bytes | None) -> str:
-    """A compact JWT that no library would make: unsigned, or with a MAC under `key`."""
-    parts = [
-        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
-    ]
-    signed = ".".join(parts)
-    mac = b"" if key is None else hmac.digest(key, signed.encode(), "sha256")
-    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
-
-
 @pytest.fixture(scope="module")
 def lying_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Liar, Shop]]:
-    server = Server()
-    with running_shop(
-        tmp_path_factory.mktemp("lying") / "state", AUTH0_ISSUER=f"{server.url}/", AUTH0_CLIENT_ID="the-store"
-    ) as shop:
-        liar = Liar(server.url, "the-store")
-        server.app = liar.app()
-        with server:
-            yield liar, shop
+    with a_lying_shop(tmp_path_factory.mktemp("lying")) as lying:
+        yield lying
 
 
 @pytest.fixture
@@ -1071,7 +948,7 @@ WRONG_SIGNATURES: dict[str, Callable[[Liar, dict[str, Any]], str]] = {
         {"alg": "HS256", "kid": "rsa"}, claims, liar.key.as_pem(private=False)
     ),
     "ES256 with a published key": lambda liar, claims: jwt.encode(
-        {"alg": "ES256", "kid": "ec"}, claims, liar.curve
+        {"alg": "ES256", "kid": "ec"}, claims, curve()
     ),
     "a key of its own": lambda liar, claims: liar.right(claims, jwk=liar.key.as_dict(private=False), kid="x"),
     "a critical header": lambda liar, claims: by_hand(

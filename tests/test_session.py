@@ -89,7 +89,11 @@ def test_the_session_holds_who_logged_in_and_nothing_else(shared: Shop, browser:
     content = session_of(shared, browser)
     assert content.keys() == {"_permanent", "csrf", "login"}
     login = content["login"]
-    assert login.keys() == {"iss", "sub", "name", "email", "picture", "sid", "cus", "at", "seen"}
+    assert login.keys() == {
+        *("iss", "sub", "name", "email", "picture", "sid", "cus"),
+        *("id", "epoch", "at", "seen"),
+    }
+    assert len(login["id"]) >= 16
     assert login["iss"] == shared.environment["AUTH0_ISSUER"]
     assert login["sub"] == ADA
     assert login["name"] == "Ada Example"
@@ -305,11 +309,10 @@ def test_a_login_makes_a_new_session(shared: Shop, browser: Browser) -> None:
 # Its keys
 
 
-def store_with_keys(shop: Shop, tmp_path: Path, key: str, *older: str) -> Flask:
-    """The same store after a change of its keys."""
+def store_with_keys(shop: Shop, key: str, *older: str) -> Flask:
+    """The same store after a change of its keys; what its workers share is kept."""
     environment = {
         **shop.environment,
-        "STATE_DIR": str(tmp_path / "state"),
         "APP_SECRET_KEY": key,
         "APP_SECRET_KEY_FALLBACKS": ",".join(older),
     }
@@ -327,14 +330,12 @@ def get(app: Flask, shop: Shop, browser: Browser, path: str) -> tuple[int, str, 
     )
 
 
-def test_a_new_key_logs_nobody_out_while_the_old_one_is_a_fallback(
-    shared: Shop, browser: Browser, tmp_path: Path
-) -> None:
+def test_a_new_key_logs_nobody_out_while_the_old_one_is_a_fallback(shared: Shop, browser: Browser) -> None:
     old = shared.environment["APP_SECRET_KEY"]
-    rotated = store_with_keys(shared, tmp_path, NEW_KEY, "x" * 40, old)
+    rotated = store_with_keys(shared, NEW_KEY, "x" * 40, old)
     status, text, _ = get(rotated, shared, browser, "/account")
     assert (status, "ada@example.com" in text) == (200, True)
-    dropped = store_with_keys(shared, tmp_path, NEW_KEY, "x" * 40)
+    dropped = store_with_keys(shared, NEW_KEY, "x" * 40)
     status, location, _ = get(dropped, shared, browser, "/account")
     assert (status, urlsplit(location).path) == (302, "/login")
     for app in (rotated, dropped):
@@ -342,26 +343,26 @@ def test_a_new_key_logs_nobody_out_while_the_old_one_is_a_fallback(
 
 
 def test_a_login_under_way_survives_a_new_key_and_its_session_is_signed_with_it(
-    shared: Shop, tmp_path: Path
+    shared: Shop,
 ) -> None:
     browser = shared.browser()
     page = browser.open(f"/login?{urlencode({'next': '/account'})}")
     browser.client.follow_redirects = False
     callback = urlsplit(browser.submit(page, email="ada@example.com", password=PASSWORD).headers["Location"])
-    rotated = store_with_keys(shared, tmp_path, NEW_KEY, shared.environment["APP_SECRET_KEY"])
+    rotated = store_with_keys(shared, NEW_KEY, shared.environment["APP_SECRET_KEY"])
     status, location, cookies = get(rotated, shared, browser, f"{callback.path}?{callback.query}")
     assert (status, location) == (302, "/account")
     (session,) = [cookie for cookie in cookies if cookie.startswith("webstore=")]
     value = session.partition(";")[0].removeprefix("webstore=")
-    only_new = store_with_keys(shared, tmp_path, NEW_KEY)
+    only_new = store_with_keys(shared, NEW_KEY)
     assert serializer(only_new).loads(value)["login"]["sub"] == ADA
     for app in (rotated, only_new):
         app.extensions["webstore"].close()
 
 
-def test_a_new_login_is_signed_with_the_new_key(shared: Shop, tmp_path: Path) -> None:
+def test_a_new_login_is_signed_with_the_new_key(shared: Shop) -> None:
     old = shared.environment["APP_SECRET_KEY"]
-    rotated = store_with_keys(shared, tmp_path, NEW_KEY, old)
+    rotated = store_with_keys(shared, NEW_KEY, old)
     (cookie,) = get(rotated, shared, shared.browser(), "/login")[2]
     value = cookie.partition(";")[0].partition("=")[2]
     assert URLSafeTimedSerializer(NEW_KEY, salt="webstore-login-transaction").loads(value)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import linking
 from .budget import BoundedExecutor
@@ -42,6 +43,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     for routes in (shop, auth, account, health):
         app.register_blueprint(routes.blueprint)
     edge.install(app, settings)
+    if settings.trusted_proxy_hops:
+        # The client's address alone: scheme and host come from BASE_URL, never from a request.
+        hops = settings.trusted_proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]  # as documented
     errors.install(app)
     app.context_processor(
         lambda: {"viewer": current_shopper(), "csrf_token": csrf_token, "store_name": "Webstore"}

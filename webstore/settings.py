@@ -44,6 +44,10 @@ class Settings:
     link_lookup_always: bool
     link_existing_by_email: bool
     link_settle_s: float
+    #: Requests that one address may make of the login in ten seconds.
+    login_rate: int
+    #: Proxies in front of the store that add to X-Forwarded-For.
+    trusted_proxy_hops: int
     metrics_token: str | None = field(repr=False)
     #: Threads of each server process; `gunicorn.conf.py` reads the same variable.
     web_threads: int
@@ -120,6 +124,8 @@ def _read(read: _Reader) -> Settings:
         link_lookup_always=read.choice("LINK_LOOKUP", ("auto", "always")) == "always",
         link_existing_by_email=read.flag("LINK_EXISTING_BY_EMAIL", default=False),
         link_settle_s=read.number("LINK_SETTLE_S", 600.0, 0.0, 86_400.0),
+        login_rate=read.whole_number("LOGIN_RATE_PER_10S", 300, 1, 1_000_000),
+        trusted_proxy_hops=read.whole_number("TRUSTED_PROXY_HOPS", 0, 0, 10),
         metrics_token=read.optional("METRICS_TOKEN", "", _secret) or None,
         web_threads=read.whole_number("WEB_THREADS", 8, 1, 256),
     )

@@ -15,6 +15,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    Playwright,
     Request,
     Response,
     sync_playwright,
@@ -90,17 +91,41 @@ class Person:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def executable() -> str:
+    """Where the browser is."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         reason = f"no browser: none of {', '.join(_NAMES)} is installed"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright, executable: str) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def hoarder(playwright: Playwright, executable: str, shop: Shop) -> Iterator[Person]:
+    """Somebody whose browser keeps whole pages in memory for its Back button, as browsers do by default."""
+    browser = playwright.chromium.launch(
+        executable_path=executable,
+        args=_ARGUMENTS,
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    with _person(browser, shop) as person:
+        yield person
+    browser.close()
 
 
 @contextmanager

@@ -5,18 +5,23 @@ Authlib's client reads Flask's `request` and `session` itself, which is why this
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeGuard, cast
 from urllib.parse import urlencode
 
 import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.flask_client import FlaskOAuth2App
 from flask import request, session
-from joserfc.errors import JoseError
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet, KeySetSerialization
 
 from webstore.errors import (
     LoginDenied,
@@ -30,7 +35,9 @@ from webstore.models import Identity
 
 from .provider import Provider
 from .transactions import TransactionCookies
-from .wire import RequestsAdapter, Wire
+from .wire import RequestsAdapter, Wire, WireError
+
+log = logging.getLogger(__name__)
 
 LEEWAY_S = 60
 #: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
@@ -49,6 +56,15 @@ FORWARDED = (
 )
 _INTERACTION = ("login_required", "interaction_required", "consent_required", "account_selection_required")
 _MAX_ID_TOKEN = 32 * 1024
+#: Claims that tell what to call the shopper.
+_NAMES = ("name", "nickname", "email")
+#: What parsers raise for a document that is none, endless numbers and endless nesting included.
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+#: Unix seconds that no claim comes near.
+_END_OF_TIME = 1e12
+_LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+#: Seconds after its making that a logout token is still taken: a provider may try again for a while.
+_LOGOUT_TOKEN_S = 3600
 
 
 class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
@@ -63,7 +79,7 @@ class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
 
     def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
         """The provider's keys."""
-        return self.provider.keys(force=force)
+        return {"keys": self.provider.keys(force=force)}
 
     def _get_oauth_client(self, **metadata: object) -> requests.Session:
         http: requests.Session = super()._get_oauth_client(**metadata)
@@ -81,6 +97,15 @@ class Transaction:
     return_path: str
     #: What was asked of the provider and has to be found in its answer.
     asked: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutNotice:
+    """What a back-channel logout token says: which provider session ended, or whose all."""
+
+    sid: str | None
+    user_id: str | None
+    token_id: str
 
 
 class LoginClient:
@@ -117,6 +142,9 @@ class LoginClient:
 
         `asked`: the parameters of `FORWARDED` that this login uses. Raises `LoginError`.
         """
+        if asked.get("prompt") == "none":
+            # Nobody pressed a button: a provider that is down must not end this in the browser's error page.
+            self._provider.require_alive()
         url = self._client.create_authorization_url(self._redirect_uri, **asked)
         self._transactions.set_state_data(
             session,
@@ -171,14 +199,37 @@ class LoginClient:
             # The claim's name; never the message, which may quote the token.
             about = getattr(exc, "claim", None) or getattr(exc, "error", "")
             raise LoginRejected(f"{type(exc).__name__}: {about}") from exc
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        except _MALFORMED as exc:
             raise LoginRejected(f"malformed token response ({type(exc).__name__})") from exc
         if len(str(token.get("id_token", ""))) > _MAX_ID_TOKEN:
             raise LoginRejected("the ID token is too large")
         claims = token.get("userinfo")
         if not claims:
             raise LoginRejected("the token response has no ID token")
-        return dict(claims)
+        return {**claims, **self._told_by_userinfo(claims, token.get("access_token"))}
+
+    def _told_by_userinfo(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:
+        """What the page needs of the userinfo endpoint when the ID token names the shopper in no way.
+
+        An endpoint that does not answer is no reason to refuse a login; one that speaks of somebody else is.
+        Raises `LoginRejected`. Source: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
+        """
+        endpoint = self._provider.metadata().get("userinfo_endpoint")
+        if any(_text(claims, name) for name in _NAMES) or not isinstance(endpoint, str):
+            return {}
+        try:
+            headers = [("Authorization", f"Bearer {access_token}"), ("Accept", "application/json")]
+            answer = self._client.wire.send("GET", endpoint, headers, None)
+            found = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
+        except (WireError, *_MALFORMED) as exc:
+            log.info("the userinfo endpoint gives nothing: %s", type(exc).__name__)
+            return {}
+        if not isinstance(found, dict):
+            log.info("the userinfo endpoint gives nothing: status %s", answer.status)
+            return {}
+        if found.get("sub") != claims.get("sub"):
+            raise LoginRejected("the userinfo endpoint speaks of another user")
+        return {name: found[name] for name in (*_NAMES, "picture") if name in found}
 
     def _identity(self, claims: Mapping[str, Any], transaction: Transaction) -> Identity:
         user_id = claims.get("sub")
@@ -213,6 +264,56 @@ class LoginClient:
             query["logout_hint"] = sid
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
+    def logout_notice(self, token: str) -> LogoutNotice:
+        """Check a back-channel logout token. Raises `LoginError`.
+
+        Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation
+        """
+        claims = self._logout_claims(token)
+        now = time.time()
+        if claims.get("iss") != self.issuer:
+            raise LoginRejected("the logout token is of another issuer")
+        audience = claims.get("aud")
+        if self.client_id not in (audience if isinstance(audience, list) else [audience]):
+            raise LoginRejected("the logout token is for another client")
+        issued, expires = claims.get("iat"), claims.get("exp")
+        if not _is_number(issued) or issued > now + LEEWAY_S or issued < now - _LOGOUT_TOKEN_S:
+            raise LoginRejected("the logout token is of another time")
+        if not _is_number(expires) or expires < now - LEEWAY_S:
+            raise LoginRejected("the logout token has expired")
+        events = claims.get("events")
+        if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict):
+            raise LoginRejected("the logout token names no logout event")
+        if "nonce" in claims:
+            raise LoginRejected("the logout token has a nonce, so it is an ID token")
+        sid, user_id, token_id = (_text(claims, name) for name in ("sid", "sub", "jti"))
+        if not token_id or not (sid or user_id):
+            raise LoginRejected("the logout token names neither session nor user, or has no ID")
+        return LogoutNotice(sid, user_id, token_id[:200])
+
+    def _logout_claims(self, token: str) -> Mapping[str, Any]:
+        if not token or len(token) > _MAX_ID_TOKEN:
+            raise LoginRejected("no logout token")
+        try:
+            for force in (False, True):
+                found = cast("KeySetSerialization", self._client.fetch_jwk_set(force=force))
+                keys = KeySet.import_key_set(found)
+                with suppress(InvalidKeyIdError):
+                    decoded = jwt.decode(token, keys, algorithms=["RS256"])
+                    break
+            else:
+                raise LoginRejected("the logout token is signed by an unknown key")
+        except (JoseError, *_MALFORMED) as exc:
+            raise LoginRejected(f"malformed logout token ({type(exc).__name__})") from exc
+        if str(decoded.header.get("typ", "JWT")).lower() not in ("jwt", "logout+jwt"):
+            raise LoginRejected("this is no logout token")
+        return decoded.claims
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a usable time: JSON's numbers may be endless, and Python reads NaN as well."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
+
 
 def _provider_error(error: str, description: str | None) -> LoginError:
     """https://openid.net/specs/openid-connect-core-1_0.html#AuthError"""
@@ -229,10 +330,7 @@ def _check_asked(claims: Mapping[str, Any], asked: Mapping[str, str]) -> None:
     """https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and Auth0's organizations."""
     if "max_age" in asked:
         auth_time = claims.get("auth_time")
-        if (
-            not isinstance(auth_time, int | float)
-            or time.time() - auth_time > int(asked["max_age"]) + LEEWAY_S
-        ):
+        if not _is_number(auth_time) or time.time() - auth_time > int(asked["max_age"]) + LEEWAY_S:
             raise LoginRejected("the login at the provider is older than max_age")
     organization = asked.get("organization")
     if organization and organization not in (claims.get("org_id"), claims.get("org_name")):

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 LIFETIME_S = 600.0
 #: After a failed refresh the stale copy is used this long before the next try.
 _RETRY_S = 10.0
+#: How long a provider that answered is taken to be alive.
+_ALIVE_S = 2.0
 #: Unknown key IDs make the keys be read again at most this often in `LIFETIME_S`.
 _MOST_FORCED = 60
 _REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -37,6 +40,7 @@ class _Document:
         self._content: dict[str, Any] | None = None
         self._fresh_until = 0.0
         self._forced: deque[float] = deque(maxlen=_MOST_FORCED)
+        self._probed, self._answered = float("-inf"), False
 
     def get(self, url: str, *, force: bool = False) -> dict[str, Any]:
         with self._lock:
@@ -45,16 +49,30 @@ class _Document:
                 self._fresh_until = now
             if self._content is not None and now < self._fresh_until:
                 return self._content
-            try:
-                self._content = self._read(url)
-            except LoginError as exc:
-                if self._content is None:
-                    raise
-                log.warning("the provider's %s is served stale: %s", url, exc)
-                self._fresh_until = now + _RETRY_S
-            else:
-                self._fresh_until = now + self._lifetime_s
+            return self._renew(url, now)
+
+    def answers(self, url: str) -> bool:
+        """Whether the document can be read just now, or could a moment ago."""
+        with self._lock:
+            now = time.monotonic()
+            if now - self._probed >= _ALIVE_S:
+                self._probed, self._answered = now, False
+                with suppress(LoginError):
+                    self._renew(url, now)
+            return self._answered
+
+    def _renew(self, url: str, now: float) -> dict[str, Any]:
+        try:
+            found = self._read(url)
+        except LoginError as exc:
+            if self._content is None:
+                raise
+            log.warning("the provider's %s is served stale: %s", url, exc)
+            self._answered, self._fresh_until = False, now + _RETRY_S
             return self._content
+        self._content = found
+        self._answered, self._fresh_until = True, now + self._lifetime_s
+        return found
 
     def _may_force(self, now: float) -> bool:
         """Anybody can send a token that names an unknown key; the provider is not to be flooded for it."""
@@ -67,7 +85,7 @@ class _Document:
         try:
             answer = self._wire.send("GET", url, [("Accept", "application/json")], None)
             content = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
-        except (WireError, ValueError) as exc:
+        except (WireError, ValueError, RecursionError) as exc:
             raise ProviderUnavailable(f"{url}: {exc}") from exc
         if not isinstance(content, dict):
             raise ProviderUnavailable(f"{url}: status {answer.status}, no JSON object")
@@ -89,9 +107,15 @@ class Provider:
         """The discovery document. Raises `ProviderUnavailable`, and `LoginRejected` for another issuer's."""
         return self._metadata.get(self._url)
 
-    def keys(self, *, force: bool = False) -> dict[str, Any]:
-        """The JWK set; `force` reads it again, for a key ID that it does not hold."""
-        return self._keys.get(self.metadata()["jwks_uri"], force=force)
+    def require_alive(self) -> None:
+        """Make sure that the provider answers just now, whatever is cached. Raises `ProviderUnavailable`."""
+        if not self._metadata.answers(self._url):
+            raise ProviderUnavailable(f"{self._url} does not answer")
+
+    def keys(self, *, force: bool = False) -> list[dict[str, Any]]:
+        """The keys for RS256; `force` reads them again, for a key ID that is not among them."""
+        found = self._keys.get(self.metadata()["jwks_uri"], force=force)
+        return [key for key in found["keys"] if _may_have_signed(key)]
 
     def _check_metadata(self, found: dict[str, Any]) -> None:
         if found.get("issuer") != self.issuer:
@@ -101,5 +125,16 @@ class Provider:
 
 
 def _check_keys(found: dict[str, Any]) -> None:
-    if not isinstance(found.get("keys"), list) or not found["keys"]:
-        raise ProviderUnavailable("the JWK set holds no keys")
+    keys = found.get("keys")
+    if not isinstance(keys, list) or not any(_may_have_signed(key) for key in keys):
+        raise ProviderUnavailable("the JWK set holds no key for RS256")
+
+
+def _may_have_signed(key: object) -> bool:
+    """Whether a published key may be one of RS256; keys of other kinds are ignored (RFC 7517, section 5)."""
+    return (
+        isinstance(key, dict)
+        and key.get("kty") == "RSA"
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", "RS256") == "RS256"
+    )

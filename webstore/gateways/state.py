@@ -10,7 +10,7 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import redis
@@ -41,11 +41,17 @@ class FileState:
 
     def get(self, key: str) -> str | None:
         """The value, or None when absent or expired."""
+        return self.get_many((key,)).get(key)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Those of the keys that are there, in one round."""
+        marks = ", ".join("?" * len(keys))
         with self._open() as db:
-            row = db.execute(
-                "SELECT value FROM entry WHERE key = ? AND expires > ?", (key, time.time())
-            ).fetchone()
-        return str(row[0]) if row else None
+            rows = db.execute(
+                f"SELECT key, value FROM entry WHERE key IN ({marks}) AND expires > ?",  # noqa: S608  # only marks
+                (*keys, time.time()),
+            ).fetchall()
+        return {str(key): str(value) for key, value in rows}
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         """Store the value for `ttl_s` seconds."""
@@ -62,6 +68,19 @@ class FileState:
                 (key, value, now + ttl_s, now),
             )
             return done.rowcount == 1
+
+    def count(self, key: str, ttl_s: float) -> int:
+        """Add one to a counter that lives `ttl_s` seconds from its first count; how many there are now."""
+        now = time.time()
+        with self._open() as db:
+            row = db.execute(
+                "INSERT INTO entry VALUES (?, '1', ?) ON CONFLICT (key) DO UPDATE SET"
+                " value = CASE WHEN entry.expires <= ? THEN '1' ELSE CAST(entry.value AS INTEGER) + 1 END,"
+                " expires = CASE WHEN entry.expires <= ? THEN excluded.expires ELSE entry.expires END"
+                " RETURNING value",
+                (key, now + ttl_s, now, now),
+            ).fetchone()
+        return int(row[0])
 
     def delete(self, key: str) -> None:
         """Forget the key."""
@@ -116,6 +135,12 @@ class RedisState:
             value = self._redis.get(self._prefix + key)
         return value if isinstance(value, str) else None
 
+    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """Those of the keys that are there, in one round."""
+        with self._translated():
+            values = self._redis.mget([self._prefix + key for key in keys])
+        return {key: value for key, value in zip(keys, values, strict=True) if isinstance(value, str)}
+
     def set(self, key: str, value: str, ttl_s: float) -> None:
         """Store the value for `ttl_s` seconds."""
         with self._translated():
@@ -125,6 +150,14 @@ class RedisState:
         """Store only when absent; whether it was."""
         with self._translated():
             return bool(self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)), nx=True))
+
+    def count(self, key: str, ttl_s: float) -> int:
+        """Add one to a counter that lives `ttl_s` seconds from its first count; how many there are now."""
+        name = self._prefix + key
+        with self._translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.set(name, 0, px=max(1, int(ttl_s * 1000)), nx=True)
+            pipe.incr(name)
+            return int(pipe.execute()[1])
 
     def delete(self, key: str) -> None:
         """Forget the key."""

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import logging
+import time
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from webstore import login
-from webstore.errors import LoginError, LoginInteractionNeeded, TransactionUnknown
+from webstore import login, revocation
+from webstore.errors import (
+    LoginError,
+    LoginInteractionNeeded,
+    LoginRejected,
+    StateUnavailable,
+    TransactionUnknown,
+)
 from webstore.gateways.login_client import FORWARDED
 
 from . import services
+from .limits import rate_limited
 from .return_path import safe_return_path
-from .shopper import csrf_matches, current_shopper, end_session, start_session
+from .shopper import (
+    ABSOLUTE_S,
+    csrf_matches,
+    current_shopper,
+    end_session,
+    must_ask_provider,
+    start_session,
+    unsure_shopper,
+)
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
 
 
 @blueprint.get("/login", endpoint="login")
+@rate_limited
 def begin_login() -> Response:
     """Send the browser to the provider."""
     if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")).lower():
@@ -27,11 +44,17 @@ def begin_login() -> Response:
     asked = {name: value for name in FORWARDED if (value := request.args.get(name, "")[:500])}
     if not asked.get("max_age", "0").isascii() or not asked.get("max_age", "0").isdigit():
         abort(400, "max_age must be a number of seconds.")
-    url = services().login_client.begin(safe_return_path(request.args.get("next")), asked)
-    return redirect(url)
+    return_path = safe_return_path(request.args.get("next"))
+    try:
+        return redirect(services().login_client.begin(return_path, asked))
+    except LoginError:
+        if asked.get("prompt") != "none":
+            raise
+        return _not_silently(return_path)
 
 
 @blueprint.get("/callback")
+@rate_limited
 def callback() -> Response:
     """Finish the OpenID Connect exchange, run the post-login hooks, and go where the shopper was going."""
     client = services().login_client
@@ -44,19 +67,42 @@ def callback() -> Response:
     return_path = safe_return_path(transaction.return_path)
     try:
         identity = client.finish(transaction)
-    except LoginInteractionNeeded:
-        if transaction.asked.get("prompt") == "none":
-            return redirect(return_path)
-        raise
+    except LoginError as exc:
+        if transaction.asked.get("prompt") != "none":
+            raise
+        # It was the store that asked, not the shopper, where the session's standing is unsure.
+        if not isinstance(exc, LoginInteractionNeeded) and not must_ask_provider():
+            raise
+        log.info("a silent login did not work: %s: %s", type(exc).__name__, exc)
+        return _not_silently(return_path)
     event = login.complete_login(identity, services().hooks)
     start_session(identity, event.link)
+    if current_shopper() is None and not must_ask_provider():
+        # Without this, a page that needs a login would begin another one, and that one yet another.
+        session.clear()
+        raise LoginRejected("the provider's session was ended before this login was done")
     return redirect(return_path)
+
+
+def _not_silently(return_path: str) -> Response:
+    """A silent login did not work: go on as a stranger, without a second silent try."""
+    if must_ask_provider():
+        session.clear()
+    return redirect(return_path)
+
+
+@blueprint.before_app_request
+def ask_provider_where_unsure() -> Response | None:
+    """Send a session whose revocation may be lost through a silent login before a page is shown to it."""
+    if request.method != "GET" or request.blueprint in (None, "auth", "health") or not must_ask_provider():
+        return None
+    return redirect(url_for("auth.login", prompt="none", next=request.full_path.rstrip("?")))
 
 
 @blueprint.post("/logout")
 def logout() -> Response | str:
     """End the store's session, then the provider's."""
-    shopper = current_shopper()
+    shopper = current_shopper() or unsure_shopper()
     if shopper is None:
         return redirect(url_for("shop.home"))
     if not csrf_matches(request.form.get("csrf_token", "")):
@@ -75,4 +121,31 @@ def logout_page() -> Response | str:
     """A page with the button for those who type the address."""
     if current_shopper() is not None:
         return redirect(url_for("account.show"))
+    if must_ask_provider():
+        return redirect(url_for("shop.home"))
     return render_template("auth/logged_out.html")
+
+
+@blueprint.post("/backchannel-logout")
+@rate_limited
+def backchannel_logout() -> tuple[Response, int]:
+    """End the sessions that the provider's logout token names: 200, or 400 when nothing was ended.
+
+    Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
+    """
+    client, state = services().login_client, services().state
+    try:
+        notice = client.logout_notice(request.form.get("logout_token", ""))
+        used = f"logout-token:{notice.token_id}"
+        if state.get(used):
+            raise LoginRejected("this logout token was used before")
+        now = time.time()
+        revocation.revoke_at_provider(
+            state, client.issuer, sid=notice.sid, user_id=notice.user_id, now=now, kept_s=ABSOLUTE_S
+        )
+        # After the effect: a token whose effect failed may come again.
+        state.set(used, "1", ABSOLUTE_S)
+    except (LoginError, StateUnavailable) as exc:
+        log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
+        return jsonify(error="invalid_request"), 400
+    return jsonify(), 200

@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request
+from flask import Flask, abort, request, session
 from flask.wrappers import Response
 
 from webstore.settings import Settings
 
 from . import services
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 #: Stripe's hosted pages that our forms lead to, https://docs.stripe.com/security/guide#content-security-policy
 _STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
 _SAFE = ("GET", "HEAD", "OPTIONS")
+#: Statuses of a static file; any other answer there is a page, with the name of whoever is logged in on it.
+_OF_A_FILE = (200, 206, 304)
+#: Look the same to every stranger.
+PUBLIC_PAGES = ("shop.home",)
+#: POSTs that come from servers and carry a signature instead.
+SIGNED = ("auth.backchannel_logout",)
+#: Seconds that a cache in front of the store may keep a stranger's page.
+_EDGE_S = 60
+
+
+class _OwnHost:
+    """Puts the store's own host in the place of the Host header, which anybody can write.
+
+    Addresses are built from `BASE_URL`; and Werkzeug cannot even route where the header is no host name.
+    """
+
+    def __init__(self, app: WSGIApplication, base_url: str) -> None:
+        self._app, self._host = app, urlsplit(base_url).netloc
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["HTTP_HOST"] = self._host
+        return self._app(environ, start_response)
 
 
 def install(app: Flask, settings: Settings) -> None:
     """Put the checks and headers on every route."""
+    app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
     app.before_request(_refuse_cross_site)
     headers = _headers(settings)
 
@@ -25,14 +53,37 @@ def install(app: Flask, settings: Settings) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":
-            response.headers["Cache-Control"] = "private, no-store"
+        _say_how_to_cache(response)
         return response
+
+
+def _say_how_to_cache(response: Response) -> None:
+    """Pages of strangers may be kept at the edge; whatever depends on a cookie is nobody else's business.
+
+    A browser has to ask again each time, so that it never shows a stored "Log in" to a logged-in shopper.
+    Source: RFC 9111.
+    """
+    if request.endpoint == "static" and response.status_code in _OF_A_FILE:
+        return
+    if (
+        request.endpoint in PUBLIC_PAGES
+        and response.status_code == 200
+        and "Set-Cookie" not in response.headers
+        and not session
+        # One that ended with this request: Flask takes its cookie back only after this.
+        and not session.modified
+    ):
+        response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
+        response.vary.add("Cookie")
+        response.add_etag()
+        response.make_conditional(request)
+    else:
+        response.headers["Cache-Control"] = "private, no-store"
 
 
 def _refuse_cross_site() -> None:
     """https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site"""
-    if request.method in _SAFE:
+    if request.method in _SAFE or request.endpoint in SIGNED:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
@@ -56,6 +107,7 @@ def _headers(settings: Settings) -> dict[str, str]:
         "Referrer-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
     }
     if settings.secure:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

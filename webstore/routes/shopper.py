@@ -7,6 +7,7 @@ reads the directory.
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -17,9 +18,14 @@ from typing import Any
 from flask import g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
+from webstore import revocation
+from webstore.errors import StateUnavailable
 from webstore.models import Identity, LinkOutcome
+from webstore.revocation import SessionMark, Standing
 
 from . import services
+
+log = logging.getLogger(__name__)
 
 IDLE_S = 24 * 3600
 ABSOLUTE_S = 7 * 24 * 3600
@@ -39,6 +45,7 @@ class Shopper:
     picture: str | None
     sid: str | None
     customer_id: str | None
+    mark: SessionMark
 
     @property
     def link_status(self) -> str:
@@ -47,11 +54,23 @@ class Shopper:
 
 
 def current_shopper() -> Shopper | None:
-    """The shopper of this request, or None for a stranger or an expired session."""
+    """The shopper of this request, or None for a stranger or a session that ended."""
     if "shopper" not in g:
         g.shopper = _from_session()
     found: Shopper | None = g.shopper
     return found
+
+
+def unsure_shopper() -> Shopper | None:
+    """Whoever this session names if it may have been revoked by what the shared state has lost."""
+    current_shopper()
+    found: Shopper | None = g.get("unsure")
+    return found
+
+
+def must_ask_provider() -> bool:
+    """Whether only the provider knows if this session still counts."""
+    return unsure_shopper() is not None
 
 
 def _from_session() -> Shopper | None:
@@ -60,24 +79,47 @@ def _from_session() -> Shopper | None:
         return None
     now = int(time.time())
     try:
+        found = _shopper(stored)
         expired = now - stored["at"] > ABSOLUTE_S or now - stored["seen"] > IDLE_S
-        other_issuer = stored["iss"] != services().settings.auth0_issuer
-        found = Shopper(*(stored[key] for key in ("sub", "name", "email", "picture", "sid", "cus")))
     except (KeyError, TypeError):
         # Signed by us, but by a version of the store that kept other things.
         session.clear()
         return None
-    if expired or other_issuer:
+    if expired or found.mark.issuer != services().settings.auth0_issuer:
         session.clear()
         return None
+    match revocation.standing(services().state, found.mark):
+        case Standing.REVOKED:
+            session.clear()
+            return None
+        case Standing.UNSURE:
+            g.unsure = found
+            return None
+        case Standing.GOOD:
+            pass
     if now - stored["seen"] > _TOUCH_S:
         session["login"] = {**stored, "seen": now}
     return found
 
 
+def _shopper(stored: dict[str, Any]) -> Shopper:
+    mark = SessionMark(
+        stored["id"], stored["iss"], stored["sub"], stored["sid"], stored["at"], stored["epoch"]
+    )
+    return Shopper(
+        stored["sub"],
+        stored["name"],
+        stored["email"],
+        stored["picture"],
+        stored["sid"],
+        stored["cus"],
+        mark,
+    )
+
+
 def start_session(identity: Identity, link: LinkOutcome | None) -> None:
     """A new session for the identity; nothing of an earlier one is kept."""
-    now = int(time.time())
+    now = time.time()
     session.clear()
     session.permanent = True
     session["csrf"] = secrets.token_urlsafe(16)
@@ -90,10 +132,13 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
         "picture": picture,
         "sid": identity.sid[:_MAX_TEXT] if identity.sid else None,
         "cus": link.customer_id if link else None,
-        "at": now,
-        "seen": now,
+        "id": secrets.token_urlsafe(12),
+        "epoch": revocation.current_epoch(services().state),
+        "at": round(now, 3),
+        "seen": int(now),
     }
     g.pop("shopper", None)
+    g.pop("unsure", None)
 
 
 def remember_customer(customer_id: str | None) -> None:
@@ -105,9 +150,16 @@ def remember_customer(customer_id: str | None) -> None:
 
 
 def end_session() -> None:
-    """Forget the shopper."""
+    """Forget the shopper, and let every copy of this session's cookie be worthless."""
+    shopper = current_shopper() or unsure_shopper()
     session.clear()
     g.pop("shopper", None)
+    g.pop("unsure", None)
+    if shopper is not None:
+        try:
+            revocation.revoke_session(services().state, shopper.mark, ABSOLUTE_S)
+        except StateUnavailable:
+            log.warning("a session ended in its browser only: the shared state is unreachable")
 
 
 def csrf_token() -> str:

@@ -1,0 +1,140 @@
+"""How often one address may ask for the login, and which address that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from webstore import create_app
+from webstore.sandbox.vendors import Sandbox
+from webstore.settings import Settings
+
+MOST = 3
+LIMITED = (("GET", "/login"), ("GET", "/callback"), ("POST", "/backchannel-logout"))
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@contextmanager
+def store(sandbox: Sandbox, state: Path, **environment: str) -> Iterator[Flask]:
+    """A store that takes three requests of one address."""
+    limits = {"LOGIN_RATE_PER_10S": str(MOST), "STATE_DIR": str(state)}
+    app = create_app(Settings.from_env({**sandbox.environment(), **limits, **environment}))
+    yield app
+    app.extensions["webstore"].close()
+
+
+@pytest.fixture
+def app(sandbox: Sandbox, tmp_path: Path) -> Iterator[Flask]:
+    with store(sandbox, tmp_path / "state") as app:
+        yield app
+
+
+def ask(
+    app: Flask, address: str, forwarded: str | None = None, *, method: str = "GET", path: str = "/login"
+) -> TestResponse:
+    """One request from this address, with the X-Forwarded-For that it sends."""
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    return app.test_client().open(
+        path, method=method, headers=headers, environ_overrides={"REMOTE_ADDR": address}
+    )
+
+
+def is_limited(app: Flask, address: str, forwarded: str | None = None) -> bool:
+    """Whether the address has asked too often; this one counts as well."""
+    return ask(app, address, forwarded).status_code == 429
+
+
+def use_up(app: Flask, address: str, forwarded: str | None = None) -> None:
+    """Ask until the address is refused, across the end of a window if need be."""
+    for _ in range(3 * MOST):
+        if is_limited(app, address, forwarded):
+            return
+    raise AssertionError("there is no limit")
+
+
+@pytest.mark.parametrize(("method", "path"), LIMITED)
+def test_too_many_requests_are_a_page_that_says_when_to_come_back(app: Flask, method: str, path: str) -> None:
+    answers = [ask(app, "192.0.2.1", method=method, path=path) for _ in range(3 * MOST)]
+    assert answers[0].status_code != 429
+    refused = answers[-1]
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= 10
+    assert "Too many requests" in refused.text
+    assert "Wait a minute" in refused.text
+    assert refused.headers["Cache-Control"] == "private, no-store"
+    assert "Set-Cookie" not in refused.headers
+
+
+def test_other_pages_have_no_limit(app: Flask) -> None:
+    use_up(app, "192.0.2.1")
+    for path in ("/", "/logout", "/healthz"):
+        assert [ask(app, "192.0.2.1", path=path).status_code for _ in range(2 * MOST)] == [200] * 2 * MOST
+
+
+def test_one_address_does_not_use_up_anothers_requests(app: Flask) -> None:
+    use_up(app, "192.0.2.1")
+    assert not is_limited(app, "192.0.2.2")
+
+
+def test_the_addresses_of_one_ipv6_network_count_together(app: Flask) -> None:
+    use_up(app, "2001:db8:1:2::1")
+    assert is_limited(app, "2001:db8:1:2:ffff:ffff:ffff:ffff")
+    assert not is_limited(app, "2001:db8:1:3::1")
+
+
+def test_ipv4_addresses_written_as_ipv6_count_by_themselves(app: Flask) -> None:
+    use_up(app, "::ffff:192.0.2.1")
+    assert not is_limited(app, "::ffff:192.0.2.2")
+
+
+def test_two_workers_count_together(sandbox: Sandbox, tmp_path: Path) -> None:
+    with store(sandbox, tmp_path / "state") as one, store(sandbox, tmp_path / "state") as two:
+        use_up(one, "192.0.2.1")
+        assert is_limited(two, "192.0.2.1")
+
+
+def test_there_is_no_limit_while_the_state_is_unreachable(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "a file").write_text("")
+    with store(sandbox, tmp_path / "a file" / "state") as app:
+        assert not any(is_limited(app, "192.0.2.1") for _ in range(5 * MOST))
+
+
+# Behind a proxy
+
+
+def test_x_forwarded_for_is_not_believed_by_default(app: Flask) -> None:
+    use_up(app, "192.0.2.1", "198.51.100.1")
+    assert is_limited(app, "192.0.2.1", "198.51.100.2")
+    assert not is_limited(app, "192.0.2.2", "198.51.100.1")
+
+
+def test_behind_one_proxy_the_last_address_counts_and_what_the_client_wrote_does_not(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with store(sandbox, tmp_path / "state", TRUSTED_PROXY_HOPS="1") as app:
+        use_up(app, "192.0.2.1", "198.51.100.1")
+        assert not is_limited(app, "192.0.2.1", "198.51.100.2")
+        assert is_limited(app, "192.0.2.1", "203.0.113.9, 198.51.100.1")
+
+
+def test_behind_two_proxies_the_last_but_one_counts(sandbox: Sandbox, tmp_path: Path) -> None:
+    with store(sandbox, tmp_path / "state", TRUSTED_PROXY_HOPS="2") as app:
+        use_up(app, "192.0.2.1", "198.51.100.1, 192.0.2.7")
+        assert not is_limited(app, "192.0.2.1", "198.51.100.2, 192.0.2.7")
+        assert is_limited(app, "192.0.2.1", "203.0.113.9, 198.51.100.1, 192.0.2.8")
+
+
+def test_an_address_that_is_none_is_counted_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    with store(sandbox, tmp_path / "state", TRUSTED_PROXY_HOPS="1") as app:
+        use_up(app, "192.0.2.1", "<script>")
+        assert is_limited(app, "192.0.2.1", "another text")

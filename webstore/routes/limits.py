@@ -1,0 +1,55 @@
+"""How often one address may ask: a fixed window in the shared state.
+
+It keeps a flood from using up the login; it is no protection of passwords, which the store never sees.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import abort, request
+
+from webstore.errors import StateUnavailable
+
+from . import services
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WINDOW_S = 10
+
+
+def rate_limited(view: Callable[P, T]) -> Callable[P, T]:
+    """Answer 429 with Retry-After when the client's address asks this view too often."""
+
+    @wraps(view)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        now = time.time()
+        window = int(now // WINDOW_S)
+        key = f"rate:{view.__name__}:{_client()}:{window}"
+        try:
+            seen = services().state.count(key, 2 * WINDOW_S)
+        except StateUnavailable:
+            seen = 0
+        if seen > services().settings.login_rate:
+            abort(429, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+        return view(*args, **kwargs)
+
+    return wrapped
+
+
+def _client() -> str:
+    """The address, or the network that one subscriber has in IPv6 (RFC 6177)."""
+    text = request.remote_addr or ""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
