@@ -25,7 +25,7 @@ from webstore.errors import (
     StateUnavailable,
 )
 from webstore.gateways.state import FileState
-from webstore.gateways.stripe import MAX_PAGES, StripePayments
+from webstore.gateways.stripe.customers import MAX_PAGES, StripePayments
 from webstore.gateways.wire import Wire
 from webstore.models import Account, Customer, CustomerDraft
 from webstore.ports import State

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from webstore.gateways.stripe import WireHTTPClient
+from webstore.gateways.stripe.client import WireHTTPClient
 from webstore.gateways.wire import (
     MAX_ANSWER_BYTES,
     Answer,

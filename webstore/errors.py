@@ -19,8 +19,12 @@ WebstoreError
 │   ├── KeyInFlight            409: another request with this idempotency key is still running
 │   ├── KeyReused              this idempotency key was used with other parameters
 │   ├── NoSuchCustomer         `resource_missing`; `other_mode` when it exists in the other mode
+│   ├── NoSuchObject           `resource_missing` about anything but a customer
 │   └── PaymentsUnavailable    time-out, 429, malformed: proves nothing
 │       └── PaymentsFailed     5xx: the effect may still appear; `replayed` when stored under the key
+├── WebhookRejected            a webhook's signature, age or body is wrong
+├── TokenRejected              an API's access token is missing, malformed, expired or not for this store
+├── CannotBuy                  a line cannot be bought; the message is for the shopper
 ├── StateUnavailable           the shared state cannot be read or written
 └── OverBudget                 no answer within the wall-clock budget, or no room to ask
 """
@@ -129,6 +133,10 @@ class NoSuchCustomer(PaymentsError):
         self.other_mode = other_mode
 
 
+class NoSuchObject(PaymentsError):
+    """Stripe knows no such Checkout Session, invoice or price under this key's account and mode."""
+
+
 class PaymentsUnavailable(PaymentsError):
     """No usable answer; nothing is proven."""
 
@@ -140,6 +148,18 @@ class PaymentsFailed(PaymentsUnavailable):
         """`replayed`: the answer is the one stored under the idempotency key."""
         super().__init__(message)
         self.replayed = replayed
+
+
+class WebhookRejected(WebstoreError):
+    """A webhook that cannot be believed; nothing was done."""
+
+
+class TokenRejected(WebstoreError):
+    """An access token that cannot be believed. The message names no part of the token."""
+
+
+class CannotBuy(WebstoreError):
+    """Something cannot be bought as asked; the message says what and why, in the shopper's words."""
 
 
 class StateUnavailable(WebstoreError):

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from .commerce import Catalogue, CheckoutSession, Purchase
 from .models import Account, Creation, Customer, CustomerDraft, CustomerPage, PostLogin, User
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDraft:
+    """A Checkout Session to be made. Source: https://docs.stripe.com/api/checkout/sessions/create"""
+
+    customer_id: str
+    user_id: str
+    lines: tuple[Purchase, ...]
+    success_url: str
+    cancel_url: str
+
 
 #: A post-login hook: it may raise, the login goes on all the same.
 Hook = Callable[[PostLogin], None]
@@ -71,3 +85,27 @@ class State(Protocol):
 
     def delete(self, key: str) -> None:
         """Forget the key."""
+
+
+class Catalogues(Protocol):
+    """The products and their prices. Errors: the children of `PaymentsError`."""
+
+    def read_catalogue(self) -> Catalogue:
+        """Every active product with a sellable active price, all pages, read fresh."""
+
+
+class Checkouts(Protocol):
+    """Checkout Sessions and the billing portal. Errors: the children of `PaymentsError`."""
+
+    def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
+        """Create once under the key, or replay what the key did before; whether it was replayed."""
+
+    def get_session(self, session_id: str) -> CheckoutSession:
+        """One session with its lines; `NoSuchObject` otherwise."""
+
+    def portal_url(self, customer_id: str, return_url: str) -> str:
+        """Where the customer manages cards and subscriptions; good for a few minutes."""
+
+
+#: Called when a Checkout Session turned out paid; at least once, so it must be idempotent.
+Fulfil = Callable[[CheckoutSession], None]

@@ -19,6 +19,26 @@ _STRIPE_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[A-Za-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
+class CheckoutOptions:
+    """What the operator wants of a Checkout Session.
+
+    Source: https://docs.stripe.com/api/checkout/sessions/create
+    """
+
+    automatic_tax: bool = False
+    #: ISO 3166 codes, upper case; empty: no shipping address is asked for.
+    shipping_countries: tuple[str, ...] = ()
+    #: IDs of shipping rates (shr_...).
+    shipping_rates: tuple[str, ...] = ()
+    promotion_codes: bool = False
+    phone: bool = False
+    #: The shopper must agree to the terms, whose address stands in the Stripe dashboard.
+    terms: bool = False
+    #: Stripe e-mails a receipt for each payment, whatever the dashboard says.
+    receipts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """A working configuration. Secrets are left out of its text form."""
 
@@ -35,6 +55,17 @@ class Settings:
     stripe_api_base: str
     stripe_dashboard_url: str
     dashboard_links: bool
+    #: Secrets of the webhook endpoint, several while one is rolled; none: webhooks are refused.
+    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    #: Origins of Stripe's hosted pages that the store's forms lead to.
+    stripe_hosted_pages: tuple[str, ...]
+    checkout: CheckoutOptions
+    #: Seconds that the catalogue counts as fresh.
+    catalogue_ttl_s: float
+    #: The API's identifier in Auth0; None: the JSON API is off.
+    auth0_audience: str | None
+    #: Origins whose pages may call the JSON API.
+    api_cors_origins: tuple[str, ...]
     app_secret_key: str = field(repr=False)
     app_secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     base_url: str
@@ -98,6 +129,7 @@ def _read(read: _Reader) -> Settings:
         _stripe_key,
     )
     livemode = api_key[3:8] == "live_"
+    api_base = read.optional("STRIPE_API_BASE", _STRIPE_API, _url).rstrip("/")
     mgmt_domain = read.optional("AUTH0_MGMT_DOMAIN", domain, _domain)
     return Settings(
         auth0_domain=domain,
@@ -110,11 +142,25 @@ def _read(read: _Reader) -> Settings:
         auth0_claim_namespace=read.optional("AUTH0_CLAIM_NAMESPACE", base_url).rstrip("/"),
         auth0_dashboard_url=read.optional("AUTH0_DASHBOARD_URL", auth0_dashboard(mgmt_domain), _url) or None,
         stripe_secret_key=api_key,
-        stripe_api_base=read.optional("STRIPE_API_BASE", "https://api.stripe.com", _url).rstrip("/"),
+        stripe_api_base=api_base,
         stripe_dashboard_url=read.optional(
             "STRIPE_DASHBOARD_URL", f"https://dashboard.stripe.com{'' if livemode else '/test'}", _url
         ).rstrip("/"),
         dashboard_links=read.flag("DASHBOARD_LINKS", default=not livemode),
+        stripe_webhook_secrets=read.many("STRIPE_WEBHOOK_SECRET", _webhook_secret),
+        stripe_hosted_pages=read.many("STRIPE_HOSTED_PAGES", _origin) or _hosted_pages(api_base),
+        checkout=CheckoutOptions(
+            automatic_tax=read.flag("CHECKOUT_AUTOMATIC_TAX", default=False),
+            shipping_countries=read.many("CHECKOUT_SHIPPING_COUNTRIES", _country),
+            shipping_rates=read.many("CHECKOUT_SHIPPING_RATES", _shipping_rate),
+            promotion_codes=read.flag("CHECKOUT_PROMOTION_CODES", default=False),
+            phone=read.flag("CHECKOUT_PHONE", default=False),
+            terms=read.flag("CHECKOUT_TERMS", default=False),
+            receipts=read.flag("CHECKOUT_RECEIPTS", default=False),
+        ),
+        catalogue_ttl_s=read.number("CATALOGUE_TTL_S", 60.0, 1.0, 3600.0),
+        auth0_audience=read.optional("AUTH0_AUDIENCE", "") or None,
+        api_cors_origins=read.many("API_CORS_ORIGINS", _origin),
         app_secret_key=read.required("APP_SECRET_KEY", _RANDOM_TEXT, _secret),
         app_secret_key_fallbacks=read.many("APP_SECRET_KEY_FALLBACKS", _secret),
         base_url=base_url,
@@ -129,6 +175,19 @@ def _read(read: _Reader) -> Settings:
         metrics_token=read.optional("METRICS_TOKEN", "", _secret) or None,
         web_threads=read.whole_number("WEB_THREADS", 8, 1, 256),
     )
+
+
+_STRIPE_API = "https://api.stripe.com"
+#: https://docs.stripe.com/security/guide#content-security-policy
+_STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
+
+
+def _hosted_pages(api_base: str) -> tuple[str, ...]:
+    """Stripe's own; what stands in for its API elsewhere has its pages there, too."""
+    if not api_base or api_base == _STRIPE_API:
+        return _STRIPE_PAGES
+    parts = urlsplit(api_base)
+    return (*_STRIPE_PAGES, f"{parts.scheme}://{parts.netloc}")
 
 
 _APPLICATION = "Auth0 dashboard > Applications > Applications > your Regular Web Application > Settings"
@@ -237,6 +296,31 @@ def _stripe_key(value: str) -> str:
         raise ValueError("is a publishable key (pk_...); the secret key is needed")
     if not _STRIPE_KEY.fullmatch(value):
         raise ValueError("must look like sk_test_..., sk_live_..., rk_test_... or rk_live_...")
+    return value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(_url(value))
+    if parts.path.strip("/") or parts.query:
+        raise ValueError("must be an origin like https://example.com, without a path")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _webhook_secret(value: str) -> str:
+    if not value.startswith("whsec_"):
+        raise ValueError("must be the signing secret of a webhook endpoint (whsec_...)")
+    return value
+
+
+def _country(value: str) -> str:
+    if not re.fullmatch("[A-Za-z]{2}", value):
+        raise ValueError(f"has {value!r}: use two-letter country codes like DE,FR")
+    return value.upper()
+
+
+def _shipping_rate(value: str) -> str:
+    if not re.fullmatch("shr_[A-Za-z0-9]+", value):
+        raise ValueError(f"has {value!r}: use IDs of shipping rates like shr_...")
     return value
 
 

@@ -16,8 +16,6 @@ from . import services
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Stripe's hosted pages that our forms lead to, https://docs.stripe.com/security/guide#content-security-policy
-_STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 #: Statuses of a static file; any other answer there is a page, with the name of whoever is logged in on it.
 _OF_A_FILE = (200, 206, 304)
@@ -94,7 +92,7 @@ def _refuse_cross_site() -> None:
 
 def _headers(settings: Settings) -> dict[str, str]:
     issuer = urlsplit(settings.auth0_issuer)
-    form_targets = " ".join(("'self'", f"{issuer.scheme}://{issuer.netloc}", *_STRIPE_PAGES))
+    form_targets = " ".join(("'self'", f"{issuer.scheme}://{issuer.netloc}", *settings.stripe_hosted_pages))
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; "
         "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "

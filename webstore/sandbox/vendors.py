@@ -8,6 +8,8 @@ from webstore.sandbox.auth0 import Auth0Config, create_auth0
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import TEST_KEY, create_stripe
 
+#: The identifier of the store's own API in the tenant.
+API_AUDIENCE = "https://api.webstore.example/"
 DEFAULT_STORE_URL = "http://127.0.0.1:8000"
 
 # Fixed, so that a restart logs nobody out, and derived from a sentence that says what it is good for.
@@ -85,5 +87,7 @@ def environment(config: Auth0Config, stripe_url: str, store_url: str) -> dict[st
         "STRIPE_API_BASE": stripe_url,
         "STRIPE_SECRET_KEY": TEST_KEY,
         "STRIPE_WEBHOOK_SECRET": _WEBHOOK_SECRET,
+        "STRIPE_HOSTED_PAGES": stripe_url,
+        "AUTH0_AUDIENCE": API_AUDIENCE,
         "STRIPE_DASHBOARD_URL": f"{stripe_url}/test",
     }
