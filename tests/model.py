@@ -103,12 +103,13 @@ class Vendors:
         match call:
             case protocol.ReadUser(user_id):
                 return self._user(user_id)
-            case protocol.RecordLink(user_id, customer_id, account):
+            case protocol.RecordLink(user_id, customer_id, account, replaced):
                 user = self._user(user_id)
                 self.users[user_id] = replace(
                     user,
                     customer_id=customer_id,
                     account=account or user.account,
+                    replaced=replaced or user.replaced,
                     link_failed_at=None,
                     link_failed_try=None,
                 )

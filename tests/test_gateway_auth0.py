@@ -209,6 +209,25 @@ def test_a_link_is_recorded_beside_what_others_keep_and_clears_the_failure_note(
     }
 
 
+def test_dead_predecessors_are_recorded_in_order_and_kept_by_later_links(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    directory.record_link(ADA, "cus_3", None, ("cus_1", "cus_2"))
+    directory.record_link(ADA, "cus_4", None)
+    assert tenant.metadata() == {"stripe_customer_id": "cus_4", "stripe_replaced": "cus_1 cus_2"}
+    assert directory.read_user(ADA).replaced == ("cus_1", "cus_2")
+
+
+def test_a_user_is_deleted_for_good_and_deleting_them_again_is_no_error(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    for _ in range(2):
+        directory.delete_user(ADA)
+    assert tenant.asked() == [f"POST {TOKEN}", f"DELETE {USER}", f"DELETE {USER}"]
+    with pytest.raises(UserGone):
+        directory.read_user(ADA)
+
+
 def test_a_link_to_an_unknown_account_leaves_the_account_as_it_is(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:

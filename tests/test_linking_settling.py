@@ -50,3 +50,17 @@ def test_failure_of_the_next_generation_settles_by_itself_while_another_worker_n
         assert noting.result().customer_id is None
     shop.advance(301)
     assert shop.use(eve).customer_id == the_customer(shop, eve)["id"]
+
+
+def test_first_generation_that_appears_while_the_next_one_fails_too_is_the_one_in_use(shop: Shop) -> None:
+    eve = shop.add_user("eve@example.com")
+    for delay_s in (900, 700):
+        shop.sandbox.stripe.fail(path="/v1/customers", effect="later", delay_s=delay_s)
+        assert shop.use(eve).customer_id is None
+        shop.advance(610)
+    # The first effect came after 900 s; the second one comes after 1310 s, and it is 1220 s now.
+    used = shop.use(eve).customer_id
+    assert [customer["id"] for customer in shop.customers() if customer["id"] == used] == [used]
+    shop.advance(610)
+    assert len(shop.customers()) == 2
+    assert shop.use(eve, used).customer_id == shop.app_metadata(eve)["stripe_customer_id"] == used

@@ -154,10 +154,24 @@ def test_customer_deleted_twice_in_a_row_is_healed_twice_and_the_chain_is_kept(s
     chain = [recorded(shop, eve)]
     for _ in range(2):
         delete_on_dashboard(shop, chain[-1])
-        chain.append(str(shop.use(eve, chain[0]).customer_id))
+        healed = shop.use(eve, chain[0])
+        assert healed.predecessors == tuple(chain)
+        chain.append(str(healed.customer_id))
     assert len(set(chain)) == 3
+    assert shop.app_metadata(eve)["stripe_replaced"] == " ".join(chain[:2])
+    assert shop.use(eve, None).predecessors == tuple(chain[:2])
     customer = the_customer(shop, eve)
     assert (customer["id"], customer["metadata"]["replaces"]) == (chain[2], chain[1])
+
+
+def test_somebody_elses_customer_recorded_by_mistake_is_no_predecessor(shop: Shop, eve: str) -> None:
+    theirs = str(shop.use(ADA).customer_id)
+    delete_on_dashboard(shop, recorded(shop, eve))
+    mistake = {"app_metadata": {"stripe_customer_id": theirs}}
+    shop.management("PATCH", eve, mistake).raise_for_status()
+    healed = shop.use(eve, theirs)
+    assert healed.customer_id not in (None, theirs)
+    assert healed.predecessors == ()
 
 
 def test_customer_deleted_again_before_the_first_healing_was_recorded_is_healed(shop: Shop, eve: str) -> None:

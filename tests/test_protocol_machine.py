@@ -176,6 +176,7 @@ class Linking(RuleBasedStateMachine):
     def advance_worker(self, number: int, fault: str | None) -> None:
         worker = self.workers[number]
         asked = worker.call
+        before = self.vendors.users[worker.user_id]
         try:
             try:
                 answer = self.vendors.answer(asked, fault)
@@ -184,9 +185,11 @@ class Linking(RuleBasedStateMachine):
             else:
                 worker.call = worker.steps.send(answer)
             self.check_record(asked, worker.call)
+            self.check_chain(before)
         except StopIteration as stop:
             del self.workers[number]
             self.check_outcome(worker, stop.value)
+            self.check_chain(before)
 
     def check_record(self, asked: Call[Any], call: Call[Any]) -> None:
         """Where the user was just read again, a living customer of theirs is never replaced."""
@@ -194,6 +197,13 @@ class Linking(RuleBasedStateMachine):
             recorded = self.vendors.users[call.user_id].customer_id
             own = {customer.id for customer in self.vendors.owned_by(call.user_id)}
             assert recorded not in own or recorded == call.customer_id, (recorded, call)
+
+    def check_chain(self, before: User) -> None:
+        """A dead customer whose place another one takes is remembered, and nobody who lives is."""
+        after, customers = self.vendors.users[before.user_id], self.vendors.customers
+        if before.customer_id not in (None, after.customer_id) and customers[before.customer_id].deleted:
+            assert after.replaced[-1:] == (before.customer_id,)
+        assert all(customers[customer_id].deleted for customer_id in after.replaced)
 
     def check_outcome(self, worker: Worker, outcome: LinkOutcome) -> None:
         """Nobody ever pays, or reads, as somebody else."""

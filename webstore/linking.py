@@ -137,8 +137,8 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             return directory.read_user(user_id)
         case protocol.ReadBoth(user_id, customer_id):
             return _read_both(linker, user_id, customer_id)
-        case protocol.RecordLink(user_id, customer_id, account):
-            directory.record_link(user_id, customer_id, account)
+        case protocol.RecordLink(user_id, customer_id, account, replaced):
+            directory.record_link(user_id, customer_id, account, replaced)
         case protocol.NoteFailure(user_id, at, which):
             directory.note_failure(user_id, at, which)
         case protocol.ReadAccount(patience_s):

@@ -28,6 +28,8 @@ class User:
     link_failed_at: float | None = None
     #: `app_metadata.stripe_link_failed_try`: which one, its predecessor (if any) and generation.
     link_failed_try: str | None = None
+    #: `app_metadata.stripe_replaced`: customers that were this user's and died, the oldest first.
+    replaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class LinkOutcome:
     alarm: bool = False
     #: Other living customers that name the user; they are reported, never deleted.
     others: tuple[str, ...] = ()
+    #: Dead customers that were recorded for the user before this one: older orders hang off them.
+    predecessors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,19 @@ class Directory(Protocol):
     def read_user(self, user_id: str) -> User:
         """The user, immediately consistent."""
 
-    def record_link(self, user_id: str, customer_id: str, account: str | None) -> None:
-        """Write the customer's ID and the account it belongs to, and clear the failure note, in one PATCH."""
+    def record_link(
+        self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
+    ) -> None:
+        """Write the customer's ID and the account it belongs to, and clear the failure note, in one PATCH.
+
+        `replaced`: the dead customers that were recorded before, if there are any.
+        """
 
     def note_failure(self, user_id: str, at: float, which: str) -> None:
         """Note that a create ended indeterminately at `at` (Unix seconds), and `which` one."""
+
+    def delete_user(self, user_id: str) -> None:
+        """Delete the user for good; deleting one who is gone is no error."""
 
 
 class Payments(Protocol):

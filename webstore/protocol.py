@@ -60,6 +60,8 @@ MAX_VERIFIED = 3
 ACCOUNT_PATIENCE_S = 0.5
 #: Hits of a look-up that are read one by one.
 MAX_CONFIRMED = 10
+#: Dead predecessors that are remembered for the sake of their orders, the newest of them.
+MAX_REPLACED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ class RecordLink(Call[None]):
     user_id: str
     customer_id: str
     account: str | None
+    #: Dead customers that were recorded before; none leaves what is written there.
+    replaced: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,14 +280,17 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         # Test mode and the very account that the ID was recorded for: its test data was deleted.
         return (yield from _replace(user, user.customer_id, account, policy, now))
     if customer.deleted:
-        return (yield from _replace(user, customer.id, account, policy, now))
+        bereft = replace(user, replaced=(*user.replaced, customer.id)[-MAX_REPLACED:])
+        return (yield from _replace(bereft, customer.id, account, policy, now))
     if names(customer, user, policy):
         yield from _carry_over(user, customer, policy)
-        return LinkOutcome(LinkStatus.VERIFIED, customer.id, "both sides agree")
+        return LinkOutcome(LinkStatus.VERIFIED, customer.id, "both sides agree", predecessors=user.replaced)
     if customer.owner is None:
         if (yield from _claim(user, customer, policy)) is None:
             raise NotYet(f"{customer.id} names nobody and could not be claimed")
-        return LinkOutcome(LinkStatus.CLAIMED, customer.id, "recorded, and named nobody")
+        return LinkOutcome(
+            LinkStatus.CLAIMED, customer.id, "recorded, and named nobody", predecessors=user.replaced
+        )
     return (yield from _replace(user, customer.id, account, policy, now))
 
 
@@ -502,9 +509,11 @@ def _record(user: User, own: list[Customer], account: Account, status: LinkStatu
         _check_account(fresh, account)
         return LinkOutcome(LinkStatus.ALREADY_LINKED, fresh.customer_id, "another worker recorded it")
     if fresh.customer_id != customer.id:
-        yield from ask(RecordLink(user.user_id, customer.id, account.pin))
+        # The dead one joins the list in the same PATCH, so that its orders are never out of sight.
+        replaced = user.replaced if user.replaced != fresh.replaced else ()
+        yield from ask(RecordLink(user.user_id, customer.id, account.pin, replaced))
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
-    return LinkOutcome(status, customer.id, reason, others=others)
+    return LinkOutcome(status, customer.id, reason, others=others, predecessors=user.replaced)
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:

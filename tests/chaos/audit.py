@@ -71,14 +71,13 @@ def audit(
                 several.append(f"{person.user_id} ({person.kind}): {', '.join(sorted(in_use))}")
         for orphan in own[person.user_id]:
             if orphan["id"] != recorded:
-                since = failed_at.get(orphan["id"])
-                cause = _cause(orphan, living.get(recorded or ""), deleted, since, least_s)
+                cause = _cause(orphan, living.get(recorded or ""), deleted, failed_at, least_s)
                 found.orphans[cause] += 1
                 if cause == UNEXPLAINED:
                     used = living.get(recorded or "")
                     found.unexplained.append(
-                        f"{_described(orphan)} of {person.user_id} ({person.kind}), failed first at {since}, "
-                        f"beside {_described(used) if used else recorded}"
+                        f"{_described(orphan, failed_at)} of {person.user_id} ({person.kind}), "
+                        f"beside {_described(used, failed_at) if used else recorded}"
                     )
     return found
 
@@ -108,24 +107,35 @@ def _cause(
     orphan: Mapping[str, Any],
     used: Mapping[str, Any] | None,
     deleted: Mapping[str, str],
-    failed_at: float | None,
+    failed_at: Mapping[str, float],
     least_s: float,
 ) -> str:
-    """Why there is a living customer beside the recorded one (None: that one is dead)."""
+    """Why there is a living customer beside the recorded one (None: that one is dead).
+
+    Either of the two may be the one in use: the earlier generation, where it came to light first, although
+    the later one had been begun; or the later one.
+    """
     if orphan["metadata"]["auth0_user_id"] in deleted.values():
         return AROUND_A_DELETION
-    if failed_at is None or used is None or _generation(orphan) == _generation(used):
+    if used is None or _generation(orphan) == _generation(used):
         return UNEXPLAINED
-    return LATE if used["created"] - failed_at >= least_s else UNEXPLAINED
+    earlier, later = sorted((orphan, used), key=_generation)
+    if earlier["id"] not in failed_at:
+        return UNEXPLAINED
+    # A create that failed, too, was begun when it first answered so, however late its effect.
+    begun = failed_at.get(later["id"], float(later["created"]))
+    return LATE if begun - failed_at[earlier["id"]] >= least_s else UNEXPLAINED
 
 
-def _described(customer: Mapping[str, Any]) -> str:
+def _described(customer: Mapping[str, Any], failed_at: Mapping[str, float]) -> str:
     replaces = customer["metadata"].get("replaces")
     return (
         f"{customer['id']} (generation {_generation(customer)}, replaces {replaces}, "
-        f"made at {customer['created']} as {customer['name']!r} <{customer['email']}>)"
+        f"failed first at "
+        f"{failed_at.get(customer['id'])}, made at {customer['created']} as {customer['name']!r} "
+        f"<{customer['email']}>)"
     )
 
 
-def _generation(customer: Mapping[str, Any]) -> str:
-    return str(customer["metadata"].get("link_generation", "0"))
+def _generation(customer: Mapping[str, Any]) -> int:
+    return int(customer["metadata"].get("link_generation", "0"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -157,9 +157,12 @@ class Auth0Directory:
             account=_text(metadata.get("stripe_account")),
             link_failed_at=_number(metadata.get("stripe_link_failed_at")),
             link_failed_try=_text(metadata.get("stripe_link_failed_try")),
+            replaced=tuple((_text(metadata.get("stripe_replaced")) or "").split()),
         )
 
-    def record_link(self, user_id: str, customer_id: str, account: str | None) -> None:
+    def record_link(
+        self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
+    ) -> None:
         """https://auth0.com/docs/manage-users/user-accounts/metadata/manage-metadata-api
 
         A PATCH merges the root keys of `app_metadata`; null removes a key.
@@ -171,12 +174,18 @@ class Auth0Directory:
         }
         if account is not None:
             metadata["stripe_account"] = account
+        if replaced:
+            metadata["stripe_replaced"] = " ".join(replaced)
         self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
 
     def note_failure(self, user_id: str, at: float, which: str) -> None:
         """As `record_link`."""
         metadata = {"stripe_link_failed_at": int(at), "stripe_link_failed_try": which}
         self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
+
+    def delete_user(self, user_id: str) -> None:
+        """https://auth0.com/docs/api/management/v2/users/delete-users-by-id"""
+        self._call(lambda api: api.users.delete(user_id))
 
     def _call(self, send: Callable[[Auth0], T]) -> T:
         token = self._tokens.get()
