@@ -258,7 +258,8 @@ def test_other_keys_of_app_metadata_are_kept(shop: Shop, eve: str) -> None:
     shop.stripe("DELETE", f"/customers/{first}")
     healed = shop.use(eve).customer_id
     assert healed != first
-    assert shop.app_metadata(eve) == {**others, "stripe_customer_id": healed, "stripe_account": account}
+    ours = {"stripe_customer_id": healed, "stripe_account": account, "stripe_replaced": first}
+    assert shop.app_metadata(eve) == {**others, **ours}
 
 
 STEPS = {

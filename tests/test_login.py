@@ -17,7 +17,19 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from tests.conformance.provider import Liar, a_lying_shop, by_hand, content, curve, log_of_store
-from tests.support import ADA, PASSWORD, Browser, Shop, link_status, running_shop, shown_customer
+from tests.support import (
+    ADA,
+    PASSWORD,
+    Browser,
+    Shop,
+    held,
+    in_background,
+    link_status,
+    running_shop,
+    shown_customer,
+    until,
+)
+from webstore.errors import ProviderUnavailable
 from webstore.gateways.provider import Provider
 from webstore.gateways.wire import Wire
 from webstore.sandbox.control import LoggedRequest
@@ -715,6 +727,32 @@ def test_discovery_and_keys_are_read_again_when_they_are_old(shop: Shop, provide
     shop.sandbox.auth0.state.keys.rotate()
     assert provider.keys() != old
     assert len(requests_for(shop, DISCOVERY)) == 2
+
+
+def test_a_provider_that_hangs_holds_up_one_thread_and_the_others_use_what_is_known(shop: Shop) -> None:
+    wire = Wire("the login provider", total_s=5)
+    provider = Provider(wire, shop.environment["AUTH0_ISSUER"], lifetime_s=0)
+    known = provider.metadata()
+    with held(shop.sandbox.auth0.control, "GET", DISCOVERY) as has_come:
+        renewing = in_background(provider.metadata)
+        until(has_come)
+        for _ in range(20):
+            assert provider.metadata() == known
+        assert not renewing.done()
+    assert renewing.result() == known
+    wire.close()
+
+
+def test_threads_of_a_cold_start_share_one_failure_of_the_provider(shop: Shop) -> None:
+    wire = Wire("the login provider", total_s=1)
+    provider = Provider(wire, shop.environment["AUTH0_ISSUER"])
+    with held(shop.sandbox.auth0.control, "GET", DISCOVERY) as has_come:
+        reads = [in_background(provider.metadata)]
+        until(has_come)
+        reads += [in_background(provider.metadata) for _ in range(7)]
+        assert {type(read.exception()) for read in reads} == {ProviderUnavailable}
+    assert len(requests_for(shop, DISCOVERY)) == 1
+    wire.close()
 
 
 def test_unknown_keys_do_not_flood_the_provider(shop: Shop) -> None:

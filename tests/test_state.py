@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.support import until
 from webstore.errors import StateUnavailable
-from webstore.gateways.state import FileState, RedisState, default_directory
+from webstore.gateways.state import FileState, RedisState, WatchedState, default_directory
 from webstore.ports import State
 
 EVERY_CALL = [
@@ -334,14 +335,13 @@ def test_a_file_that_somebody_else_keeps_locked_is_unavailable_soon(directory: P
 
 
 @pytest.mark.parametrize("act", EVERY_CALL)
-def test_a_damaged_file_is_unavailable_until_it_is_taken_away(
+def test_a_damaged_file_is_unavailable_once_and_then_begun_anew(
     act: Act, directory: Path, file_state: FileState
 ) -> None:
     directory.mkdir(mode=0o700, parents=True)
     (directory / "state.sqlite3").write_bytes(b"this is no database " * 1000)
     with pytest.raises(StateUnavailable, match="the state file cannot be used"):
         act(file_state)
-    (directory / "state.sqlite3").unlink()
     file_state.set("key", "value", 60)
     assert file_state.get("key") == "value"
 
@@ -403,6 +403,51 @@ def test_a_redis_that_hangs_is_unavailable_soon() -> None:
         with pytest.raises(StateUnavailable):
             state.get("key")
         assert time.monotonic() - started < 5
+
+
+def test_a_state_that_was_slow_to_fail_is_left_alone_for_a_moment_and_told_of_once(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = WatchedState(FileState(directory, busy_s=0.3))
+    state.set("key", "value", 60)
+    other = sqlite3.connect(directory / "state.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StateUnavailable, match="locked"):
+        state.get("key")
+    started = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(StateUnavailable, match="a moment ago"):
+            state.get("key")
+    assert time.monotonic() - started < 0.3
+    other.execute("ROLLBACK")
+    other.close()
+    until(lambda: _answers(state))
+    assert state.get("key") == "value"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def _answers(state: State) -> bool:
+    with suppress(StateUnavailable):
+        return state.get("key") is not None
+    return False
+
+
+def test_a_state_that_fails_at_once_is_asked_again_at_once(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True)
+    (directory / "state.sqlite3").write_bytes(b"this is no database " * 1000)
+    state = WatchedState(FileState(directory))
+    with pytest.raises(StateUnavailable):
+        state.get("key")
+    assert state.get("key") is None
+
+
+@pytest.mark.parametrize("act", EVERY_CALL)
+def test_a_watched_state_is_the_state(act: Act, file_state: FileState) -> None:
+    watched = WatchedState(file_state)
+    act(watched)
+    assert watched.get_many(["key"]) == file_state.get_many(["key"])
+    assert watched.count("counter", 60) == 1
+    assert file_state.count("counter", 60) == 2
 
 
 def test_a_redis_that_comes_back_is_used_again(tmp_path: Path) -> None:

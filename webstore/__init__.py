@@ -15,7 +15,7 @@ from .budget import BoundedExecutor
 from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.login_client import LoginClient, quiet_authlib
-from .gateways.state import FileState, RedisState, default_directory
+from .gateways.state import FileState, RedisState, WatchedState, default_directory
 from .gateways.stripe import StripePayments
 from .gateways.wire import Wire
 from .linking import Linker
@@ -72,7 +72,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def _services(settings: Settings) -> Services:
-    state = _state(settings)
+    state = WatchedState(_state(settings))
     # No call outlives the budget of the login that makes it, so that the breaker hears of a hang in time.
     wires = [
         Wire("the Auth0 Management API", total_s=settings.link_budget_s),

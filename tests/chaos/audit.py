@@ -71,7 +71,7 @@ def audit(
                 several.append(f"{person.user_id} ({person.kind}): {', '.join(sorted(in_use))}")
         for orphan in own[person.user_id]:
             if orphan["id"] != recorded:
-                cause = _cause(orphan, living.get(recorded or ""), deleted, failed_at, least_s)
+                cause = cause_of(orphan, living.get(recorded or ""), deleted, failed_at, least_s)
                 found.orphans[cause] += 1
                 if cause == UNEXPLAINED:
                     used = living.get(recorded or "")
@@ -103,7 +103,7 @@ def _sort_in(
         found.foreign.append(f"{recorded}, which is nobody's, is recorded for {user_id}")
 
 
-def _cause(
+def cause_of(
     orphan: Mapping[str, Any],
     used: Mapping[str, Any] | None,
     deleted: Mapping[str, str],

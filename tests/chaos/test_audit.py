@@ -45,12 +45,12 @@ def customer(id: str, generation: int, created: int) -> dict[str, Any]:
 def test_only_a_generation_begun_after_settling_explains_a_second_customer(
     orphan: tuple[int, int], used: tuple[int, int], failed_at: dict[str, float], cause: str
 ) -> None:
-    found = audit._cause(customer("orphan", *orphan), customer("used", *used), {}, failed_at, SETTLE_S)
+    found = audit.cause_of(customer("orphan", *orphan), customer("used", *used), {}, failed_at, SETTLE_S)
     assert found == cause
 
 
 def test_a_deletion_on_the_dashboard_explains_a_second_customer() -> None:
     deleted = {"cus_dead": "auth0|eve"}
     orphan, used = customer("orphan", 0, 1), customer("used", 0, 2)
-    assert audit._cause(orphan, used, deleted, {}, SETTLE_S) == audit.AROUND_A_DELETION
-    assert audit._cause(orphan, None, {"cus_dead": "auth0|ada"}, {}, SETTLE_S) == audit.UNEXPLAINED
+    assert audit.cause_of(orphan, used, deleted, {}, SETTLE_S) == audit.AROUND_A_DELETION
+    assert audit.cause_of(orphan, None, {"cus_dead": "auth0|ada"}, {}, SETTLE_S) == audit.UNEXPLAINED

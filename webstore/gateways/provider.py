@@ -17,6 +17,7 @@ from typing import Any
 
 from webstore.errors import LoginError, LoginRejected, ProviderUnavailable
 
+from .single_flight import SingleFlight
 from .wire import Wire, WireError
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,9 @@ class _Document:
 
     def __init__(self, wire: Wire, lifetime_s: float, check: Callable[[dict[str, Any]], None]) -> None:
         self._wire, self._lifetime_s, self._check = wire, lifetime_s, check
+        # Guards the fields below, never a request: a provider that hangs must not make threads queue up.
         self._lock = threading.Lock()
+        self._flight = SingleFlight[dict[str, Any]]()
         self._content: dict[str, Any] | None = None
         self._fresh_until = 0.0
         self._forced: deque[float] = deque(maxlen=_MOST_FORCED)
@@ -44,34 +47,41 @@ class _Document:
 
     def get(self, url: str, *, force: bool = False) -> dict[str, Any]:
         with self._lock:
-            now = time.monotonic()
-            if force and self._may_force(now):
-                self._fresh_until = now
-            if self._content is not None and now < self._fresh_until:
-                return self._content
-            return self._renew(url, now)
+            now, content = time.monotonic(), self._content
+            if content is not None and not (force and self._may_force(now)):
+                if now < self._fresh_until:
+                    return content
+                # One renews it; those who come meanwhile take what there is.
+                self._fresh_until = now + _RETRY_S
+        return self._flight.run(lambda: self._renew(url))
 
     def answers(self, url: str) -> bool:
         """Whether the document can be read just now, or could a moment ago."""
         with self._lock:
-            now = time.monotonic()
-            if now - self._probed >= _ALIVE_S:
-                self._probed, self._answered = now, False
-                with suppress(LoginError):
-                    self._renew(url, now)
+            if time.monotonic() - self._probed < _ALIVE_S:
+                return self._answered
+        with suppress(LoginError):
+            self._flight.run(lambda: self._renew(url))
+        with self._lock:
+            self._probed = time.monotonic()
             return self._answered
 
-    def _renew(self, url: str, now: float) -> dict[str, Any]:
+    def _renew(self, url: str) -> dict[str, Any]:
+        """Read it; what was read before is served stale where that fails."""
         try:
             found = self._read(url)
         except LoginError as exc:
-            if self._content is None:
-                raise
-            log.warning("the provider's %s is served stale: %s", url, exc)
-            self._answered, self._fresh_until = False, now + _RETRY_S
-            return self._content
-        self._content = found
-        self._answered, self._fresh_until = True, now + self._lifetime_s
+            with self._lock:
+                self._answered = False
+                self._fresh_until = time.monotonic() + _RETRY_S
+                if self._content is None:
+                    raise
+                log.warning("the provider's %s is served stale: %s", url, exc)
+                return self._content
+        with self._lock:
+            self._content = found
+            self._answered = True
+            self._fresh_until = time.monotonic() + self._lifetime_s
         return found
 
     def _may_force(self, now: float) -> bool:

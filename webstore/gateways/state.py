@@ -6,6 +6,7 @@ Losing it costs a few calls, never data. Whatever goes wrong inside comes out as
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import tempfile
@@ -18,11 +19,19 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from webstore.errors import StateUnavailable
+from webstore.ports import State
+
+log = logging.getLogger(__name__)
 
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires REAL NOT NULL)"
 )
 _PURGE_EVERY_S = 60.0
+#: A failure that took longer than this is not asked for again before `_REST_S` have passed.
+_SLOW_S, _REST_S = 0.2, 2.0
+_WARN_EVERY_S = 60.0
+_FILE = "state.sqlite3"
+_BEYOND_REPAIR = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def default_directory(name: str) -> Path:
@@ -98,14 +107,22 @@ class FileState:
             finally:
                 db.close()
         except (sqlite3.Error, OSError, UnicodeError) as exc:
+            if getattr(exc, "sqlite_errorcode", None) in _BEYOND_REPAIR:
+                self._begin_anew()
             raise StateUnavailable(f"the state file cannot be used ({type(exc).__name__}: {exc})") from exc
+
+    def _begin_anew(self) -> None:
+        """Put a file away that is no database any more: a full disk or a crash may leave one behind."""
+        for name in (_FILE, f"{_FILE}-journal"):
+            with contextlib.suppress(OSError):
+                (self._directory / name).unlink()
 
     def _connect(self) -> sqlite3.Connection:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         owner = self._directory.lstat()
         if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or self._directory.is_symlink():
             raise PermissionError(f"{self._directory} must be a folder of this user alone (mode 700)")
-        db = sqlite3.connect(self._directory / "state.sqlite3", timeout=self._busy_s)
+        db = sqlite3.connect(self._directory / _FILE, timeout=self._busy_s)
         db.execute("PRAGMA synchronous = OFF")
         db.execute(_SCHEMA)
         if time.monotonic() - self._purged > _PURGE_EVERY_S:
@@ -171,3 +188,57 @@ class RedisState:
             yield
         except (redis.RedisError, UnicodeError) as exc:
             raise StateUnavailable(f"Redis cannot be used ({type(exc).__name__})") from exc
+
+
+class WatchedState:
+    """A state that is left alone for a moment after it took long to fail, and whose failures are logged."""
+
+    def __init__(self, inner: State) -> None:
+        self._inner = inner
+        self._down_until = self._warned = float("-inf")
+
+    def get(self, key: str) -> str | None:
+        """As the state's own."""
+        with self._watched():
+            return self._inner.get(key)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """As the state's own."""
+        with self._watched():
+            return self._inner.get_many(keys)
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        """As the state's own."""
+        with self._watched():
+            self._inner.set(key, value, ttl_s)
+
+    def add(self, key: str, value: str, ttl_s: float) -> bool:
+        """As the state's own."""
+        with self._watched():
+            return self._inner.add(key, value, ttl_s)
+
+    def count(self, key: str, ttl_s: float) -> int:
+        """As the state's own."""
+        with self._watched():
+            return self._inner.count(key, ttl_s)
+
+    def delete(self, key: str) -> None:
+        """As the state's own."""
+        with self._watched():
+            self._inner.delete(key)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        began = time.monotonic()
+        if began < self._down_until:
+            raise StateUnavailable("the shared state took too long to fail a moment ago")
+        try:
+            yield
+        except StateUnavailable as exc:
+            now = time.monotonic()
+            if now - began > _SLOW_S:
+                self._down_until = now + _REST_S
+            if now - self._warned > _WARN_EVERY_S:
+                self._warned = now
+                log.warning("the store goes on without its shared state: %s", exc)
+            raise
