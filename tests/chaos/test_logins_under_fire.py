@@ -80,7 +80,12 @@ def prepared_storm(folder: Path) -> Iterator[Storm]:
     """Both vendors in this process, the store in its own, and everything for the storm."""
     address = free_address()
     with Sandbox(f"http://{address}") as sandbox:
-        limits = {"LINK_BUDGET_S": f"{BUDGET_S:g}", "LINK_SETTLE_S": f"{SETTLE_S:g}"}
+        limits = {
+            "LINK_BUDGET_S": f"{BUDGET_S:g}",
+            "LINK_SETTLE_S": f"{SETTLE_S:g}",
+            # All shoppers come from this one address.
+            "LOGIN_RATE_PER_10S": "1000000",
+        }
         environment = {**sandbox.environment(), **limits}
         office = Office(environment)
         try:
