@@ -14,7 +14,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.conformance.provider import Liar, a_lying_shop
-from tests.support import ADA, Browser, Shop, link_status, running_shop, until
+from tests.support import ADA, Browser, Shop, held, in_background, link_status, running_shop, until
 from tests.test_state import RedisServer
 from webstore import create_app
 from webstore.settings import Settings
@@ -325,6 +325,19 @@ def test_a_lost_state_sends_whoever_the_provider_has_forgotten_to_the_login_page
     shop.forget_requests()
     assert browser.open("/account").url.path == "/u/login"
     assert prompts(shop) == ["none", None]
+
+
+def test_a_state_lost_while_a_page_is_being_made_does_not_spoil_the_page(shop: Shop) -> None:
+    shop.sandbox.stripe.control.add_fault(action="reset", path="/v1/customers", times=None)
+    browser = shop.browser()
+    assert link_status(browser.log_in()) == "pending"
+    shop.sandbox.stripe.control.clear_faults()
+    with held(shop.sandbox.stripe.control, "POST", "/v1/customers") as has_come:
+        loading = in_background(lambda: browser.open("/account"))
+        until(has_come)
+        shop.remove_state()
+    page = loading.result()
+    assert (page.status_code, link_status(page)) == (200, "linked")
 
 
 @pytest.mark.parametrize("new_process", [False, True], ids=["this process", "a new process"])

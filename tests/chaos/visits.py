@@ -50,6 +50,7 @@ class Ledger:
 
     def went_wrong(self, what: str) -> None:
         """A visit met what no shopper should meet."""
+        print(f"  WRONG    {what}", flush=True)
         with self._lock:
             self.bad.append(what)
 

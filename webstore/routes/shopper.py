@@ -11,7 +11,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
@@ -146,7 +146,10 @@ def remember_customer(customer_id: str | None) -> None:
     stored = session.get("login")
     if stored and stored["cus"] != customer_id:
         session["login"] = {**stored, "cus": customer_id}
-        g.pop("shopper", None)
+        shopper = current_shopper()
+        if shopper is not None:
+            # Not read again: who was let in stays in for the whole request, whatever ends meanwhile.
+            g.shopper = replace(shopper, customer_id=customer_id)
 
 
 def end_session() -> None:
