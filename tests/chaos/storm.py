@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from tests.chaos.dice import Dice, dice
 from tests.chaos.people import People, Person
 from tests.chaos.store import Store
-from tests.chaos.visits import Ledger, Visit
+from tests.chaos.visits import Ledger, Visit, say
 from tests.chaos.weather import Weather
 from webstore.sandbox.vendors import Sandbox
 
@@ -21,12 +20,6 @@ CLIENTS = 24
 FIRST_PEOPLE, PEOPLE_A_BURST = 300, 10
 _BURST_S = (6.0, 14.0)
 _PROGRESS_EVERY_S = 10.0
-
-
-def say(line: str) -> None:
-    """Show a line at once, also where the output is a pipe."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 @dataclass

@@ -22,7 +22,8 @@ from tests.chaos.dice import dice
 from tests.chaos.office import Office
 from tests.chaos.people import People
 from tests.chaos.store import Store, free_address
-from tests.chaos.storm import Storm, say
+from tests.chaos.storm import Storm
+from tests.chaos.visits import say
 from tests.chaos.weather import Weather
 from webstore.sandbox.vendors import Sandbox
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections import Counter
@@ -12,6 +13,12 @@ import httpx
 from tests.chaos.people import Person
 from tests.chaos.store import Store
 from tests.support import NO_AUTHORITIES, Browser, link_status, shown_customer
+
+
+def say(line: str) -> None:
+    """Show a line at once, also where the output is a pipe."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 @dataclass
@@ -50,7 +57,7 @@ class Ledger:
 
     def went_wrong(self, what: str) -> None:
         """A visit met what no shopper should meet."""
-        print(f"  WRONG    {what}", flush=True)
+        say(f"  WRONG    {what}")
         with self._lock:
             self.bad.append(what)
 
