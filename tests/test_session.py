@@ -147,6 +147,18 @@ def test_a_long_name_in_any_script_leaves_the_cookie_far_below_four_kilobytes(sh
     assert len("webstore=") + len(cookie) < 2_500
 
 
+def test_a_long_name_of_pictures_leaves_the_cookie_below_three_kilobytes(shop: Shop) -> None:
+    dice = random.Random(1)  # noqa: S311 (texts that do not compress, not secrets)
+    name = "".join(chr(dice.randrange(0x1F300, 0x1FAFF)) for _ in range(300))
+    shop.management("PATCH", ADA, {"name": name}).raise_for_status()
+    browser = shop.browser()
+    browser.log_in()
+    kept = session_of(shop, browser)["login"]["name"]
+    assert kept == name[: len(kept)]
+    assert len(kept) == 225
+    assert len("webstore=") + len(browser.client.cookies["webstore"]) < 3_000
+
+
 def test_longer_names_are_cut_and_longer_pictures_left_out(shop: Shop) -> None:
     shop.management("PATCH", ADA, {"name": "n" * 300, "picture": f"https://p.example/{'x' * 400}"})
     browser = shop.browser()

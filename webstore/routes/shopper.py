@@ -31,8 +31,9 @@ IDLE_S = 24 * 3600
 ABSOLUTE_S = 7 * 24 * 3600
 #: The time of last use is written again only when it is this old, to spare every answer a cookie.
 _TOUCH_S = 300
-#: Kept in the cookie no longer than this, so that it stays far below a browser's 4,096 bytes.
-_MAX_TEXT = 300
+#: Kept in the cookie no longer than this (characters, and bytes), so that it stays far below a browser's
+#: 4,096 bytes. Beyond the basic plane, a character takes twelve bytes of the cookie's JSON.
+_MAX_TEXT, _MAX_BYTES = 300, 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +128,10 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
     session["login"] = {
         "iss": identity.issuer,
         "sub": identity.user_id,
-        "name": (identity.name or identity.email or "Shopper")[:_MAX_TEXT],
-        "email": identity.email[:_MAX_TEXT] if identity.email else None,
+        "name": _cut(identity.name or identity.email or "Shopper"),
+        "email": _cut(identity.email) if identity.email else None,
         "picture": picture,
-        "sid": identity.sid[:_MAX_TEXT] if identity.sid else None,
+        "sid": _cut(identity.sid) if identity.sid else None,
         "cus": link.customer_id if link else None,
         "id": secrets.token_urlsafe(12),
         "epoch": revocation.current_epoch(services().state),
@@ -139,6 +140,11 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
     }
     g.pop("shopper", None)
     g.pop("unsure", None)
+
+
+def _cut(text: str) -> str:
+    """As much of the text as fits into the bytes it may take of the cookie."""
+    return text[:_MAX_TEXT].encode()[:_MAX_BYTES].decode(errors="ignore")
 
 
 def remember_customer(customer_id: str | None) -> None:
