@@ -64,3 +64,13 @@ def test_first_generation_that_appears_while_the_next_one_fails_too_is_the_one_i
     shop.advance(610)
     assert len(shop.customers()) == 2
     assert shop.use(eve, used).customer_id == shop.app_metadata(eve)["stripe_customer_id"] == used
+
+
+def test_each_generation_that_fails_for_good_gives_way_to_the_next_when_it_has_settled(shop: Shop) -> None:
+    eve = shop.add_user("eve@example.com")
+    for _ in range(3):
+        shop.sandbox.stripe.fail(path="/v1/customers", effect="none")
+        assert shop.use(eve).customer_id is None
+        shop.advance(610)
+    assert shop.use(eve).customer_id == the_customer(shop, eve)["id"]
+    assert the_customer(shop, eve)["metadata"]["link_generation"] == "3"
