@@ -441,6 +441,17 @@ def test_a_state_that_fails_at_once_is_asked_again_at_once(directory: Path) -> N
     assert state.get("key") is None
 
 
+def test_a_state_that_keeps_failing_is_told_of_once_a_minute(
+    directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory.mkdir(mode=0o755, parents=True)
+    state = WatchedState(FileState(directory))
+    for _ in range(10):
+        with pytest.raises(StateUnavailable, match="of this user alone"):
+            state.get("key")
+    assert len(caplog.records) == 1
+
+
 @pytest.mark.parametrize("act", EVERY_CALL)
 def test_a_watched_state_is_the_state(act: Act, file_state: FileState) -> None:
     watched = WatchedState(file_state)
