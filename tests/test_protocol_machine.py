@@ -47,6 +47,8 @@ class Worker:
     call: Call[Any]
     for_use: bool
     deleted_meanwhile: set[str] = field(default_factory=set)
+    #: The customer that was recorded when it last read the user.
+    saw: str | None = None
 
 
 class Linking(RuleBasedStateMachine):
@@ -185,11 +187,11 @@ class Linking(RuleBasedStateMachine):
             else:
                 worker.call = worker.steps.send(answer)
             self.check_record(asked, worker.call)
-            self.check_chain(before)
+            self.check_chain(worker, asked, before)
         except StopIteration as stop:
             del self.workers[number]
             self.check_outcome(worker, stop.value)
-            self.check_chain(before)
+            self.check_chain(worker, asked, before)
 
     def check_record(self, asked: Call[Any], call: Call[Any]) -> None:
         """Where the user was just read again, a living customer of theirs is never replaced."""
@@ -198,11 +200,15 @@ class Linking(RuleBasedStateMachine):
             own = {customer.id for customer in self.vendors.owned_by(call.user_id)}
             assert recorded not in own or recorded == call.customer_id, (recorded, call)
 
-    def check_chain(self, before: User) -> None:
-        """A dead customer whose place another one takes is remembered, and nobody who lives is."""
+    def check_chain(self, worker: Worker, asked: Call[Any], before: User) -> None:
+        """Whom a worker saw dead and puts another in the place of is remembered, and nobody alive is."""
         after, customers = self.vendors.users[before.user_id], self.vendors.customers
-        if before.customer_id not in (None, after.customer_id) and customers[before.customer_id].deleted:
-            assert after.replaced[-1:] == (before.customer_id,)
+        if isinstance(asked, protocol.ReadUser):
+            worker.saw = before.customer_id
+        elif isinstance(asked, protocol.RecordLink) and before.customer_id not in (None, after.customer_id):
+            seen = worker.saw == before.customer_id and before.customer_id not in worker.deleted_meanwhile
+            if seen and customers[before.customer_id].deleted:
+                assert after.replaced[-1:] == (before.customer_id,)
         assert all(customers[customer_id].deleted for customer_id in after.replaced)
 
     def check_outcome(self, worker: Worker, outcome: LinkOutcome) -> None:
