@@ -444,3 +444,117 @@ def test_an_operator_can_switch_the_links_off(tmp_path_factory: pytest.TempPathF
         page = browser.open("/account/link")
         assert link_status(page) == "linked"
         assert "dashboard" not in content(page)
+
+
+# Orders, billing, closing the account
+
+
+def forms_token(page: httpx.Response) -> str:
+    """What the page's forms carry."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
+def test_the_account_leads_to_the_orders(browser: Browser) -> None:
+    page = browser.open(link_to(browser.open("/account"), "Orders"))
+    assert (page.url.path, page.status_code) == ("/orders", 200)
+
+
+def test_billing_leads_to_the_customers_own_pages_at_stripe(shop: Shop, browser: Browser) -> None:
+    page = browser.submit(browser.open("/account"), action="/account/portal")
+    assert page.status_code == 200
+    assert page.history[-1].status_code == 303
+    assert str(page.url).startswith(shop.environment["STRIPE_API_BASE"])
+    assert f"{shop.url}/account" in page.text
+
+
+def test_billing_is_of_the_healed_customer(shop: Shop, browser: Browser) -> None:
+    page = browser.open("/account")
+    old = shown_customer(page)
+    shop.stripe("DELETE", f"/customers/{old}")
+    assert browser.submit(page, action="/account/portal").status_code == 200
+    (customer,) = shop.customers()
+    assert customer["id"] != old
+    assert shown_customer(browser.open("/account")) == customer["id"]
+
+
+@pytest.mark.parametrize("path", ["/account/portal", "/account/close"])
+def test_billing_and_closing_need_the_session_and_its_token(shop: Shop, browser: Browser, path: str) -> None:
+    form = {"confirmation": "close my account"}
+    assert browser.client.post(path, data=form).status_code == 400
+    assert browser.client.post(path, data={**form, "csrf_token": "x"}).status_code == 400
+    token = forms_token(browser.open("/account"))
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert browser.client.post(path, data={**form, "csrf_token": token}, headers=foreign).status_code == 403
+    assert shop.browser().client.post(path, data=form).url.path == "/u/login"
+    assert shop.management("GET", ADA).status_code == 200
+
+
+def test_billing_while_stripe_is_down(shop: Shop, browser: Browser) -> None:
+    page = browser.open("/account")
+    shop.sandbox.stripe.control.add_fault(action="status", status=500, path="/v1/billing_portal/.*")
+    down = browser.submit(page, action="/account/portal")
+    assert down.status_code == 503
+    assert "does not answer just now" in content(down)
+    shop.sandbox.stripe_server.stop()
+    assert browser.submit(page, action="/account/portal").status_code == 503
+    shop.sandbox.stripe_server.start()
+    assert browser.submit(page, action="/account/portal").status_code == 200
+
+
+def test_billing_with_a_link_of_another_set_up(shop: Shop, browser: Browser) -> None:
+    page = browser.open("/account")
+    metadata = {"stripe_customer_id": "cus_live", "stripe_account": "acct_1Sandbox00000001 live"}
+    shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
+    refused = browser.submit(page, action="/account/portal")
+    assert refused.status_code == 503
+    assert "belongs to another set-up of this store" in content(refused)
+
+
+def test_an_account_is_closed_for_good_and_the_customer_is_kept(shop: Shop, browser: Browser) -> None:
+    other_device = shop.browser()
+    other_device.log_in()
+    customers = shop.customers()
+    page = browser.open(link_to(browser.open("/account"), "close your account"))
+    for words in ("cannot be undone", "stay with Stripe", "Subscriptions go on"):
+        assert words in content(page)
+    page = browser.submit(page, action="/account/close", confirmation="  Close  my ACCOUNT ")
+    assert page.status_code == 200
+    assert "Your account is closed" in content(page)
+    assert link_status(page) is None
+    assert shop.management("GET", ADA).status_code == 404
+    assert shop.customers() == customers
+    for device in (browser, other_device):
+        assert device.open("/account").url.path.startswith("/u/login")
+
+
+@pytest.mark.parametrize("typed", ["", "yes", "close", "close my accounts", "CLOSE_MY_ACCOUNT"])
+def test_other_words_close_nothing(shop: Shop, browser: Browser, typed: str) -> None:
+    page = browser.submit(browser.open("/account/close"), action="/account/close", confirmation=typed)
+    assert page.status_code == 400
+    assert "Nothing was done." in content(page)
+    assert shop.management("GET", ADA).status_code == 200
+    assert browser.open("/account").url.path == "/account"
+
+
+@pytest.mark.parametrize("status", [403, 429, 500])
+def test_an_account_that_cannot_be_closed_stays_as_it_is(shop: Shop, browser: Browser, status: int) -> None:
+    page = browser.open("/account/close")
+    shop.sandbox.auth0.control.add_fault(
+        action="status", method="DELETE", path="/api/v2/.*", status=status, body={"statusCode": status}
+    )
+    failed = browser.submit(page, action="/account/close", confirmation="close my account")
+    assert failed.status_code == 503
+    assert "could not be closed just now" in content(failed)
+    assert link_status(browser.open("/account")) == "linked"
+    closed = browser.submit(failed, action="/account/close", confirmation="close my account")
+    assert "Your account is closed" in content(closed)
+    assert shop.management("GET", ADA).status_code == 404
+
+
+def test_an_account_that_is_gone_already_is_closed_all_the_same(shop: Shop, browser: Browser) -> None:
+    page = browser.open("/account/close")
+    shop.management("DELETE", ADA).raise_for_status()
+    closed = browser.submit(page, action="/account/close", confirmation="close my account")
+    assert "Your account is closed" in content(closed)

@@ -132,12 +132,9 @@ def assert_secured(shop: Shop, answer: httpx.Response) -> None:
     assert policy["default-src"] == ["'none'"]
     assert policy["script-src"] == policy["style-src"] == ["'self'"]
     assert policy["frame-ancestors"] == policy["base-uri"] == ["'none'"]
-    assert policy["form-action"] == [
-        "'self'",
-        issuer,
-        "https://checkout.stripe.com",
-        "https://billing.stripe.com",
-    ]
+    hosted = shop.environment["STRIPE_HOSTED_PAGES"]
+    assert policy["form-action"] == ["'self'", issuer, hosted]
+    assert policy["img-src"] == ["'self'", "https:", "data:", hosted]
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -173,7 +170,7 @@ def test_the_pages_keep_to_the_policy(stranger: Browser, shopper: Browser) -> No
         for path in paths:
             text = browser.open(path).text
             assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=|javascript:", text)
-            for address in re.findall(r'(?:src|<link[^>]*href)="([^"]*)"', text):
+            for address in re.findall(r'(?:src|<link rel="(?!canonical)[^>]*href)="([^"]*)"', text):
                 assert address.startswith(("/static/", "data:image/"))
 
 

@@ -52,7 +52,7 @@ ADDRESSES = (
 NAMES = (
     *("next", "screen_hint", "login_hint", "ui_locales", "connection", "organization", "invitation"),
     *("prompt", "max_age", "code", "state", "error", "error_description", "iss", "session_state"),
-    *("csrf_token", "logout_token", "_method", "x"),
+    *("csrf_token", "logout_token", "_method", "x", "access_token", "limit", "starting_after"),
 )
 WORDS = (
     "none",
@@ -70,6 +70,9 @@ PATHS = (
     *("/", "/login", "/callback", "/logout", "/backchannel-logout", "/account", "/account/link"),
     *("/healthz", "/readyz", "/metrics", "/static/css/store.css", "/static/../wsgi.py", "/static/"),
     *("//evil.example/account", "/\\evil.example", "/account/", "/%00", "/%ff", "/login/..", "/.env"),
+    *("/api/products", "/api/products/x", "/api/me", "/api/checkout", "/api/openapi.json", "/api/", "/api"),
+    "/webhooks/stripe",
+    f"/api/products/<{TRACE}>",
     f"/<{TRACE}>",
     f"/%3C{TRACE}%3E",
 )
@@ -77,6 +80,7 @@ METHODS = ("GET", "GET", "GET", "POST", "POST", "HEAD", "OPTIONS", "PUT", "DELET
 HEADERS = (
     *("Origin", "Referer", "Sec-Fetch-Site", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
     *("Forwarded", "Authorization", "If-None-Match", "If-Modified-Since", "Range", "Accept", "Content-Type"),
+    *("Stripe-Signature", "Content-Encoding", "Access-Control-Request-Method"),
     *("X-HTTP-Method-Override", "User-Agent", "Accept-Language", "Sec-Fetch-Mode", "Host"),
 )
 #: What a server lets through in a header: no line breaks.

@@ -10,20 +10,30 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import linking
+from . import linking, webhooks
 from .budget import BoundedExecutor
+from .catalogue import CatalogueService
 from .gateways import metrics
+from .gateways.access_tokens import ProviderTokens
 from .gateways.auth0 import Auth0Directory
 from .gateways.login_client import LoginClient, quiet_authlib
+from .gateways.provider import Provider
 from .gateways.state import FileState, RedisState, WatchedState, default_directory
-from .gateways.stripe import StripePayments
+from .gateways.stripe import StripeCatalogue, StripeCheckouts, StripeOrders, StripePayments, read_event
 from .gateways.wire import Wire
 from .linking import Linker
-from .ports import State
+from .ports import AccessTokens, State
 from .protocol import Policy
-from .routes import Services, account, attach, auth, edge, errors, health, shop
+from .routes import Services, account, api, attach, auth, edge, errors, formats, health, shop
+from .routes import cart as cart_routes
+from .routes import checkout as checkout_routes
+from .routes import orders as order_routes
+from .routes import webhooks as webhook_routes
+from .routes.cart_cookie import current_cart
 from .routes.shopper import ABSOLUTE_S, csrf_token, current_shopper
 from .settings import Settings
+from .texts import read_texts
+from .webhooks import Webhooks
 
 _TOP = Path(__file__).resolve().parent.parent
 
@@ -40,16 +50,25 @@ def create_app(settings: Settings | None = None) -> Flask:
     _configure(app, settings)
     _log_to_stderr()
     attach(app, _services(settings))
-    for routes in (shop, auth, account, health):
+    commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
+    for routes in (shop, auth, account, health, *commerce):
         app.register_blueprint(routes.blueprint)
+    if settings.auth0_audience:
+        app.register_blueprint(api.blueprint)
     edge.install(app, settings)
     if settings.trusted_proxy_hops:
         # The client's address alone: scheme and host come from BASE_URL, never from a request.
         hops = settings.trusted_proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]  # as documented
     errors.install(app)
+    formats.install(app)
     app.context_processor(
-        lambda: {"viewer": current_shopper(), "csrf_token": csrf_token, "store_name": "Webstore"}
+        lambda: {
+            "viewer": current_shopper(),
+            "csrf_token": csrf_token,
+            "current_cart": current_cart,
+            "store_name": "Webstore",
+        }
     )
     return app
 
@@ -78,6 +97,7 @@ def _services(settings: Settings) -> Services:
         Wire("the Auth0 Management API", total_s=settings.link_budget_s),
         Wire("Stripe", total_s=settings.link_budget_s),
         Wire("the login provider"),
+        Wire("Stripe's shop", total_s=10.0),
     ]
     # Half of the server's threads at most wait for linking; the others go on serving pages.
     threads = max(1, settings.web_threads // 2)
@@ -116,12 +136,39 @@ def _services(settings: Settings) -> Services:
         for wire in wires:
             wire.close()
 
+    catalogue = CatalogueService(
+        StripeCatalogue(wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base),
+        state,
+        ttl_s=settings.catalogue_ttl_s,
+        waiters=threads,
+    )
+    checkouts = StripeCheckouts(
+        wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base
+    )
+    shop_threads = BoundedExecutor(threads, "shop")
     return Services(
         settings=settings,
         login_client=_login_client(settings, wires[2]),
         linker=linker,
         hooks=(partial(linking.link_at_login, linker),),
         state=state,
+        catalogue=catalogue,
+        checkouts=checkouts,
+        orders=StripeOrders(
+            wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base
+        ),
+        shop=shop_threads,
+        texts=read_texts(_TOP / "templates" / "shop" / "texts"),
+        webhooks=Webhooks(
+            read=partial(read_event, secrets=settings.stripe_webhook_secrets),
+            checkouts=checkouts,
+            state=state,
+            fulfil=(webhooks.log_purchase,),
+            forget_catalogue=catalogue.forget,
+            executor=shop_threads,
+            livemode=settings.stripe_livemode,
+        ),
+        access_tokens=_access_tokens(settings, wires[2]),
         close=close,
     )
 
@@ -137,6 +184,16 @@ def _login_client(settings: Settings, wire: Wire) -> LoginClient:
         claim_namespace=settings.auth0_claim_namespace,
         cookie_keys=(settings.app_secret_key, *settings.app_secret_key_fallbacks),
         secure_cookies=settings.secure,
+    )
+
+
+def _access_tokens(settings: Settings, wire: Wire) -> AccessTokens | None:
+    if settings.auth0_audience is None:
+        return None
+    return ProviderTokens(
+        Provider(wire, settings.auth0_issuer),
+        audience=settings.auth0_audience,
+        claim_namespace=settings.auth0_claim_namespace,
     )
 
 

@@ -91,6 +91,9 @@ class CartLine:
     price_id: str
     quantity: int
     seen: Money
+    #: Whose price it is: a price that changes is a new price of the same product.
+    product_id: str | None = None
+    recurrence: Recurrence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +196,22 @@ class Order:
     renewal: bool = False
     #: The receipt or the hosted invoice at Stripe.
     document_url: str | None = None
+    #: The metadata's `auth0_user_id`: whose purchase it is.
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """What the store believes of a webhook's event: its kind, and which object to read afresh.
+
+    Source: https://docs.stripe.com/api/events/object
+    """
+
+    id: str
+    type: str
+    livemode: bool
+    #: None where the object has no ID, as a balance has none.
+    object_id: str | None
+    object_type: str | None
+    #: The customer that the object is, or belongs to.
+    customer_id: str | None

@@ -19,7 +19,8 @@ WebstoreError
 │   ├── KeyInFlight            409: another request with this idempotency key is still running
 │   ├── KeyReused              this idempotency key was used with other parameters
 │   ├── NoSuchCustomer         `resource_missing`; `other_mode` when it exists in the other mode
-│   ├── NoSuchObject           `resource_missing` about anything but a customer
+│   ├── NoSuchObject           `resource_missing` about anything but a customer; a price not for sale
+│   ├── AmountRefused          the total is too small or too large to be paid
 │   └── PaymentsUnavailable    time-out, 429, malformed: proves nothing
 │       └── PaymentsFailed     5xx: the effect may still appear; `replayed` when stored under the key
 ├── WebhookRejected            a webhook's signature, age or body is wrong
@@ -98,6 +99,9 @@ class DirectoryUnavailable(DirectoryError):
 class PaymentsError(WebstoreError):
     """The payment service (Stripe) did not do what was asked."""
 
+    #: Whether the answer is the one stored under the idempotency key.
+    replayed = False
+
 
 class PaymentsRefused(PaymentsError):
     """Stripe refuses the key, its permissions or the request."""
@@ -135,6 +139,10 @@ class NoSuchCustomer(PaymentsError):
 
 class NoSuchObject(PaymentsError):
     """Stripe knows no such Checkout Session, invoice or price under this key's account and mode."""
+
+
+class AmountRefused(PaymentsError):
+    """Stripe takes no payment of this amount: too small, or too large."""
 
 
 class PaymentsUnavailable(PaymentsError):

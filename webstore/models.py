@@ -151,6 +151,22 @@ class Identity:
     claimed_account: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls the JSON API: a verified access token, cut down to what the store keeps.
+
+    Source: https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles
+    """
+
+    #: The user, or the program that got the token for itself.
+    subject: str
+    #: None for a program.
+    user_id: str | None
+    scopes: frozenset[str]
+    #: The namespaced claim `stripe_customer_id`, when the tenant adds it.
+    claimed_customer_id: str | None = None
+
+
 @dataclass(slots=True)
 class PostLogin:
     """What post-login hooks receive; a hook leaves its result here."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from .commerce import Catalogue, CheckoutSession, Purchase
-from .models import Account, Creation, Customer, CustomerDraft, CustomerPage, PostLogin, User
+from .commerce import Catalogue, CheckoutSession, Order, Purchase
+from .models import Account, Caller, Creation, Customer, CustomerDraft, CustomerPage, PostLogin, User
+from .settings import CheckoutOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class SessionDraft:
     lines: tuple[Purchase, ...]
     success_url: str
     cancel_url: str
+    options: CheckoutOptions = field(default_factory=CheckoutOptions)
+    #: Where receipts go, if the options ask for them.
+    email: str | None = None
 
 
 #: A post-login hook: it may raise, the login goes on all the same.
@@ -106,13 +110,45 @@ class Checkouts(Protocol):
     """Checkout Sessions and the billing portal. Errors: the children of `PaymentsError`."""
 
     def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
-        """Create once under the key, or replay what the key did before; whether it was replayed."""
+        """Create once under the key, or replay what the key did before; whether it was replayed.
+
+        `NoSuchObject`: a price is unknown or not for sale. `EmailRefused`: no receipt can be sent there.
+        `NoSuchCustomer` and `AmountRefused`.
+        """
 
     def get_session(self, session_id: str) -> CheckoutSession:
         """One session with its lines; `NoSuchObject` otherwise."""
 
     def portal_url(self, customer_id: str, return_url: str) -> str:
         """Where the customer manages cards and subscriptions; good for a few minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSlice:
+    """A part of a listing, the newest first."""
+
+    orders: tuple[Order, ...]
+    #: The ID that the next part comes after; None where nothing was listed.
+    last: str | None
+    #: Whether there is a next part.
+    more: bool
+
+
+class Orders(Protocol):
+    """What a customer bought. Errors: the children of `PaymentsError`."""
+
+    def list_purchases(self, customer_id: str, after: str | None) -> OrderSlice:
+        """Checkout Sessions that were completed."""
+
+    def list_renewals(self, customer_id: str, after: str | None) -> OrderSlice:
+        """Invoices of a subscription's further periods."""
+
+
+class AccessTokens(Protocol):
+    """Whose access token it is. Errors: `TokenRejected`, and `LoginError` where the keys cannot be had."""
+
+    def read(self, token: str) -> Caller:
+        """The caller whom the provider gave this token for the store's API."""
 
 
 #: Called when a Checkout Session turned out paid; at least once, so it must be idempotent.

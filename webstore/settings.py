@@ -75,7 +75,7 @@ class Settings:
     link_lookup_always: bool
     link_existing_by_email: bool
     link_settle_s: float
-    #: Requests that one address may make of the login in ten seconds.
+    #: Requests that one address may make of the login, and one user of the JSON API, in ten seconds.
     login_rate: int
     #: Proxies in front of the store that add to X-Forwarded-For.
     trusted_proxy_hops: int

@@ -314,6 +314,21 @@ def test_what_was_not_granted_to_the_application_is_denied(
     refused(caught.value.response, 403, "access_denied", reason)
 
 
+def test_an_application_gets_tokens_for_an_api_that_it_was_granted() -> None:
+    with running_tenant(client_grants={API: ("read:orders",)}) as tenant:
+        claims = tenant.claims(tenant.management_token(audience=API))
+        assert (claims["aud"], claims["scope"]) == (API, "read:orders")
+        assert claims["sub"].endswith("@clients")
+        with pytest.raises(httpx.HTTPStatusError) as caught:
+            tenant.management_token(audience=API, scope="read:users")
+        refused(
+            caught.value.response,
+            403,
+            "access_denied",
+            "Client has not been granted scopes: read:users",
+        )
+
+
 def test_fewer_scopes_can_be_asked_for(tenant: Tenant) -> None:
     assert tenant.claims(tenant.management_token(scope="read:users"))["scope"] == "read:users"
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Flask, current_app
 
+from webstore.budget import BoundedExecutor
+from webstore.catalogue import CatalogueService
 from webstore.gateways.login_client import LoginClient
 from webstore.linking import Linker
-from webstore.ports import Hook, State
+from webstore.ports import AccessTokens, Checkouts, Hook, Orders, State
 from webstore.settings import Settings
+from webstore.texts import ShopText
+from webstore.webhooks import Webhooks
 
 _KEY = "webstore"
 
@@ -24,6 +28,16 @@ class Services:
     linker: Linker
     hooks: Sequence[Hook]
     state: State
+    catalogue: CatalogueService
+    checkouts: Checkouts
+    orders: Orders
+    #: Bounds the threads that wait for Stripe in the shop's pages.
+    shop: BoundedExecutor
+    #: The shop's own texts by the name of their page.
+    texts: Mapping[str, ShopText]
+    webhooks: Webhooks
+    #: None where the store has no JSON API.
+    access_tokens: AccessTokens | None
     #: Closes what is kept open to the outside; for tests that make many applications in one process.
     close: Callable[[], None]
 

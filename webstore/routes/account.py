@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webstore import linking
+from webstore import linking, revocation
+from webstore.checkout import BUDGET_S
 from webstore.comparison import compare
-from webstore.errors import OverBudget, UserGone
+from webstore.errors import DirectoryError, OverBudget, StateUnavailable, UserGone
 from webstore.models import Comparison, LinkStatus
+from webstore.orders import forget_verdict
 from webstore.settings import Settings
 
 from . import services
-from .shopper import Shopper, current_shopper, end_session, login_required, remember_customer
+from .customer import PENDING, REFUSED, unusable_link, user_gone
+from .shopper import (
+    ABSOLUTE_S,
+    Shopper,
+    csrf_matches,
+    current_shopper,
+    end_session,
+    login_required,
+    remember_customer,
+)
 
+log = logging.getLogger(__name__)
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 
-_PENDING = "Your customer record is not ready yet. Nothing is lost: try again in a minute."
-_REFUSED = (
-    "Your customer record belongs to another set-up of this store, so it is not used here. "
-    "The shop has been told; you need not do anything."
-)
+#: What a shopper types to close the account.
+_CONFIRMATION = "close my account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +58,12 @@ def show() -> Response | str:
     if shopper.customer_id is None:
         outcome = linking.verified_customer(services().linker, shopper.user_id, None)
         if outcome.status is LinkStatus.USER_GONE:
-            return _gone()
+            return user_gone()
         remember_customer(outcome.customer_id)
         shopper = _shopper()
         if shopper.customer_id is None:
             refused = outcome.status is LinkStatus.REFUSED
-            message, can_retry = _REFUSED if refused else _PENDING, not refused
+            message, can_retry = REFUSED if refused else PENDING, not refused
     link = LinkView(shopper.link_status, shopper.customer_id, message, can_retry)
     return render_template("account/show.html", profile=shopper, link=link)
 
@@ -71,7 +83,7 @@ def link() -> Response | str:
             "unavailable", shopper.user_id, problems=("No answer in time. Try again in a minute.",)
         )
     except UserGone:
-        return _gone()
+        return user_gone()
     if found.status != "unavailable":
         remember_customer(found.customer_id)
     return render_template(
@@ -82,6 +94,50 @@ def link() -> Response | str:
     )
 
 
+@blueprint.post("/portal")
+@login_required
+def portal() -> Response | tuple[str, int]:
+    """Go to Stripe's pages for the customer's cards, invoices and subscriptions."""
+    _refuse_without_token()
+    shopper = _shopper()
+    link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id)
+    if link.customer_id is None:
+        return unusable_link(link, again=url_for("account.show"))
+    remember_customer(link.customer_id)
+    customer_id, back = link.customer_id, f"{services().settings.base_url}{url_for('account.show')}"
+    checkouts = services().checkouts
+    address = services().shop.run(lambda: checkouts.portal_url(customer_id, back), BUDGET_S)
+    return redirect(address, 303)
+
+
+@blueprint.get("/close")
+@login_required
+def ask_to_close() -> str:
+    """What closing the account means, and the form for it."""
+    return render_template("account/close.html", confirmation=_CONFIRMATION, problem=None)
+
+
+@blueprint.post("/close")
+@login_required
+def close() -> Response | str | tuple[str, int]:
+    """Delete the user in Auth0; the customer at Stripe stays, as the law wants its invoices kept."""
+    _refuse_without_token()
+    shopper, linker = _shopper(), services().linker
+    if " ".join(request.form.get("confirmation", "").split()).casefold() != _CONFIRMATION:
+        problem = f"Nothing was done. To close your account, type “{_CONFIRMATION}” into the field."
+        return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 400
+    try:
+        linker.executor.run(lambda: linker.directory.delete_user(shopper.user_id), linker.budget_s)
+    except (DirectoryError, OverBudget) as exc:
+        log.warning("user=%s could not be deleted: %s: %s", shopper.user_id, type(exc).__name__, exc)
+        problem = "Your account could not be closed just now. Everything is as it was; try again in a minute."
+        return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 503
+    log.info("user=%s closed the account; customer=%s is kept", shopper.user_id, shopper.customer_id)
+    _forget_everywhere(shopper.user_id)
+    end_session()
+    return render_template("account/closed.html")
+
+
 def _shopper() -> Shopper:
     shopper = current_shopper()
     if shopper is None:
@@ -89,9 +145,23 @@ def _shopper() -> Shopper:
     return shopper
 
 
-def _gone() -> Response:
-    end_session()
-    return redirect(url_for("shop.home"))
+def _refuse_without_token() -> None:
+    if not csrf_matches(request.form.get("csrf_token", "")):
+        abort(400, "This form is out of date. Go back, reload the page and try again.")
+
+
+def _forget_everywhere(user_id: str) -> None:
+    """End the sessions that the user has on other devices, and what was verified about them."""
+    with suppress(StateUnavailable):
+        forget_verdict(services().state, user_id)
+        revocation.revoke_at_provider(
+            services().state,
+            services().settings.auth0_issuer,
+            sid=None,
+            user_id=user_id,
+            now=time.time(),
+            kept_s=ABSOLUTE_S,
+        )
 
 
 def _stripe_url(settings: Settings, found: Comparison) -> str | None:

@@ -34,6 +34,9 @@ from .shopper import (
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
 
+#: Blueprints whose answers do not depend on the session, and what belongs to none.
+_FOR_ANYBODY = (None, "api", "auth", "health")
+
 
 @blueprint.get("/login", endpoint="login")
 @rate_limited
@@ -94,7 +97,7 @@ def _not_silently(return_path: str) -> Response:
 @blueprint.before_app_request
 def ask_provider_where_unsure() -> Response | None:
     """Send a session whose revocation may be lost through a silent login before a page is shown to it."""
-    if request.method != "GET" or request.blueprint in (None, "auth", "health") or not must_ask_provider():
+    if request.method != "GET" or request.blueprint in _FOR_ANYBODY or not must_ask_provider():
         return None
     return redirect(url_for("auth.login", prompt="none", next=request.full_path.rstrip("?")))
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, request, session
+from flask import Flask, abort, g, request, session
 from flask.wrappers import Response
 
 from webstore.settings import Settings
 
 from . import services
+from .cart_cookie import sent_a_cart
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,9 +21,9 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 #: Statuses of a static file; any other answer there is a page, with the name of whoever is logged in on it.
 _OF_A_FILE = (200, 206, 304)
 #: Look the same to every stranger.
-PUBLIC_PAGES = ("shop.home",)
+PUBLIC_PAGES = ("shop.home", "shop.product", "shop.text", "shop.sitemap", "shop.robots")
 #: POSTs that come from servers and carry a signature instead.
-SIGNED = ("auth.backchannel_logout",)
+SIGNED = ("auth.backchannel_logout", "webhooks.stripe")
 #: Seconds that a cache in front of the store may keep a stranger's page.
 _EDGE_S = 60
 
@@ -68,11 +69,15 @@ def _say_how_to_cache(response: Response) -> None:
         and response.status_code == 200
         and "Set-Cookie" not in response.headers
         and not session
+        and not sent_a_cart()
         # One that ended with this request: Flask takes its cookie back only after this.
         and not session.modified
     ):
         response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
         response.vary.add("Cookie")
+        if "locale" in g:
+            # Amounts are written in the reader's notation.
+            response.vary.add("Accept-Language")
         response.add_etag()
         response.make_conditional(request)
     else:
@@ -81,7 +86,8 @@ def _say_how_to_cache(response: Response) -> None:
 
 def _refuse_cross_site() -> None:
     """https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site"""
-    if request.method in _SAFE or request.endpoint in SIGNED:
+    if request.method in _SAFE or request.endpoint in SIGNED or request.blueprint == "api":
+        # The API believes no cookie, so another site's page can do nothing there in a shopper's name.
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
@@ -93,8 +99,12 @@ def _refuse_cross_site() -> None:
 def _headers(settings: Settings) -> dict[str, str]:
     issuer = urlsplit(settings.auth0_issuer)
     form_targets = " ".join(("'self'", f"{issuer.scheme}://{issuer.netloc}", *settings.stripe_hosted_pages))
+    # On this machine's own addresses, what stands in for Stripe has its pictures where its pages are.
+    local = [origin for origin in settings.stripe_hosted_pages if origin.startswith("http:")]
+    pictures = " ".join(("'self'", "https:", "data:", *local))
     policy = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; "
+        f"img-src {pictures}; "
         "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
         f"frame-ancestors 'none'; form-action {form_targets}"
     )

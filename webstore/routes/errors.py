@@ -1,4 +1,7 @@
-"""Every error becomes a page: what happened, what to do, and a reference number that the log has too."""
+"""Every error becomes a page: what happened, what to do, and a reference number that the log has too.
+
+Where programs ask, it becomes a problem document.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,23 @@ import logging
 import secrets
 from dataclasses import dataclass
 
-from flask import Flask, render_template, request, url_for
+from flask import Flask, Response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from webstore.errors import (
+    CannotBuy,
+    DirectoryError,
     LoginDenied,
     LoginError,
     LoginInteractionNeeded,
     LoginRejected,
+    OverBudget,
+    PaymentsError,
     ProviderUnavailable,
     TransactionUnknown,
 )
+
+from .problems import problem, wants_problem
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +84,14 @@ _HTTP_MESSAGES = {
 def install(app: Flask) -> None:
     """Register the handlers."""
     app.register_error_handler(LoginError, _login_error)
+    app.register_error_handler(CannotBuy, _cannot_buy)
+    for kind in (PaymentsError, DirectoryError, OverBudget):
+        app.register_error_handler(kind, _unavailable)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
-def _login_error(exc: Exception) -> tuple[str, int]:
+def _login_error(exc: Exception) -> tuple[str | Response, int]:
     page = next((page for kind, page in _LOGIN_PAGES.items() if isinstance(exc, kind)), None)
     page = page or _LOGIN_PAGES[LoginRejected]
     reference = _reference()
@@ -90,9 +102,36 @@ def _login_error(exc: Exception) -> tuple[str, int]:
     return _render(page, reference, reason)
 
 
-def _http_error(exc: Exception) -> tuple[str, int, list[tuple[str, str]]]:
+def _cannot_buy(exc: Exception) -> tuple[str | Response, int]:
+    return _render(_Page(400, "This cannot be bought", str(exc)), None)
+
+
+def _unavailable(exc: Exception) -> tuple[str | Response, int]:
+    """A vendor is down, slow, or refuses the store's key; nobody's order or login is lost by it."""
+    reference = _reference()
+    log.warning(
+        "not available reference=%s on %s %s: %s: %s",
+        reference,
+        request.method,
+        request.path,
+        type(exc).__name__,
+        exc,
+    )
+    service = "Our user directory" if isinstance(exc, DirectoryError) else "Our payment service"
+    page = _Page(
+        503,
+        "Not available just now",
+        f"{service} does not answer just now. Nothing was charged, and your cart is kept. "
+        "Try again in a minute.",
+    )
+    return _render(page, reference)
+
+
+def _http_error(exc: Exception) -> tuple[str | Response, int, list[tuple[str, str]]]:
     status = (exc.code if isinstance(exc, HTTPException) else None) or 500
-    own_words = isinstance(exc, HTTPException) and exc.description != type(exc).description
+    # The stock texts of werkzeug are for programs; a shopper gets the store's own.
+    stock = isinstance(exc, HTTPException) and exc.description == type(exc).description
+    own_words = isinstance(exc, HTTPException) and (wants_problem() or not stock)
     default = _HTTP_MESSAGES.get(status, "Go back and try again.")
     message = str(exc.description) if isinstance(exc, HTTPException) and own_words else default
     # Allow and Retry-After belong to the answer as well.
@@ -104,14 +143,16 @@ def _http_error(exc: Exception) -> tuple[str, int, list[tuple[str, str]]]:
     return *_render(_Page(status, _HTTP_TITLES.get(status, "This did not work"), message), None), headers
 
 
-def _unexpected(exc: Exception) -> tuple[str, int]:
+def _unexpected(exc: Exception) -> tuple[str | Response, int]:
     reference = _reference()
     log.error("unexpected error reference=%s on %s %s", reference, request.method, request.path, exc_info=exc)
     page = _Page(500, "Something went wrong on our side", "Nothing was charged. Try again in a minute.")
     return _render(page, reference)
 
 
-def _render(page: _Page, reference: str | None, reason: str = "") -> tuple[str, int]:
+def _render(page: _Page, reference: str | None, reason: str = "") -> tuple[str | Response, int]:
+    if wants_problem():
+        return problem(page.status, page.message + reason, reference=reference), page.status
     action_url, label = {
         "home": (url_for("shop.home"), "Back to the store"),
         "login": (url_for("auth.login"), "Log in"),

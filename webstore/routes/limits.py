@@ -29,21 +29,25 @@ def rate_limited(view: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        now = time.time()
-        window = int(now // WINDOW_S)
-        key = f"rate:{view.__name__}:{_client()}:{window}"
-        try:
-            seen = services().state.count(key, 2 * WINDOW_S)
-        except StateUnavailable:
-            seen = 0
-        if seen > services().settings.login_rate:
-            abort(429, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+        refuse_flood(view.__name__, client_address())
         return view(*args, **kwargs)
 
     return wrapped
 
 
-def _client() -> str:
+def refuse_flood(name: str, whom: str) -> None:
+    """Answer 429 with Retry-After when `whom` asks for `name` too often; this time counts as well."""
+    now = time.time()
+    window = int(now // WINDOW_S)
+    try:
+        seen = services().state.count(f"rate:{name}:{whom}:{window}", 2 * WINDOW_S)
+    except StateUnavailable:
+        seen = 0
+    if seen > services().settings.login_rate:
+        abort(429, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+
+
+def client_address() -> str:
     """The address, or the network that one subscriber has in IPv6 (RFC 6177)."""
     text = request.remote_addr or ""
     try:

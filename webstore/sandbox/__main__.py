@@ -24,8 +24,8 @@ _POLL_S = 0.1
 _VENDORS_OWN = ("AUTH0_", "STRIPE_")
 
 _DESCRIPTION = """\
-Start a local Auth0 and a local Stripe on 127.0.0.1, with two shoppers to log in as. Nothing is real,
-nothing leaves this machine, and everything is forgotten at the end.
+Start a local Auth0 and a local Stripe on 127.0.0.1, with two shoppers and a dozen products.
+Nothing is real, nothing leaves this machine, and everything is forgotten at the end.
 
 With a COMMAND after --, start it too, in an environment that points a store at the two, and stop when
 it stops. Ctrl-C stops everything.
@@ -110,6 +110,8 @@ def _run(command: Sequence[str], ports: Mapping[str, int], store_url: str, stop:
     except OSError as exc:
         raise _Refused(f"The sandbox cannot start: {exc.strerror}. {_other_ports()}") from exc
     with sandbox:
+        sandbox.open_shop()
+        sandbox.send_webhooks()
         if not command:
             print(_summary(sandbox, store_url, with_store=False), flush=True)
             stop.wait()
@@ -208,6 +210,8 @@ def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
         return (
             f"\nAuth0's users       {auth0}/dashboard/users"
             f"\nStripe's customers  {stripe}/test/customers"
+            f"\nStripe's products   {stripe}/test/products"
+            f"\nStripe's events     {stripe}/test/events"
             f"\nShoppers            {_shoppers()}\n"
             f"\nA store at {store_url} finds its environment with: python -m webstore.sandbox --env"
             "\nCtrl-C stops everything."
@@ -216,6 +220,8 @@ def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
         f"\nThe store           {store_url}"
         f"\nAuth0's users       {auth0}/dashboard/users"
         f"\nStripe's customers  {stripe}/test/customers"
+        f"\nStripe's products   {stripe}/test/products"
+        f"\nStripe's events     {stripe}/test/events"
         f"\nShoppers            {_shoppers()}\n"
         "\nWhat to try"
         "\n  1. Log in at the store as one of the shoppers, or sign up: the page shows a new customer's ID."

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 
 class Clock:
@@ -10,6 +11,7 @@ class Clock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._offset = 0.0
+        self._jobs: list[Callable[[], object]] = []
 
     def now(self) -> float:
         """Unix seconds: real time plus whatever `advance` added."""
@@ -22,6 +24,12 @@ class Clock:
             raise ValueError("the clock only moves forward, by a finite number of seconds")
         with self._lock:
             self._offset += seconds
+        for job in self._jobs:
+            job()
+
+    def when_moved(self, job: Callable[[], object]) -> None:
+        """Do something after each time that the clock is moved on, in the thread that moves it."""
+        self._jobs.append(job)
 
     def reset(self) -> None:
         """Back to real time."""

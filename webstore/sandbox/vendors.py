@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 
 from webstore.sandbox.auth0 import Auth0Config, create_auth0
 from webstore.sandbox.server import Server
-from webstore.sandbox.stripe import TEST_KEY, create_stripe
+from webstore.sandbox.stripe import TEST_KEY, create_stripe, demo
 
 #: The identifier of the store's own API in the tenant.
 API_AUDIENCE = "https://api.webstore.example/"
+API_SCOPES = ("read:me", "create:checkout")
 DEFAULT_STORE_URL = "http://127.0.0.1:8000"
 
 # Fixed, so that a restart logs nobody out, and derived from a sentence that says what it is good for.
@@ -42,11 +43,21 @@ class Sandbox:
         """Begin to answer."""
         self.auth0_server.start()
         self.stripe_server.start()
+        self.stripe.start()
 
     def stop(self) -> None:
         """Answer no more."""
+        self.stripe.stop()
         self.auth0_server.stop()
         self.stripe_server.stop()
+
+    def send_webhooks(self, store_url: str | None = None) -> None:
+        """Send what happens at Stripe to a store from now on; without `store_url` to the first of them."""
+        self.stripe.listen(f"{store_url or self.store_urls[0]}/webhooks/stripe", _WEBHOOK_SECRET)
+
+    def open_shop(self) -> None:
+        """Put the demonstration's products on sale, again after each reset, too."""
+        demo.open_shop(self.stripe.state, self.stripe_server.url)
 
     def environment(self, store_url: str | None = None) -> dict[str, str]:
         """What a store has to find in its environment; without `store_url` the first of the stores."""
@@ -67,6 +78,9 @@ def auth0_config(auth0_url: str, *store_urls: str) -> Auth0Config:
         callback_urls=tuple(f"{url}/callback" for url in store_urls),
         logout_urls=tuple(address for url in store_urls for address in (url, f"{url}/")),
         backchannel_logout_url=f"{store_urls[0]}/backchannel-logout",
+        audiences={API_AUDIENCE: API_SCOPES},
+        # A program may read the catalogue.
+        client_grants={API_AUDIENCE: ()},
         claim_namespace=store_urls[0],
     )
 

@@ -1,5 +1,9 @@
 """The payment service: Stripe. The only place that imports its SDK."""
 
+from .catalogue import StripeCatalogue
+from .checkout import StripeCheckouts
 from .customers import StripePayments
+from .orders import StripeOrders
+from .webhooks import read_event
 
-__all__ = ["StripePayments"]
+__all__ = ["StripeCatalogue", "StripeCheckouts", "StripeOrders", "StripePayments", "read_event"]

@@ -11,7 +11,8 @@ SOCIAL = "google-oauth2"
 class Auth0Config:
     """The tenant: its address, its two applications and its APIs.
 
-    `domain` is host and port. `audiences` maps the identifier of each further API to its scopes.
+    `domain` is host and port. `audiences` maps the identifier of each further API to its scopes, and
+    `client_grants` that of each one that the Management API application may ask for to what it is granted.
     `claim_namespace` is where the acted-out Action puts its claim.
     The Management API application may be the same as the one for logins.
     """
@@ -25,6 +26,7 @@ class Auth0Config:
     logout_urls: tuple[str, ...] = ("http://127.0.0.1:8000/",)
     backchannel_logout_url: str | None = None
     audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    client_grants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     claim_namespace: str = "http://127.0.0.1:8000"
 
     @property

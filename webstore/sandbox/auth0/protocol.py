@@ -8,7 +8,7 @@ https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce/get-
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,13 @@ class Code(AuthorizationCodeMixin):  # type: ignore[misc]  # Authlib has no type
     def get_scope(self) -> str:
         """What was granted."""
         return self.login.scope
+
+
+@dataclass(frozen=True)
+class Machine:
+    """An application that asks for itself, and for which API."""
+
+    audience: str
 
 
 class Codes:
@@ -225,17 +232,30 @@ class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has
         if not audience:
             reason = "No audience parameter was provided, and no default audience has been configured"
             raise Refusal(403, "access_denied", reason)
-        if audience in self.server.config.audiences:
-            reason = f'Client is not authorized to access "{audience}". You need to create a "client-grant"'
-            raise Refusal(403, "access_denied", reason)
-        if audience != self.server.config.management_audience:
-            raise Refusal(403, "access_denied", f"Service not found: {audience}")
-        granted = self.server.settings.management_scopes
+        granted = self._granted(audience)
         asked = (self.request.payload.scope or " ".join(granted)).split()
         missing = [scope for scope in asked if scope not in granted]
         if missing:
             raise Refusal(403, "access_denied", f"Client has not been granted scopes: {', '.join(missing)}")
         self.request.payload.data["scope"] = " ".join(asked)
+
+    def _granted(self, audience: str) -> Collection[str]:
+        config = self.server.config
+        if audience == config.management_audience:
+            return self.server.settings.management_scopes
+        if audience in config.client_grants:
+            return config.client_grants[audience]
+        if audience in config.audiences:
+            reason = f'Client is not authorized to access "{audience}". You need to create a "client-grant"'
+            raise Refusal(403, "access_denied", reason)
+        raise Refusal(403, "access_denied", f"Service not found: {audience}")
+
+    def generate_token(self, **details: Any) -> dict[str, Any]:  # Authlib's own arguments
+        """A token for the application itself: what it is for takes the place of the user."""
+        token: dict[str, Any] = super().generate_token(
+            user=Machine(self.request.payload.data["audience"]), **details
+        )
+        return token
 
 
 class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
@@ -278,15 +298,15 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
         *,
         grant_type: str,
         client: Client,
-        user: Login | None,
+        user: Login | Machine,
         scope: str,
         expires_in: int | None,
         include_refresh_token: bool,
     ) -> dict[str, Any]:
         """Authlib's token generator. The response of the token endpoint, without the ID token."""
         del grant_type, expires_in, include_refresh_token
-        if user is None:
-            token = self.tokens.client_access_token(client.client_id, self.config.management_audience, scope)
+        if isinstance(user, Machine):
+            token = self.tokens.client_access_token(client.client_id, user.audience, scope)
         else:
             known = self.users.get(user.user_id)
             if known is None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 
 from webstore.sandbox.clock import Clock
 from webstore.sandbox.control import Control, json_object
+from webstore.sandbox.stripe.amounts import shown
 from webstore.sandbox.stripe.api import create_api
 from webstore.sandbox.stripe.config import (
     ACCOUNT,
@@ -24,7 +25,13 @@ from webstore.sandbox.stripe.config import (
     StripeSettings,
 )
 from webstore.sandbox.stripe.dashboard import create_dashboard
+from webstore.sandbox.stripe.errors import StripeError
+from webstore.sandbox.stripe.hosted import create_hosted_pages
+from webstore.sandbox.stripe.payments import sessions
+from webstore.sandbox.stripe.resources import webhook_endpoints
+from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import State
+from webstore.sandbox.stripe.webhook_tables import ALL_EVENTS
 
 __all__ = [
     "ACCOUNT",
@@ -60,6 +67,57 @@ class Stripe:
         with self.state.lock:
             self.state.failures.add(order)
 
+    def listen(self, url: str, secret: str, *events: str) -> None:
+        """Send events of test mode to `url`, signed with `secret`; without `events` all of them.
+
+        The endpoint is there again after a reset.
+        """
+
+        def register() -> None:
+            world = self.state.world(self.state.first_account, livemode=False)
+            webhook_endpoints.add(
+                world,
+                self.state.clock.now(),
+                secret,
+                url=url,
+                enabled_events=list(events or (ALL_EVENTS,)),
+            )
+
+        self.state.begin_with(register)
+
+    def redeliver(self, event_id: str) -> int:
+        """Send an event once more, as `POST /_sandbox/stripe/events/<id>/redeliver` does.
+
+        Gives to how many endpoints. Raises LookupError for an event that there is not.
+        """
+        return self.state.redeliver(event_id)
+
+    def settle(self, payment_intent_id: str, *, succeeded: bool) -> None:
+        """Let a payment that takes days succeed or fail now.
+
+        Raises LookupError for a payment that there is not, ValueError for one that is not processing.
+        """
+        with self.state.lock:
+            now = self.state.catch_up()
+            for world in self.state.worlds():
+                intent = world.payments.intents.get(payment_intent_id)
+                if intent is None:
+                    continue
+                try:
+                    sessions.settle(Call(self.state, world, now, ""), intent, succeeded=succeeded)
+                except StripeError as error:
+                    raise ValueError(error.message) from error
+                return
+        raise LookupError(f"there is no payment intent {payment_intent_id}")
+
+    def start(self) -> None:
+        """Send events again after `stop`."""
+        self.state.deliveries.start()
+
+    def stop(self) -> None:
+        """Send no events any more; what was still to be sent is forgotten."""
+        self.state.deliveries.stop()
+
     def clear_failures(self) -> None:
         """Let endpoints fail no more."""
         with self.state.lock:
@@ -77,16 +135,23 @@ def create_stripe(config: StripeConfig | None = None) -> Stripe:
     )
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_pretty, "pretty")
+    app.add_template_filter(shown, "money")
     stripe = Stripe(app, state, Control(clock))
+
+    @app.before_request
+    def remember_address() -> None:
+        state.origin = request.host_url.rstrip("/")
+
     app.register_blueprint(create_api(state))
     app.register_blueprint(create_dashboard(state))
-    app.register_blueprint(_failure_endpoints(stripe))
+    app.register_blueprint(create_hosted_pages(state))
+    app.register_blueprint(_own_endpoints(stripe))
     stripe.control.install(app, reset=state.reset, seed=state.seed, settings=settings, pages=_PAGES)
     return stripe
 
 
-def _failure_endpoints(stripe: Stripe) -> Blueprint:
-    endpoints = Blueprint("stripe_failures", __name__, url_prefix="/_sandbox/stripe")
+def _own_endpoints(stripe: Stripe) -> Blueprint:
+    endpoints = Blueprint("stripe_control", __name__, url_prefix="/_sandbox/stripe")
 
     @endpoints.post("/failures")
     def add() -> ResponseReturnValue:
@@ -100,6 +165,23 @@ def _failure_endpoints(stripe: Stripe) -> Blueprint:
     def clear() -> ResponseReturnValue:
         stripe.clear_failures()
         return "", 204
+
+    @endpoints.post("/payments/<id>/settle")
+    def settle(id: str) -> ResponseReturnValue:
+        try:
+            stripe.settle(id, succeeded=json_object().get("succeeded") is True)
+        except ValueError as problem:
+            return {"error": str(problem)}, 400
+        except LookupError as problem:
+            return {"error": str(problem)}, 404
+        return "", 204
+
+    @endpoints.post("/events/<id>/redeliver")
+    def redeliver(id: str) -> ResponseReturnValue:
+        try:
+            return {"deliveries": stripe.redeliver(id)}, 202
+        except LookupError as problem:
+            return {"error": str(problem)}, 404
 
     return endpoints
 

@@ -53,3 +53,17 @@ class StripeSettings:
     execution_s: float = 0.0
     # What restricted keys may not do, like "customer_write": https://docs.stripe.com/keys#limit-access
     denied_permissions: list[str] = field(default_factory=list)
+    # Whether events are sent to webhook endpoints; what is withheld goes out once this is "on" again.
+    webhooks: Literal["on", "withheld"] = "on"
+    # Which of several waiting events goes first: Stripe promises no order.
+    # https://docs.stripe.com/webhooks#event-ordering
+    webhook_order: Literal["kept", "reversed", "shuffled"] = "kept"
+    # How many times each event arrives: https://docs.stripe.com/webhooks#handle-duplicate-events
+    webhook_copies: int = 1
+    # From an event to its first delivery.
+    webhook_delay_s: float = 0.0
+    # Real seconds until an endpoint that does not answer has failed.
+    webhook_timeout_s: float = 10.0
+    # From a failure to the next attempt; the first ones are short, so that a demonstration sees them. The
+    # real ones take hours, with keys of test mode, or days: https://docs.stripe.com/webhooks#retries
+    webhook_retries_s: list[float] = field(default_factory=lambda: [1.0, 5.0, 30.0, 600.0, 3600.0, 10_800.0])

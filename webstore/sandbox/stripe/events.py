@@ -1,11 +1,12 @@
 """Events: what happened to which object. Source: https://docs.stripe.com/api/events"""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from webstore.sandbox.stripe.config import API_VERSION
 from webstore.sandbox.stripe.ids import new_id
+from webstore.sandbox.stripe.webhook_tables import Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,12 @@ class Event:
     previous: Mapping[str, object] | None
     request_id: str | None
     idempotency_key: str | None
+    deliveries: list[Delivery] = field(default_factory=list, compare=False)
+
+    @property
+    def pending_webhooks(self) -> int:
+        """To how many endpoints it has not been delivered."""
+        return sum(not delivery.arrived for delivery in self.deliveries)
 
     def to_json(self) -> dict[str, object]:
         """The event as the API answers it."""
@@ -33,16 +40,24 @@ class Event:
             "created": self.created,
             "data": data,
             "livemode": self.livemode,
-            "pending_webhooks": 0,
+            "pending_webhooks": self.pending_webhooks,
             "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
             "type": self.type,
         }
 
 
-class EventTable:
-    """The events of one account and mode by position, 0 the oldest. The state's lock guards it."""
+def _nobody_listens(event: Event) -> None:
+    del event
 
-    def __init__(self) -> None:
+
+class EventTable:
+    """The events of one account and mode by position, 0 the oldest. The state's lock guards it.
+
+    `on_record` is told of each new event while the lock is held, so it must not wait for anything.
+    """
+
+    def __init__(self, on_record: Callable[[Event], None] = _nobody_listens) -> None:
+        self._on_record = on_record
         self._events: list[Event] = []
         self._positions: dict[str, int] = {}
         self._of_object: defaultdict[str, list[Event]] = defaultdict(list)
@@ -68,6 +83,7 @@ class EventTable:
         self._positions[event.id] = len(self._events)
         self._events.append(event)
         self._of_object[str(about["id"])].append(event)
+        self._on_record(event)
 
     def about(self, object_id: str) -> list[Event]:
         """The events of one object, newest first."""

@@ -7,6 +7,7 @@ which a check says with None.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 
 from webstore.sandbox.stripe.errors import NotInSandbox, StripeError
 from webstore.sandbox.stripe.forms import Value
@@ -54,6 +55,64 @@ def text(limit: int = 5000) -> Check:
             shown = f"{string[:10]}...{string[-10:]}"
             raise StripeError(400, f"Invalid string: {shown}; must be at most {limit} characters", param=name)
         return string or None
+
+    return check
+
+
+def given_text(limit: int = 5000) -> Check:
+    """A string of at most `limit` characters that cannot be unset, so must not be empty."""
+    check_length = text(limit)
+
+    def check(value: Value, name: str) -> str:
+        string = check_length(value, name)
+        if not isinstance(string, str):
+            raise cannot_be_unset(name)
+        return string
+
+    return check
+
+
+def cannot_be_unset(name: str) -> StripeError:
+    """The answer to an empty string where there has to be a value."""
+    return StripeError(
+        400,
+        f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a"
+        f" parameter; however '{name}' cannot be unset. You should remove '{name}' from your request or"
+        " supply a non-empty value.",
+        code="parameter_invalid_empty",
+        param=name,
+    )
+
+
+def web_address(value: Value, name: str) -> str | None:
+    """An address that begins with http:// or https://; an empty string unsets."""
+    string = _string(value, name)
+    if string and not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", string):
+        raise StripeError(400, "Not a valid URL", code="url_invalid", param=name)
+    return string or None
+
+
+def boolean(value: Value, name: str) -> bool:
+    """`true` or `false`."""
+    string = _string(value, name)
+    if string not in ("true", "false"):
+        raise StripeError(400, f"Invalid boolean: {string}", param=name)
+    return string == "true"
+
+
+def decimal(places: int) -> Check:
+    """A number that is not negative, with at most so many decimal places."""
+
+    def check(value: Value, name: str) -> Decimal:
+        string = _string(value, name)
+        match = re.fullmatch(r"[0-9]{1,15}(?:\.([0-9]+))?", string)
+        if match is None:
+            raise StripeError(400, f"Invalid decimal: {string}", param=name)
+        if len(match[1] or "") > places:
+            raise StripeError(
+                400, f"Invalid decimal: {string}; must have at most {places} decimal places", param=name
+            )
+        return Decimal(string)
 
     return check
 
@@ -193,6 +252,11 @@ def merged_metadata(before: Mapping[str, str], changes: Mapping[str, str] | None
 def not_in_sandbox(value: Value, name: str) -> object:
     """A parameter that real Stripe takes and the sandbox does not."""
     raise NotInSandbox(f"the parameter {name} (given: {type(value).__name__})", param=name)
+
+
+def absent(names: str) -> dict[str, Check]:
+    """Parameters, named with blanks between them, that real Stripe takes and the sandbox does not."""
+    return dict.fromkeys(names.split(), not_in_sandbox)
 
 
 def _string(value: Value, name: str) -> str:

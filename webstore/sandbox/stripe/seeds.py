@@ -1,7 +1,11 @@
-"""Customers by the million, made up when somebody looks at them."""
+"""Customers by the million, made up when somebody looks at them, and products by the thousand."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
+
+from webstore.sandbox.stripe.catalogue_tables import Price, Product, Recurring
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +61,41 @@ class SeedBatch:
         if match is None or int(match[1]) >= self.count:
             return None
         return self.start + int(match[1])
+
+
+_KINDS = ("Mug", "Teapot", "Bowl", "Candle", "Tea towel", "Honey", "Kettle", "Tray", "Vase", "Coaster")
+_LOOKS = ("Amber", "Birch", "Clay", "Dune", "Ember", "Fern", "Grove")
+
+
+def seeded_products(
+    count: int, prices_each: int, prefix: str, created: int
+) -> Iterator[tuple[Product, list[Price]]]:
+    """Products with their prices in euros, the first one the default; every third price is a monthly one.
+
+    Number i is the product `prod_<prefix>` and i with eight digits, with the prices `price_<prefix>`, the
+    same digits and two more from 00 on.
+    """
+    for number in range(count):
+        digits = f"{prefix}{number:08d}"
+        id = f"prod_{digits}"
+        prices = [
+            Price(
+                id=f"price_{digits}{place:02d}",
+                created=created,
+                product=id,
+                currency="eur",
+                unit_amount=Decimal(500 + number % 97 * 100 + place * 250),
+                nickname=f"Choice {place + 1}",
+                recurring=Recurring("month") if place % 3 == 2 else None,
+            )
+            for place in range(prices_each)
+        ]
+        product = Product(
+            id=id,
+            created=created,
+            updated=created,
+            name=f"{_LOOKS[number % 7]} {_KINDS[number % 10].lower()} {number}",
+            default_price=prices[0].id if prices else None,
+            description=f"Number {number} of {count} made-up products.",
+        )
+        yield product, prices

@@ -4,28 +4,41 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from webstore.sandbox.clock import Clock
+from webstore.sandbox.stripe.catalogue_tables import PriceTable, Product
 from webstore.sandbox.stripe.config import StripeConfig, StripeSettings
 from webstore.sandbox.stripe.customer_table import CustomerTable
+from webstore.sandbox.stripe.deliveries import Deliveries
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.events import EventTable
 from webstore.sandbox.stripe.failures import Failures
 from webstore.sandbox.stripe.idempotency import IdempotencyKeys
+from webstore.sandbox.stripe.payments.tables import Payments
 from webstore.sandbox.stripe.rate_limit import RateLimit
+from webstore.sandbox.stripe.seeds import seeded_products
+from webstore.sandbox.stripe.tables import RowTable
+from webstore.sandbox.stripe.webhook_tables import WebhookEndpoint
 
 _MOST_SEEDS = 99_999_999
+_MOST_PRODUCTS, _MOST_PRICES_EACH = 100_000, 20
+_SEED_FIELDS = {"customers", "products", "prices_each", "livemode", "tenant", "prefix", "account"}
 
 
 class World:
     """What one account has in one mode."""
 
-    def __init__(self, account: str, livemode: bool) -> None:
+    def __init__(self, account: str, livemode: bool, deliveries: Deliveries) -> None:
         self.account = account
         self.livemode = livemode
         self.customers = CustomerTable()
-        self.events = EventTable()
+        self.products: RowTable[Product] = RowTable()
+        self.prices = PriceTable()
+        self.payments = Payments()
+        self.webhook_endpoints: RowTable[WebhookEndpoint] = RowTable()
+        self.events = EventTable(partial(deliveries.announce, self.webhook_endpoints))
         self.keys = IdempotencyKeys()
         self.rate = RateLimit()
 
@@ -44,25 +57,56 @@ class State:
         self.clock = clock
         self.lock = threading.RLock()
         self.failures = Failures()
+        self.deliveries = Deliveries(settings, clock)
+        self._at_start: list[Callable[[], object]] = []
+        # Where this server is reached, as the latest request said: hosted pages have their addresses there.
+        self.origin = ""
         self._numbers = itertools.count()
         self._later: list[tuple[float, int, Callable[[float], object]]] = []
         self._worlds: dict[tuple[str, bool], World] = {}
         self.reset()
+        clock.when_moved(self._on_time)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget everything but what is there at the start."""
         with self.lock:
+            self.deliveries.clear()
             self.failures.clear()
             self._later.clear()
             self._worlds = {
-                (account, livemode): World(account, livemode)
+                (account, livemode): World(account, livemode, self.deliveries)
                 for account, _ in self.config.keys.values()
                 for livemode in (False, True)
             }
 
+            for job in self._at_start:
+                job()
+
+    def begin_with(self, job: Callable[[], object]) -> None:
+        """Put something there now, and again after each reset."""
+        with self.lock:
+            self._at_start.append(job)
+            job()
+
+    def redeliver(self, event_id: str) -> int:
+        """Send an event once more to the endpoints that want it, and give how many these are.
+
+        Raises LookupError for an event that there is not.
+        """
+        with self.lock:
+            for world in self._worlds.values():
+                event = world.events.get(event_id)
+                if event is not None:
+                    return self.deliveries.redeliver(world.webhook_endpoints, event)
+        raise LookupError(f"there is no event {event_id}")
+
     def world(self, account: str, livemode: bool) -> World:
         """The world of an account's mode. Raises KeyError for an account that is not configured."""
         return self._worlds[account, livemode]
+
+    def worlds(self) -> list[World]:
+        """Every account's both modes."""
+        return list(self._worlds.values())
 
     def other_mode(self, world: World) -> World:
         """The same account's other mode."""
@@ -77,6 +121,11 @@ class State:
         """Do something once the sandbox's clock has reached `due`; the job is told when it was due."""
         heapq.heappush(self._later, (due, next(self._numbers), job))
 
+    def _on_time(self) -> None:
+        """What is due by a clock that was moved happens then, not only when somebody asks."""
+        with self.lock:
+            self.catch_up()
+
     def catch_up(self) -> float:
         """Do what is due by now, in order, and give the time."""
         now = self.clock.now()
@@ -90,16 +139,18 @@ class State:
 
     # Any: the shape of a seed comes from a test's JSON and is checked here.
     def seed(self, spec: Mapping[str, Any]) -> dict[str, object]:
-        """Make customers: `{"customers": n}` and optionally `livemode`, `tenant`, `prefix`, `account`.
+        """Make customers and a catalogue: `{"customers": n, "products": n, "prices_each": m}`.
 
+        Each is optional, as are `livemode`, `tenant`, `prefix` and `account`. No events are recorded.
         Raises ValueError for anything else.
         """
-        if unknown := set(spec) - {"customers", "livemode", "tenant", "prefix", "account"}:
+        if unknown := set(spec) - _SEED_FIELDS:
             raise ValueError(f"unknown seed fields: {', '.join(sorted(unknown))}")
-        count, livemode = spec.get("customers", 0), spec.get("livemode", False)
-        prefix, tenant = spec.get("prefix", "seed"), spec.get("tenant", "sandbox")
-        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST_SEEDS:
-            raise ValueError(f"customers must be a number from 0 to {_MOST_SEEDS}")
+        count = _number(spec, "customers", 0, _MOST_SEEDS)
+        products = _number(spec, "products", 0, _MOST_PRODUCTS)
+        prices_each = _number(spec, "prices_each", 1, _MOST_PRICES_EACH)
+        livemode, prefix = spec.get("livemode", False), spec.get("prefix", "seed")
+        tenant = spec.get("tenant", "sandbox")
         if not isinstance(livemode, bool):
             raise ValueError("livemode must be true or false")
         if not isinstance(prefix, str) or not prefix.isalnum() or not isinstance(tenant, str):
@@ -108,6 +159,22 @@ class State:
         with self.lock:
             if key not in self._worlds:
                 raise ValueError(f"there is no account {key[0]}")
-            now = self.catch_up()
-            self._worlds[key].customers.add_seeds(count, prefix, tenant, int(now))
-        return {"customers": count}
+            world, created = self._worlds[key], int(self.catch_up())
+            if products and world.products.get(f"prod_{prefix}00000000") is not None:
+                raise ValueError(f"there are products with the prefix {prefix} already")
+            if count:
+                world.customers.add_seeds(count, prefix, tenant, created)
+            for product, prices in seeded_products(products, prices_each, prefix, created):
+                world.products.add(product)
+                for price in prices:
+                    world.prices.add(price)
+        made = {"products": products, "prices": products * prices_each} if "products" in spec else {}
+        return {"customers": count, **made}
+
+
+# Any: as above.
+def _number(spec: Mapping[str, Any], name: str, default: int, most: int) -> int:
+    value = spec.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(f"{name} must be a number from 0 to {most}")
+    return value

@@ -1,6 +1,36 @@
 """What the sandbox's Stripe answers: a file for each resource, each with its `ROUTES`."""
 
-from webstore.sandbox.stripe.resources import account, customers, events
+from webstore.sandbox.stripe.resources import (
+    account,
+    billing_portal,
+    charges,
+    checkout_sessions,
+    customers,
+    events,
+    invoices,
+    payment_intents,
+    prices,
+    products,
+    refunds,
+    shipping_rates,
+    subscriptions,
+    webhook_endpoints,
+)
 from webstore.sandbox.stripe.routing import Route
 
-ROUTES: tuple[Route, ...] = (*account.ROUTES, *customers.ROUTES, *events.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *account.ROUTES,
+    *customers.ROUTES,
+    *events.ROUTES,
+    *products.ROUTES,
+    *prices.ROUTES,
+    *webhook_endpoints.ROUTES,
+    *checkout_sessions.ROUTES,
+    *shipping_rates.ROUTES,
+    *payment_intents.ROUTES,
+    *charges.ROUTES,
+    *refunds.ROUTES,
+    *subscriptions.ROUTES,
+    *invoices.ROUTES,
+    *billing_portal.ROUTES,
+)

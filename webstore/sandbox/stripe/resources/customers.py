@@ -10,6 +10,8 @@ from webstore.sandbox.stripe.customer_table import Customer
 from webstore.sandbox.stripe.errors import StripeError, no_such
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
+from webstore.sandbox.stripe.payments import subscriptions
+from webstore.sandbox.stripe.recording import differences, record
 from webstore.sandbox.stripe.routing import Call, Route, expandable
 from webstore.sandbox.stripe.state import State, World
 
@@ -71,7 +73,7 @@ def create(call: Call) -> dict[str, object]:
     customer = _changed(blank, call.params)
     call.world.customers.add(customer, call.now)
     shown = to_json(customer, call.world)
-    _record(call, "customer.created", shown)
+    record(call, "customer.created", shown)
     return _expanded(shown, call)
 
 
@@ -88,10 +90,10 @@ def update(call: Call) -> dict[str, object]:
     before = _living(call)
     after = _changed(before, call.params)
     shown = to_json(after, call.world)
-    previous = _differences(to_json(before, call.world), shown)
+    previous = differences(to_json(before, call.world), shown)
     if previous:
         call.world.customers.change(after, call.now)
-        _record(call, "customer.updated", shown, previous)
+        record(call, "customer.updated", shown, previous)
     return _expanded(shown, call)
 
 
@@ -99,7 +101,8 @@ def delete(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/customers/delete"""
     customer = _living(call)
     call.world.customers.change(dataclasses.replace(customer, deleted=True), call.now)
-    _record(call, "customer.deleted", to_json(customer, call.world))
+    subscriptions.cancel_all(call, customer.id)
+    record(call, "customer.deleted", to_json(customer, call.world))
     return {"id": customer.id, "object": "customer", "deleted": True}
 
 
@@ -242,36 +245,20 @@ def _whole_address(given: Mapping[str, object]) -> dict[str, object]:
     return {name: given.get(name) for name in _ADDRESS_LINES}
 
 
-def _differences(before: dict[str, object], after: dict[str, object]) -> dict[str, object]:
-    """What an event's `previous_attributes` holds: old values, in metadata only of the keys that changed."""
-    previous = {name: value for name, value in before.items() if value != after[name]}
-    if "metadata" in previous:
-        old, new = cast(dict[str, str], before["metadata"]), cast(dict[str, str], after["metadata"])
-        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        previous["metadata"] = {key: old.get(key) for key in changed}
-    return previous
-
-
-def _record(
-    call: Call, type_: str, shown: Mapping[str, object], previous: Mapping[str, object] | None = None
-) -> None:
-    call.world.events.record(
-        type_,
-        dict(shown),
-        now=call.now,
-        livemode=call.world.livemode,
-        previous=previous,
-        request_id=call.request_id,
-        idempotency_key=call.idempotency_key,
-    )
-
-
 def _expanded(shown: dict[str, object], call: Call) -> dict[str, object]:
-    """The customer with what `expand` asked for; this sandbox's customers own none of it."""
+    """The customer with what `expand` asked for; of that, this sandbox's customers have subscriptions."""
     for name in cast(list[str], call.params.get("expand", [])):
         if name in ("sources", "subscriptions", "tax_ids"):
             url = f"/v1/customers/{shown['id']}/{name}"
-            shown[name] = {"object": "list", "data": [], "has_more": False, "total_count": 0, "url": url}
+            owned = call.world.payments.subscriptions.having("customer", str(shown["id"]))
+            data = [one for one in reversed(owned) if name == "subscriptions" and one["status"] != "canceled"]
+            shown[name] = {
+                "object": "list",
+                "data": data[:10],
+                "has_more": len(data) > 10,
+                "total_count": len(data),
+                "url": url,
+            }
         elif name == "tax":
             shown[name] = {
                 "automatic_tax": "unrecognized_location",

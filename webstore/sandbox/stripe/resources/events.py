@@ -27,8 +27,12 @@ def list_all(call: Call) -> dict[str, object]:
         raise StripeError(400, "You may only specify one of these parameters: type, types.", param="type")
     patterns = types if types is not None else [type_ or "*"]
 
+    delivered = call.params.get("delivery_success")
+
     def keep(event: Event) -> bool:
-        return any(fnmatchcase(event.type, pattern) for pattern in patterns)
+        return delivered in (None, event.pending_webhooks == 0) and any(
+            fnmatchcase(event.type, pattern) for pattern in patterns
+        )
 
     return list_page(
         call.world.events, call.params, url="/v1/events", kind="event", keep=keep, show=Event.to_json
@@ -46,7 +50,7 @@ ROUTES = (
             **LIST_PARAMS,
             "type": params.text(),
             "types": params.list_of(params.text(), limit=20),
-            "delivery_success": params.not_in_sandbox,
+            "delivery_success": params.boolean,
             "expand": expandable(),
         },
     ),

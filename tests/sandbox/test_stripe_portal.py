@@ -1,0 +1,105 @@
+"""The customer portal: https://docs.stripe.com/customer-management"""
+
+import re
+from html import unescape
+
+import httpx
+import pytest
+import stripe
+
+from tests.sandbox.checkout import monthly, pay, session
+from tests.sandbox.conftest import RunningStripe
+
+RETURN_URL = "http://store.test/account"
+
+
+@pytest.fixture
+def customer(client: stripe.StripeClient, http: httpx.Client) -> str:
+    """A customer with a subscription."""
+    id = client.v1.customers.create({"email": "ada@example.com"}).id
+    pay(http, session(client, monthly(client), mode="subscription", customer=id))
+    return id
+
+
+def _portal(client: stripe.StripeClient, customer: str) -> stripe.billing_portal.Session:
+    return client.v1.billing_portal.sessions.create({"customer": customer, "return_url": RETURN_URL})
+
+
+def test_a_session_has_every_field_of_a_real_one(
+    running: RunningStripe, client: stripe.StripeClient, customer: str
+) -> None:
+    made = _portal(client, customer)
+    assert set(made.to_dict()) == set(stripe.billing_portal.Session.__annotations__) - {"OBJECT_NAME"}
+    assert (made.customer, made.return_url, made.livemode) == (customer, RETURN_URL, False)
+    assert made.url.startswith(f"{running.url}/p/session/test_")
+
+
+def test_the_page_shows_what_the_customer_has(
+    client: stripe.StripeClient, http: httpx.Client, customer: str
+) -> None:
+    other = client.v1.customers.create({"email": "grace@example.com"}).id
+    pay(http, session(client, monthly(client), mode="subscription", customer=other))
+    page = http.get(_portal(client, customer).url)
+    (subscription,) = client.v1.subscriptions.list({"customer": customer}).data
+    (invoice,) = client.v1.invoices.list({"customer": customer}).data
+    assert page.status_code == 200
+    assert re.findall(r'data-subscription-id="([^"]+)"', page.text) == [subscription.id]
+    assert re.findall(r'data-invoice-id="([^"]+)"', page.text) == [invoice.id]
+    for text in (f'href="{RETURN_URL}"', str(invoice.hosted_invoice_url), "Visa ending in 4242", "12.00 EUR"):
+        assert text in unescape(page.text)
+
+
+def test_a_subscription_is_canceled_and_kept_after_all(
+    client: stripe.StripeClient, http: httpx.Client, customer: str
+) -> None:
+    address = _portal(client, customer).url
+    (subscription,) = client.v1.subscriptions.list({"customer": customer}).data
+    ask = f"{address}/subscriptions/{subscription.id}/cancel"
+    assert ask.removeprefix(address) in http.get(address).text
+    assert "not renewed" in http.get(ask).text
+    assert http.post(ask).headers["location"] == httpx.URL(address).path
+    now = client.v1.subscriptions.retrieve(subscription.id)
+    assert (now.status, now.cancel_at_period_end) == ("active", True)
+    assert "Ends on" in http.get(address).text
+    http.post(f"{address}/subscriptions/{subscription.id}/renew")
+    assert client.v1.subscriptions.retrieve(subscription.id).cancel_at_period_end is False
+
+
+def test_nobody_changes_what_is_another_ones(
+    client: stripe.StripeClient, http: httpx.Client, customer: str
+) -> None:
+    (subscription,) = client.v1.subscriptions.list({"customer": customer}).data
+    other = _portal(client, client.v1.customers.create({}).id).url
+    assert http.post(f"{other}/subscriptions/{subscription.id}/cancel").status_code == 410
+    assert http.get(f"{other}/subscriptions/{subscription.id}/cancel").status_code == 410
+    assert client.v1.subscriptions.retrieve(subscription.id).cancel_at_period_end is False
+
+
+def test_an_address_is_good_for_five_minutes_and_an_hour_once_used(
+    running: RunningStripe, client: stripe.StripeClient, http: httpx.Client, customer: str
+) -> None:
+    unused, used = _portal(client, customer).url, _portal(client, customer).url
+    running.control.clock.advance(290)
+    assert http.get(used).status_code == 200
+    running.control.clock.advance(20)
+    assert (http.get(unused).status_code, http.get(used).status_code) == (410, 200)
+    running.control.clock.advance(3601)
+    assert http.get(used).status_code == 410
+    assert http.get("/p/session/test_none").status_code == 410
+
+
+def test_a_customer_must_be_there(client: stripe.StripeClient, http: httpx.Client, customer: str) -> None:
+    address = _portal(client, customer).url
+    client.v1.customers.delete(customer)
+    for id in (customer, "cus_none"):
+        with pytest.raises(stripe.InvalidRequestError) as error:
+            _portal(client, id)
+        assert (error.value.http_status, error.value.code, error.value.param) == (
+            400,
+            "resource_missing",
+            "customer",
+        )
+    assert http.get(address).status_code == 410
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.billing_portal.sessions.create({"customer": customer, "return_url": "nowhere"})
+    assert refused.value.param == "return_url"

@@ -1,0 +1,64 @@
+"""Who calls the JSON API: the access token in the header Authorization, and nothing else (RFC 6750)."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from typing import NoReturn
+
+from flask import abort, request
+
+from webstore.errors import TokenRejected
+from webstore.models import Caller
+
+from . import services
+from .limits import client_address, refuse_flood
+from .problems import problem
+
+log = logging.getLogger(__name__)
+
+_REALM = 'Bearer realm="webstore"'
+#: RFC 6750, section 2.1.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+
+
+def authorized(scope: str | None = None) -> Caller:
+    """The caller, who has this scope; a request without that ends here.
+
+    With 401, 400 or 403 and WWW-Authenticate (RFC 6750, section 3.1), or with 429.
+    """
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        refuse_flood("api", client_address())
+        # Nothing was tried that this API knows of, so no error is named: RFC 6750, section 3.1.
+        refuse(401, "Send an access token in the header Authorization: Bearer.")
+    token = credentials.strip(" ")
+    if not _TOKEN.fullmatch(token) or "access_token" in request.args:
+        refuse_flood("api", client_address())
+        refuse(400, "Send one access token, in the header Authorization alone", error="invalid_request")
+    try:
+        caller = _read(token)
+    except TokenRejected as exc:
+        refuse_flood("api", client_address())
+        log.info("access token refused: %s", exc)
+        refuse(401, str(exc), error="invalid_token")
+    refuse_flood("api", hashlib.sha256(caller.subject.encode()).hexdigest()[:32])
+    if scope is not None and scope not in caller.scopes:
+        refuse(403, f"the token lacks the scope {scope}", error="insufficient_scope", scope=scope)
+    return caller
+
+
+def refuse(status: int, description: str, **attributes: str) -> NoReturn:
+    """End the request with a challenge; the description goes into it where there is an error to describe."""
+    if "error" in attributes:
+        attributes["error_description"] = description
+    challenge = ", ".join((_REALM, *(f'{name}="{value}"' for name, value in attributes.items())))
+    abort(problem(status, description, {"WWW-Authenticate": challenge}))
+
+
+def _read(token: str) -> Caller:
+    tokens = services().access_tokens
+    if tokens is None:
+        raise TokenRejected("this store has no API")
+    return tokens.read(token)

@@ -1,0 +1,111 @@
+"""Where a browser's cart is kept: in a signed cookie of its own, which outlives logins and logouts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from flask import after_this_request, g, request
+from flask.wrappers import Response
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from webstore.cart import MAX_LINES, MAX_QUANTITY, MAX_SESSIONS
+from webstore.commerce import Cart, CartLine, Money, Recurrence
+from webstore.errors import CannotBuy
+from webstore.settings import Settings
+
+from . import services
+
+KEPT_S = 30 * 24 * 3600
+#: Browsers keep 4,096 bytes of a cookie with its name and attributes, RFC 6265 section 6.1. What the lines
+#: leave free is for the sessions.
+MAX_BYTES, MAX_BYTES_OF_LINES = 2900, 2400
+
+
+def current_cart() -> Cart:
+    """The cart of this request's browser; empty where the cookie is missing, tampered with or too old."""
+    if "cart" not in g:
+        text = request.cookies.get(_name(services().settings), "")
+        g.cart = _parsed(text) if 0 < len(text) <= MAX_BYTES else Cart()
+    found: Cart = g.cart
+    return found
+
+
+def keep_cart(cart: Cart) -> None:
+    """Let the browser keep this cart from this answer on. Raises `CannotBuy` where it does not fit."""
+    if cart == current_cart():
+        return
+    if len(_text(replace(cart, sessions=()))) > MAX_BYTES_OF_LINES:
+        raise CannotBuy("Your cart is full. Buy what is in it first, or take something out.")
+    while len(_text(cart)) > MAX_BYTES:
+        cart = replace(cart, sessions=cart.sessions[1:])
+    g.cart = cart
+    if "cart_is_kept" not in g:
+        g.cart_is_kept = True
+        after_this_request(_set_cookie)
+
+
+def sent_a_cart() -> bool:
+    """Whether this browser sent a cart along, or something in its place."""
+    return _name(services().settings) in request.cookies
+
+
+def _set_cookie(response: Response) -> Response:
+    settings, cart = services().settings, current_cart()
+    name = _name(settings)
+    if cart == Cart():
+        response.delete_cookie(name, secure=settings.secure, httponly=True, samesite="Lax")
+    else:
+        response.set_cookie(
+            name, _text(cart), max_age=KEPT_S, secure=settings.secure, httponly=True, samesite="Lax"
+        )
+    return response
+
+
+def _name(settings: Settings) -> str:
+    return "__Host-webstore-cart" if settings.secure else "webstore-cart"
+
+
+def _serializer() -> URLSafeTimedSerializer:
+    settings = services().settings
+    keys = [*reversed(settings.app_secret_key_fallbacks), settings.app_secret_key]
+    return URLSafeTimedSerializer(keys, salt="webstore-cart")
+
+
+def _text(cart: Cart) -> str:
+    lines = [
+        [
+            line.price_id,
+            line.quantity,
+            line.seen.amount,
+            line.seen.currency,
+            line.product_id,
+            *([line.recurrence.interval, line.recurrence.count] if line.recurrence else []),
+        ]
+        for line in cart.lines
+    ]
+    text: str = _serializer().dumps([lines, list(cart.sessions)])
+    return text
+
+
+def _parsed(text: str) -> Cart:
+    try:
+        lines, sessions = _serializer().loads(text, max_age=KEPT_S)
+        cart = Cart(tuple(map(_line, lines)), tuple(map(str, sessions)))
+    except (BadData, ValueError, TypeError, LookupError):
+        # All but the first: signed by us, but by a release of the store that kept other things.
+        return Cart()
+    fits = len(cart.lines) <= MAX_LINES and len(cart.sessions) <= MAX_SESSIONS
+    return cart if fits and all(1 <= line.quantity <= MAX_QUANTITY for line in cart.lines) else Cart()
+
+
+def _line(stored: list[Any]) -> CartLine:
+    price_id, quantity, amount, currency, product_id, *rhythm = stored
+    recurrence = Recurrence(str(rhythm[0]), int(rhythm[1])) if rhythm else None
+    return CartLine(
+        str(price_id),
+        int(quantity),
+        Money(int(amount), str(currency)),
+        None if product_id is None else str(product_id),
+        recurrence,
+    )

@@ -1,0 +1,38 @@
+"""Pages for a shopper whose customer cannot be used just now."""
+
+from __future__ import annotations
+
+from flask import redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from webstore.models import LinkOutcome, LinkStatus
+
+from .shopper import end_session
+
+PENDING = "Your customer record is not ready yet. Nothing is lost: try again in a minute."
+REFUSED = (
+    "Your customer record belongs to another set-up of this store, so it is not used here. "
+    "The shop has been told; you need not do anything."
+)
+
+
+def unusable_link(link: LinkOutcome, again: str) -> Response | tuple[str, int]:
+    """What is said instead of a page that needs the customer; `again`: the address of another try."""
+    if link.status is LinkStatus.USER_GONE:
+        return user_gone()
+    refused = link.status is LinkStatus.REFUSED
+    page = render_template(
+        "error.html",
+        status=503,
+        title="Your customer record cannot be used just now",
+        message=f"{REFUSED if refused else PENDING} Nothing was charged, and your cart is kept.",
+        action_url=url_for("shop.home") if refused else again,
+        action_label="Back to the store" if refused else "Try again",
+    )
+    return page, 503
+
+
+def user_gone() -> Response:
+    """The directory has deleted the user: this session is nobody's."""
+    end_session()
+    return redirect(url_for("shop.home"), 303)

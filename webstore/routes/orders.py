@@ -1,0 +1,74 @@
+"""The shopper's orders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+from babel.dates import format_date
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from itsdangerous import BadData, URLSafeSerializer
+from werkzeug.wrappers import Response
+
+from webstore import orders
+from webstore.checkout import BUDGET_S
+from webstore.errors import NoSuchObject
+
+from . import services
+from .customer import unusable_link
+from .formats import reader_locale
+from .shopper import current_shopper, login_required, remember_customer
+
+blueprint = Blueprint("orders", __name__)
+
+
+@blueprint.get("/orders")
+@login_required
+def show() -> Response | str | tuple[str, int]:
+    """What the shopper bought, the newest first; `after`: where an older page begins."""
+    shopper = current_shopper()
+    if shopper is None:
+        raise RuntimeError("login_required let a stranger through")
+    cursor = _cursor(shopper.user_id, request.args.get("after"))
+    link = orders.verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
+    if link.customer_id is None:
+        return unusable_link(link, again=url_for("orders.show"))
+    remember_customer(link.customer_id)
+    read = partial(orders.page_of_orders, services().orders, shopper.user_id, link, cursor)
+    try:
+        page = services().shop.run(read, BUDGET_S)
+    except (orders.CursorUnknown, NoSuchObject):
+        if cursor is None:
+            raise
+        return redirect(url_for("orders.show"))
+    older = _cursors(shopper.user_id).dumps(page.older) if page.older else None
+    return render_template("orders/show.html", orders=page.orders, older=older, first=cursor is None)
+
+
+@blueprint.app_template_filter("day")
+def format_day(at: float) -> str:
+    """The date of a Unix time as a reader of the locale writes it."""
+    return str(format_date(datetime.fromtimestamp(at, UTC), locale=reader_locale()))
+
+
+@blueprint.app_template_filter("iso_day")
+def iso_day(at: float) -> str:
+    """The date of a Unix time for programs."""
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
+def _cursor(user_id: str, text: str | None) -> orders.Cursor | None:
+    if text is None:
+        return None
+    try:
+        found: orders.Cursor = _cursors(user_id).loads(text)
+    except BadData:
+        abort(404)
+    return found
+
+
+def _cursors(user_id: str) -> URLSafeSerializer:
+    """Signed for this shopper: nobody can ask with a place of their own making."""
+    settings = services().settings
+    keys = [*reversed(settings.app_secret_key_fallbacks), settings.app_secret_key]
+    return URLSafeSerializer(keys, salt=f"webstore-orders {user_id}")

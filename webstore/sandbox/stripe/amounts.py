@@ -1,0 +1,65 @@
+"""Amounts: how many decimals a currency has at Stripe, and the least and the most that can be charged.
+
+Source: https://docs.stripe.com/currencies
+"""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+_NO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())  # noqa: SIM905 (codes)
+_THREE_DECIMALS = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
+# Without decimals in everyday life, yet with two in the API.
+_ROUND = frozenset({"isk", "ugx"})
+
+# In minor units: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+_LEAST = {
+    "aed": 200,
+    "aud": 50,
+    "brl": 50,
+    "cad": 50,
+    "chf": 50,
+    "czk": 1500,
+    "dkk": 250,
+    "eur": 50,
+    "gbp": 30,
+    "hkd": 400,
+    "huf": 17500,
+    "inr": 50,
+    "jpy": 50,
+    "mxn": 1000,
+    "myr": 200,
+    "nok": 300,
+    "nzd": 50,
+    "pln": 200,
+    "ron": 200,
+    "sek": 300,
+    "sgd": 50,
+    "thb": 1000,
+    "usd": 50,
+}
+MOST = 99_999_999
+
+
+def least(currency: str) -> int:
+    """The smallest amount that can be charged, in minor units; for a currency not listed a guess."""
+    return _LEAST.get(currency, 1 if currency in _NO_DECIMALS else 50)
+
+
+def in_minor_units(amount: Decimal, currency: str) -> int:
+    """What a person means by `12.50`, as the API counts it; digits too small for the currency are rounded."""
+    decimals = 0 if currency in _NO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+    return int((amount * 10**decimals).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def shown(amount: int, currency: str) -> str:
+    """An amount in minor units for a person to read, like `12.50 EUR`."""
+    if currency in _NO_DECIMALS:
+        return f"{amount:,} {currency.upper()}"
+    if currency in _ROUND and amount % 100 == 0:
+        return f"{amount // 100:,} {currency.upper()}"
+    decimals = 3 if currency in _THREE_DECIMALS else 2
+    return f"{amount / 10**decimals:,.{decimals}f} {currency.upper()}"
+
+
+def line_total(unit: Decimal, quantity: int) -> int:
+    """What so many cost, in whole minor units: a price may have fractions of one."""
+    return int((unit * quantity).quantize(Decimal(1), ROUND_HALF_UP))

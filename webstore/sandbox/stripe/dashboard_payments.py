@@ -1,0 +1,143 @@
+"""The dashboard's pages of payments: the list, one payment with its refunds, and a customer's purchases."""
+
+from collections.abc import Callable
+from itertools import islice
+from urllib.parse import quote
+
+from flask import abort, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, Desk, typed_amount
+from webstore.sandbox.stripe.documents import Document
+from webstore.sandbox.stripe.errors import StripeError
+from webstore.sandbox.stripe.forms import Params
+from webstore.sandbox.stripe.payments import sessions
+from webstore.sandbox.stripe.payments.methods import label
+from webstore.sandbox.stripe.routing import Call
+from webstore.sandbox.stripe.state import World
+
+
+def add_payment_pages(desk: Desk) -> None:
+    """Add the list and the page of one payment, and what a person does with them."""
+    state = desk.state
+
+    @desk.page("/payments")
+    def list_payments(livemode: bool, account: str | None = None) -> ResponseReturnValue:
+        world = desk.world(account, livemode)
+        with state.lock:
+            state.catch_up()
+            table = world.payments.intents
+            below = max(min(request.args.get("below", len(table), int), len(table)), 0)
+            places = range(below - 1, -1, -1)
+            found = [dict(table.at(place)) for place in islice(places, PAGE_SIZE)]
+            charges = {intent["id"]: _charge(world, intent) for intent in found}
+        older = below - PAGE_SIZE if below > PAGE_SIZE else None
+        return render_template(
+            "stripe/payments.html", world=world, found=found, charges=charges, older=older, state_of=_state_of
+        )
+
+    @desk.page("/payments/<id>")
+    def show_payment(
+        id: str, livemode: bool, account: str | None = None, problem: str | None = None
+    ) -> ResponseReturnValue:
+        world = desk.world(account, livemode)
+        with state.lock:
+            state.catch_up()
+            payments = world.payments
+            intent = payments.intents.get(id)
+            if intent is None:
+                abort(404)
+            charge = _charge(world, intent)
+            method = None if charge is None else payments.methods.get(charge["payment_method"])
+            refunds = payments.refunds.having("payment_intent", id)
+            charges = payments.charges.having("payment_intent", id)
+            about = [id, *(other["id"] for other in (*charges, *refunds))]
+            events = [event for one in about for event in world.events.about(one)]
+            events.sort(key=lambda event: world.events.position_of(event.id) or 0, reverse=True)
+            page = render_template(
+                "stripe/payment.html",
+                world=world,
+                intent=intent,
+                charge=charge,
+                method=None if method is None else label(method),
+                refunds=refunds,
+                invoice=payments.invoices.get(payments.invoice_of_intent.get(id, "")),
+                sessions=payments.sessions.having("payment_intent", id),
+                events=events,
+                problem=problem,
+                state_of=_state_of,
+            )
+        return page, 400 if problem else 200
+
+    def after(
+        id: str, livemode: bool, account: str | None, change: Callable[[World], object]
+    ) -> ResponseReturnValue:
+        world = desk.world(account, livemode)
+        try:
+            change(world)
+        except StripeError as error:
+            return show_payment(id, livemode, account, error.message)
+        return redirect(desk.address(world, id, of="payments"), 303)
+
+    @desk.page("/payments/<id>/refund", "POST")
+    def refund(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
+        def change(world: World) -> None:
+            intent = world.payments.intents.get(id)
+            given: Params = {"payment_intent": id, "reason": "requested_by_customer"}
+            amount = request.form.get("amount", "").strip()
+            if amount and intent is not None:
+                given["amount"] = typed_amount(amount, intent["currency"])
+            desk.act(world, "POST", "/v1/refunds", given)
+
+        return after(id, livemode, account, change)
+
+    @desk.page("/payments/<id>/settle", "POST")
+    def settle(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
+        def change(world: World) -> None:
+            with state.lock:
+                call = Call(state, world, state.catch_up(), request.path)
+                intent = world.payments.intents.get(id)
+                if intent is None:
+                    abort(404)
+                sessions.settle(call, intent, succeeded=request.form.get("outcome") == "succeed")
+
+        return after(id, livemode, account, change)
+
+    @desk.page("/subscriptions/<id>/cancel", "POST")
+    def cancel_subscription(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
+        world = desk.world(account, livemode)
+        subscription = world.payments.subscriptions.get(id)
+        if subscription is None:
+            abort(404)
+        if subscription["status"] != "canceled":
+            desk.act(world, "DELETE", f"/v1/subscriptions/{quote(id, safe='')}", {})
+        return redirect(desk.address(world, subscription["customer"]), 303)
+
+
+def purchases(world: World, customer: str) -> dict[str, list[Document]]:
+    """A customer's payments, subscriptions and invoices, newest first."""
+    payments = world.payments
+    tables = {
+        "payments": payments.intents,
+        "subscriptions": payments.subscriptions,
+        "invoices": payments.invoices,
+    }
+    return {name: table.having("customer", customer)[::-1] for name, table in tables.items()}
+
+
+def _charge(world: World, intent: Document) -> Document | None:
+    return world.payments.charges.get(intent["latest_charge"] or "")
+
+
+def _state_of(intent: Document, charge: Document | None) -> str:
+    """How a payment stands, in the dashboard's words."""
+    if charge is not None and intent["status"] == "succeeded":
+        if charge["refunded"]:
+            return "Refunded"
+        return "Partial refund" if charge["amount_refunded"] else "Succeeded"
+    return {
+        "requires_payment_method": "Failed" if intent["last_payment_error"] else "Incomplete",
+        "requires_action": "Needs authentication",
+        "processing": "Pending",
+        "canceled": "Canceled",
+    }.get(intent["status"], str(intent["status"]))

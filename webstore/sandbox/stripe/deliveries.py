@@ -1,0 +1,234 @@
+"""Webhook endpoints and deliveries: each event is POSTed, signed, until the endpoint says that it has it.
+
+An endpoint has a thread of its own while something waits to be sent to it, so that what happens goes out
+in order unless a test wants otherwise, and a store that hangs holds up nobody else. No lock is held while
+something is sent. Sources: https://docs.stripe.com/webhooks and https://docs.stripe.com/webhooks/signature
+"""
+
+import contextlib
+import hashlib
+import hmac
+import http.client
+import itertools
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from webstore.sandbox.clock import Clock
+from webstore.sandbox.stripe.config import StripeSettings
+from webstore.sandbox.stripe.events import Event
+from webstore.sandbox.stripe.tables import RowTable
+from webstore.sandbox.stripe.webhook_tables import Attempt, Delivery, WebhookEndpoint
+
+_Endpoints = RowTable[WebhookEndpoint]
+_Find = Callable[[str], WebhookEndpoint | None]
+
+USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
+# Nothing of the sandbox leaves this machine.
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SHOWN_BYTES = 500
+# How often a waiting thread looks whether the sandbox's clock was moved on, in real seconds.
+_POLL_S = 0.1
+
+
+class Deliveries:
+    """Sends what is handed to it, in threads that end when there is nothing left, or at `stop`."""
+
+    def __init__(self, settings: StripeSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._numbers = itertools.count()
+        # Guards what follows; never held while something is sent.
+        self._changed = threading.Condition()
+        self._waiting: dict[str, list[Delivery]] = {}
+        self._threads: dict[str, threading.Thread] = {}
+        self._connections: set[http.client.HTTPConnection] = set()
+        self._stopped = False
+
+    def announce(self, endpoints: _Endpoints, event: Event) -> None:
+        """Send a new event to the endpoints that want it."""
+        wanted = [endpoint for endpoint in endpoints if endpoint.wants(event.type)]
+        event.deliveries.extend(self._new(endpoint) for endpoint in wanted)
+        payload = _payload(event) if wanted else b""
+        for delivery in event.deliveries:
+            self._send(delivery, payload, self._settings.webhook_copies, endpoints.get)
+
+    def redeliver(self, endpoints: _Endpoints, event: Event) -> int:
+        """Send an event once more to all endpoints that want it, and give how many these are."""
+        wanted = [endpoint for endpoint in endpoints if endpoint.wants(event.type)]
+        known = {delivery.endpoint_id: delivery for delivery in event.deliveries}
+        for endpoint in wanted:
+            if endpoint.id not in known:
+                known[endpoint.id] = self._new(endpoint)
+                event.deliveries.append(known[endpoint.id])
+        for endpoint in wanted:
+            self._send(known[endpoint.id], _payload(event), 1, endpoints.get)
+        return len(wanted)
+
+    def clear(self) -> None:
+        """Forget everything that is still to be sent."""
+        with self._changed:
+            self._waiting.clear()
+            self._changed.notify_all()
+
+    def start(self) -> None:
+        """Send again, after `stop`. What waited then was forgotten."""
+        with self._changed:
+            self._stopped = False
+
+    def stop(self) -> None:
+        """Forget what is still to be sent, cut what is being sent, and wait for the threads' end."""
+        with self._changed:
+            self._stopped = True
+            self._waiting.clear()
+            threads, connections = list(self._threads.values()), list(self._connections)
+            self._changed.notify_all()
+        for connection in connections:
+            if connection.sock is not None:
+                with contextlib.suppress(OSError):
+                    connection.sock.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(2)
+
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent, now or later."""
+        with self._changed:
+            return not any(self._waiting.values())
+
+    def _new(self, endpoint: WebhookEndpoint) -> Delivery:
+        return Delivery(endpoint.id, endpoint.url, next(self._numbers))
+
+    def _send(self, delivery: Delivery, payload: bytes, copies: int, find: _Find) -> None:
+        """Send it soon, again if need be. `find` gives its endpoint as it is then, None when it is gone."""
+        with self._changed:
+            if self._stopped:
+                return
+            delivery.payload, delivery.copies, delivery.failures = payload, copies, 0
+            delivery.due = self._clock.now() + self._settings.webhook_delay_s
+            waiting = self._waiting.setdefault(delivery.endpoint_id, [])
+            if delivery not in waiting:
+                waiting.append(delivery)
+            if delivery.endpoint_id not in self._threads:
+                self._begin(delivery.endpoint_id, find)
+            self._changed.notify_all()
+
+    def _begin(self, endpoint_id: str, find: _Find) -> None:
+        thread = threading.Thread(
+            target=self._work, args=(endpoint_id, find), name=f"deliveries-{endpoint_id}", daemon=True
+        )
+        self._threads[endpoint_id] = thread
+        thread.start()
+
+    def _work(self, endpoint_id: str, find: _Find) -> None:
+        while (delivery := self._next(endpoint_id)) is not None:
+            endpoint = find(endpoint_id)
+            if endpoint is None or endpoint.disabled:
+                self._give_up(delivery)
+                continue
+            delivery.url = endpoint.url
+            attempt = self._attempt(endpoint, delivery.payload)
+            with self._changed:
+                self._note(delivery, attempt)
+
+    def _next(self, endpoint_id: str) -> Delivery | None:
+        """The next delivery for an endpoint, once it is due; None when there is none left."""
+        with self._changed:
+            while waiting := self._waiting.get(endpoint_id):
+                now = self._clock.now()
+                ready = [delivery for delivery in waiting if delivery.due is None or delivery.due <= now]
+                if ready and self._settings.webhooks == "on":
+                    return self._chosen(ready)
+                self._changed.wait(_POLL_S)
+            self._threads.pop(endpoint_id, None)
+            return None
+
+    def _chosen(self, ready: list[Delivery]) -> Delivery:
+        if self._settings.webhook_order == "shuffled":
+            return random.choice(ready)  # noqa: S311 (no secret)
+        in_order = sorted(ready, key=lambda delivery: delivery.number)
+        return in_order[0 if self._settings.webhook_order == "kept" else -1]
+
+    def _note(self, delivery: Delivery, attempt: Attempt) -> None:
+        """Keep what came back, and decide what follows."""
+        delivery.attempts.append(attempt)
+        if delivery not in self._waiting.get(delivery.endpoint_id, []):
+            return  # all was forgotten meanwhile
+        if attempt.succeeded:
+            delivery.copies, delivery.failures = delivery.copies - 1, 0
+            again = delivery.copies > 0
+            delivery.due = attempt.at
+        else:
+            again = delivery.failures < len(self._settings.webhook_retries_s)
+            if again:
+                delivery.due = self._clock.now() + self._settings.webhook_retries_s[delivery.failures]
+            delivery.failures += 1
+        if not again:
+            self._finish(delivery)
+
+    def _give_up(self, delivery: Delivery) -> None:
+        with self._changed:
+            self._finish(delivery)
+
+    def _finish(self, delivery: Delivery) -> None:
+        delivery.due, delivery.payload = None, b""
+        waiting = self._waiting.get(delivery.endpoint_id, [])
+        if delivery in waiting:
+            waiting.remove(delivery)
+
+    def _attempt(self, endpoint: WebhookEndpoint, payload: bytes) -> Attempt:
+        began = self._clock.now()
+        try:
+            status, body = self._post(endpoint, payload)
+        except (OSError, http.client.HTTPException, ValueError) as problem:
+            return Attempt(began, None, str(problem) or type(problem).__name__, "")
+        return Attempt(began, status, None, body)
+
+    def _post(self, endpoint: WebhookEndpoint, payload: bytes) -> tuple[int, str]:
+        """Status and beginning of the answer. Raises OSError, HTTPException, ValueError."""
+        address = urlsplit(endpoint.url)
+        if address.scheme != "http" or address.hostname not in _LOOPBACK:
+            raise ValueError("The sandbox sends nothing to other machines, and speaks plain http only.")
+        connection = http.client.HTTPConnection(
+            address.hostname, address.port, timeout=self._settings.webhook_timeout_s
+        )
+        with self._changed:
+            if self._stopped:
+                raise ValueError("The sandbox is stopping.")
+            self._connections.add(connection)
+        try:
+            target = (address.path or "/") + (f"?{address.query}" if address.query else "")
+            connection.request("POST", target, payload, _headers(endpoint.secret, payload))
+            answer = connection.getresponse()
+            return answer.status, answer.read(_SHOWN_BYTES).decode("utf-8", "replace")
+        finally:
+            with self._changed:
+                self._connections.discard(connection)
+            connection.close()
+
+
+def signature(payload: bytes, secret: str, moment: int) -> str:
+    """The header `Stripe-Signature` for a body sent at `moment` (Unix seconds).
+
+    Source: https://docs.stripe.com/webhooks/signature
+    """
+    signed = f"{moment}.".encode() + payload
+    return f"t={moment},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
+
+
+def _headers(secret: str, payload: bytes) -> dict[str, str]:
+    # Real time, whatever the sandbox's clock says: the store compares it with its own.
+    return {
+        "Accept": "*/*; q=0.5, application/xml",
+        "Cache-Control": "no-cache",
+        "Content-Type": "application/json; charset=utf-8",
+        "Stripe-Signature": signature(payload, secret, int(time.time())),
+        "User-Agent": USER_AGENT,
+    }
+
+
+def _payload(event: Event) -> bytes:
+    return json.dumps(event.to_json(), indent=2, ensure_ascii=False).encode()

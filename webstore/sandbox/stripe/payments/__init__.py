@@ -1,0 +1,1 @@
+"""What becomes of money: sessions, intents, charges, refunds, subscriptions and invoices, and their life."""

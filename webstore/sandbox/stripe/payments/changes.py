@@ -1,0 +1,21 @@
+"""Writing down what happens to an object: the change itself and its event."""
+
+import copy
+from collections.abc import Mapping
+
+from webstore.sandbox.stripe.documents import Document, Documents
+from webstore.sandbox.stripe.recording import record
+from webstore.sandbox.stripe.routing import Call
+
+
+def happened(
+    call: Call, type_: str, document: Document, previous: Mapping[str, object] | None = None
+) -> None:
+    """Record an event about an object as it is now."""
+    record(call, type_, copy.deepcopy(document), previous)
+
+
+def changed(call: Call, type_: str, table: Documents, document: Document, **changes: object) -> None:
+    """Change an object and record an event of this type with the old values."""
+    previous = copy.deepcopy(table.change(document, **changes))
+    happened(call, type_, document, previous)

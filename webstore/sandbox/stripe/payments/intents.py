@@ -1,0 +1,280 @@
+"""Payment intents and their charges. Source: https://docs.stripe.com/payments/paymentintents/lifecycle"""
+
+from collections.abc import Mapping
+
+from webstore.sandbox.stripe.documents import Document
+from webstore.sandbox.stripe.ids import new_id
+from webstore.sandbox.stripe.payments.cards import Decline
+from webstore.sandbox.stripe.payments.changes import changed, happened
+from webstore.sandbox.stripe.payments.methods import charge_details
+from webstore.sandbox.stripe.routing import Call
+
+
+def add_intent(
+    call: Call,
+    amount: int,
+    currency: str,
+    *,
+    customer: str | None,
+    types: list[str],
+    data: Mapping[str, object],
+    shipping: Mapping[str, object] | None = None,
+) -> Document:
+    """A new payment intent; `data` is what a session's `payment_intent_data` says."""
+    id = new_id("pi_", 24)
+    intent: Document = {
+        "id": id,
+        "object": "payment_intent",
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async",
+        "client_secret": new_id(f"{id}_secret_", 25),
+        "confirmation_method": "automatic",
+        "created": int(call.now),
+        "currency": currency,
+        "customer": customer,
+        "customer_account": None,
+        "description": data.get("description"),
+        "excluded_payment_method_types": None,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": call.world.livemode,
+        "metadata": data.get("metadata") or {},
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": types,
+        "processing": None,
+        "receipt_email": data.get("receipt_email"),
+        "review": None,
+        "setup_future_usage": data.get("setup_future_usage"),
+        "shipping": shipping,
+        "source": None,
+        "statement_descriptor": data.get("statement_descriptor"),
+        "statement_descriptor_suffix": data.get("statement_descriptor_suffix"),
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+    call.world.payments.intents.add(intent)
+    happened(call, "payment_intent.created", intent)
+    return intent
+
+
+def require_action(call: Call, intent: Document, address: str) -> None:
+    """The shopper has to go through 3-D Secure at `address` first."""
+    changed(
+        call,
+        "payment_intent.requires_action",
+        call.world.payments.intents,
+        intent,
+        status="requires_action",
+        last_payment_error=None,
+        next_action={"type": "redirect_to_url", "redirect_to_url": {"return_url": None, "url": address}},
+    )
+
+
+def refuse(call: Call, intent: Document, method: Document, decline: Decline, *, charged: bool = True) -> None:
+    """The payment failed; with `charged` there was a charge, which failed."""
+    charge = _add_charge(call, intent, method, "failed", decline) if charged else None
+    if charge is not None:
+        happened(call, "charge.failed", charge)
+    _refused(call, intent, method, decline, charge)
+
+
+def succeed(call: Call, intent: Document, method: Document) -> None:
+    """The payment went well at once."""
+    charge = _add_charge(call, intent, method, "succeeded")
+    happened(call, "charge.succeeded", charge)
+    _paid(call, intent, charge, method=method["id"])
+
+
+def process(call: Call, intent: Document, method: Document) -> None:
+    """The payment takes days: its charge is pending."""
+    charge = _add_charge(call, intent, method, "pending")
+    happened(call, "charge.pending", charge)
+    changed(
+        call,
+        "payment_intent.processing",
+        call.world.payments.intents,
+        intent,
+        status="processing",
+        payment_method=method["id"],
+        latest_charge=charge["id"],
+        last_payment_error=None,
+        next_action=None,
+    )
+
+
+def settle(call: Call, intent: Document, decline: Decline | None) -> None:
+    """The pending charge of an intent that is processing comes out well, or not."""
+    payments = call.world.payments
+    charge = payments.charges.get(intent["latest_charge"])
+    method = payments.methods.get(intent["payment_method"])
+    if charge is None or method is None:
+        raise LookupError(intent["id"])
+    if decline is None:
+        changed(call, "charge.succeeded", payments.charges, charge, **_outcome(charge["amount"], None))
+        _paid(call, intent, charge)
+    else:
+        outcome = _outcome(charge["amount"], decline)
+        changed(call, "charge.failed", payments.charges, charge, **outcome)
+        _refused(call, intent, method, decline, charge)
+
+
+def cancel(call: Call, intent: Document, reason: str) -> None:
+    """Nobody will pay this any more."""
+    changed(
+        call,
+        "payment_intent.canceled",
+        call.world.payments.intents,
+        intent,
+        status="canceled",
+        canceled_at=int(call.now),
+        cancellation_reason=reason,
+        next_action=None,
+    )
+
+
+def _paid(call: Call, intent: Document, charge: Document, method: str | None = None) -> None:
+    changed(
+        call,
+        "payment_intent.succeeded",
+        call.world.payments.intents,
+        intent,
+        status="succeeded",
+        amount_received=intent["amount"],
+        payment_method=method or intent["payment_method"],
+        latest_charge=charge["id"],
+        last_payment_error=None,
+        next_action=None,
+    )
+
+
+def _refused(
+    call: Call, intent: Document, method: Document, decline: Decline, charge: Document | None
+) -> None:
+    error: Document = {
+        "code": decline.code,
+        "doc_url": f"https://stripe.com/docs/error-codes/{decline.code.replace('_', '-')}",
+        "message": decline.message,
+        "payment_method": dict(method),
+        "type": "card_error" if method["type"] == "card" else "invalid_request_error",
+    }
+    if charge is not None:
+        error["charge"] = charge["id"]
+    if decline.decline_code is not None:
+        error["decline_code"] = decline.decline_code
+    changed(
+        call,
+        "payment_intent.payment_failed",
+        call.world.payments.intents,
+        intent,
+        status="requires_payment_method",
+        payment_method=None,
+        latest_charge=intent["latest_charge"] if charge is None else charge["id"],
+        last_payment_error=error,
+        next_action=None,
+    )
+
+
+def _add_charge(
+    call: Call, intent: Document, method: Document, status: str, decline: Decline | None = None
+) -> Document:
+    payments = call.world.payments
+    id = new_id("ch_", 24)
+    charge: Document = {
+        "id": id,
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "billing_details": method["billing_details"],
+        "calculated_statement_descriptor": "SANDBOX STORE",
+        "created": int(call.now),
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "fraud_details": {},
+        "livemode": call.world.livemode,
+        "metadata": dict(intent["metadata"]),
+        "on_behalf_of": None,
+        "payment_intent": intent["id"],
+        "payment_method": method["id"],
+        "payment_method_details": charge_details(payments.cards[method["id"]]),
+        "presentment_details": None,
+        "radar_options": {},
+        "receipt_email": intent["receipt_email"],
+        "receipt_number": None,
+        "refunded": False,
+        "review": None,
+        "shipping": intent["shipping"],
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": intent["statement_descriptor"],
+        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+    charge.update(_outcome(intent["amount"], decline, pending=status == "pending"))
+    charge["receipt_url"] = None if decline else f"{call.state.origin}/receipts/payment/{id}"
+    payments.charges.add(charge)
+    return charge
+
+
+def _outcome(amount: int, decline: Decline | None, *, pending: bool = False) -> dict[str, object]:
+    """What a charge says about how it went."""
+    if decline is not None:
+        return {
+            "amount_captured": 0,
+            "balance_transaction": None,
+            "captured": False,
+            "failure_code": decline.code,
+            "failure_message": decline.message,
+            "outcome": {
+                "advice_code": None,
+                "network_advice_code": None,
+                "network_decline_code": None,
+                "network_status": "declined_by_network",
+                "reason": decline.decline_code,
+                "risk_level": "normal",
+                "risk_score": 20,
+                "seller_message": "The bank did not return any further details with this decline.",
+                "type": "issuer_declined",
+            },
+            "paid": False,
+            "status": "failed",
+        }
+    return {
+        "amount_captured": 0 if pending else amount,
+        "balance_transaction": None if pending else new_id("txn_", 24),
+        "captured": not pending,
+        "failure_code": None,
+        "failure_message": None,
+        "outcome": {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": "approved_by_network",
+            "reason": None,
+            "risk_level": "normal",
+            "risk_score": 20,
+            "seller_message": "Payment complete.",
+            "type": "authorized",
+        },
+        "paid": not pending,
+        "status": "pending" if pending else "succeeded",
+    }

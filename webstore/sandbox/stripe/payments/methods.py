@@ -1,0 +1,102 @@
+"""Payment methods: what somebody paid with. Source: https://docs.stripe.com/api/payment_methods/object"""
+
+from webstore.sandbox.stripe.documents import Document
+from webstore.sandbox.stripe.ids import new_id
+from webstore.sandbox.stripe.payments.cards import Card
+from webstore.sandbox.stripe.payments.tables import Entered
+from webstore.sandbox.stripe.routing import Call
+
+_NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+
+
+def add_method(call: Call, card: Card, entered: Entered, customer: str | None) -> Document:
+    """Keep a payment method; with a customer it is attached to it."""
+    payments = call.world.payments
+    method: Document = {
+        "id": new_id("pm_", 24),
+        "object": "payment_method",
+        "allow_redisplay": "limited",
+        "billing_details": billing_details(entered),
+        "created": int(call.now),
+        "customer": customer,
+        "customer_account": None,
+        "livemode": call.world.livemode,
+        "metadata": {},
+        "radar_options": {},
+        "type": card.kind,
+        card.kind: _card(card) if card.kind == "card" else _account(card),
+    }
+    payments.methods.add(method)
+    payments.cards[method["id"]] = card
+    return method
+
+
+def billing_details(entered: Entered) -> Document:
+    """Who pays, as payment methods and charges have it."""
+    return {
+        "address": dict(entered.billing or _NO_ADDRESS),
+        "email": entered.email,
+        "name": entered.name,
+        "phone": entered.phone,
+        "tax_id": None,
+    }
+
+
+def charge_details(card: Card) -> Document:
+    """A charge's `payment_method_details`: https://docs.stripe.com/api/charges/object"""
+    if card.kind != "card":
+        details: Document = {**_account(card), "mandate": new_id("mandate_", 24)}
+    else:
+        details = {
+            **_card(card),
+            "amount_authorized": None,
+            "authorization_code": None,
+            "extended_authorization": {"status": "disabled"},
+            "incremental_authorization": {"status": "unavailable"},
+            "installments": None,
+            "mandate": None,
+            "multicapture": {"status": "unavailable"},
+            "network": card.brand,
+            "network_token": {"used": False},
+            "network_transaction_id": new_id("", 15).upper(),
+            "overcapture": {"maximum_amount_capturable": None, "status": "unavailable"},
+            "three_d_secure": {"result": "authenticated", "version": "2.2.0"} if card.authenticate else None,
+        }
+    return {card.kind: details, "type": card.kind}
+
+
+def label(method: Document) -> str:
+    """What a person calls it, like `Visa ending in 4242`."""
+    kind = method["type"]
+    name = str(method["card"]["brand"]).title() if kind == "card" else "Bank account"
+    return f"{name} ending in {method[kind]['last4']}"
+
+
+def _card(card: Card) -> Document:
+    month, year = card.expiry
+    return {
+        "brand": card.brand,
+        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+        "country": "US",
+        "display_brand": card.brand,
+        "exp_month": month,
+        "exp_year": year,
+        "fingerprint": f"fp{card.brand}{card.last4}",
+        "funding": card.funding,
+        "generated_from": None,
+        "last4": card.last4,
+        "networks": {"available": [card.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }
+
+
+def _account(card: Card) -> Document:
+    return {
+        "bank_code": "37040044",
+        "branch_code": None,
+        "country": "DE",
+        "fingerprint": f"fp{card.kind}{card.last4}",
+        "last4": card.last4,
+    }

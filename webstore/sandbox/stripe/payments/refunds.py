@@ -1,0 +1,73 @@
+"""Giving money back. Source: https://docs.stripe.com/refunds"""
+
+from webstore.sandbox.stripe.amounts import shown
+from webstore.sandbox.stripe.documents import Document
+from webstore.sandbox.stripe.errors import StripeError
+from webstore.sandbox.stripe.ids import new_id
+from webstore.sandbox.stripe.payments.changes import changed, happened
+from webstore.sandbox.stripe.routing import Call
+
+
+def refund(
+    call: Call, charge: Document, amount: int | None, *, reason: str | None, metadata: dict[str, str]
+) -> Document:
+    """Give back some of a charge, or what is left of it. Raises StripeError when it is more than that."""
+    if not charge["paid"]:
+        raise StripeError(400, f"Charge {charge['id']} has not succeeded and cannot be refunded.")
+    left = charge["amount_captured"] - charge["amount_refunded"]
+    if left == 0:
+        raise StripeError(
+            400, f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"
+        )
+    currency = charge["currency"]
+    if amount is not None and amount > left:
+        raise StripeError(
+            400,
+            f"Refund amount ({shown(amount, currency)}) is greater than unrefunded amount on charge"
+            f" ({shown(left, currency)})",
+            param="amount",
+        )
+    payments, given_back = call.world.payments, left if amount is None else amount
+    kind = charge["payment_method_details"]["type"]
+    document: Document = {
+        "id": new_id("re_", 24),
+        "object": "refund",
+        "amount": given_back,
+        "balance_transaction": new_id("txn_", 24),
+        "charge": charge["id"],
+        "created": int(call.now),
+        "currency": currency,
+        "customer": charge["customer"],
+        "customer_account": None,
+        "destination_details": {
+            "card": {
+                "reference": new_id("", 14).upper(),
+                "reference_status": "available",
+                "reference_type": "acquirer_reference_number",
+                "type": "refund",
+            },
+            "type": "card",
+        }
+        if kind == "card"
+        else {"type": "eu_bank_transfer"},
+        "metadata": metadata,
+        "payment_intent": charge["payment_intent"],
+        "payment_method": charge["payment_method"],
+        "pending_reason": None,
+        "reason": reason,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": "succeeded",
+        "transfer_reversal": None,
+    }
+    payments.refunds.add(document)
+    happened(call, "refund.created", document)
+    changed(
+        call,
+        "charge.refunded",
+        payments.charges,
+        charge,
+        amount_refunded=charge["amount_refunded"] + given_back,
+        refunded=given_back == left,
+    )
+    return document

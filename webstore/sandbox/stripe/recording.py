@@ -1,0 +1,34 @@
+"""How an endpoint writes down what happened to an object: the event, and what it changed."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from webstore.sandbox.stripe.routing import Call
+
+
+def record(
+    call: Call, type_: str, shown: Mapping[str, object], previous: Mapping[str, object] | None = None
+) -> None:
+    """Record an event about an object as the API shows it; `previous` holds old values of what changed."""
+    call.world.events.record(
+        type_,
+        dict(shown),
+        now=call.now,
+        livemode=call.world.livemode,
+        previous=previous,
+        request_id=call.request_id,
+        idempotency_key=call.idempotency_key,
+    )
+
+
+def differences(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
+    """What an event's `previous_attributes` holds: old values, in metadata only of the keys that changed.
+
+    Source: https://docs.stripe.com/api/events/object#event_object-data-previous_attributes
+    """
+    previous = {name: value for name, value in before.items() if value != after[name]}
+    if "metadata" in previous:
+        old, new = cast(dict[str, str], before["metadata"]), cast(dict[str, str], after["metadata"])
+        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        previous["metadata"] = {key: old.get(key) for key in changed}
+    return previous

@@ -1,0 +1,80 @@
+"""Reading objects that are kept as documents: one of them, or a list with filters."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from webstore.sandbox.stripe import params
+from webstore.sandbox.stripe.documents import Document, Documents
+from webstore.sandbox.stripe.errors import no_such
+from webstore.sandbox.stripe.expanding import expanded, expands
+from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
+from webstore.sandbox.stripe.routing import Call, Route
+from webstore.sandbox.stripe.state import World
+
+TableOf = Callable[[World], Documents]
+
+
+def found(
+    call: Call, table_of: TableOf, kind: str, id: str, *, param: str = "id", status: int = 404
+) -> Document:
+    """An object. Raises StripeError, which says so when the other mode has it."""
+    document = table_of(call.world).get(id)
+    if document is None:
+        other = call.state.other_mode(call.world)
+        there = table_of(other).get(id) is not None
+        raise no_such(kind, id, param=param, status=status, other_mode=other.mode if there else "")
+    return document
+
+
+def page(
+    call: Call,
+    table_of: TableOf,
+    kind: str,
+    url: str,
+    *,
+    fields: Sequence[str] = (),
+    keep: Callable[[Document], bool] = lambda document: True,
+) -> dict[str, object]:
+    """One page of a list; `fields` are the parameters that name indexed fields and the values they must have.
+
+    `keep` filters further. Raises StripeError for a customer that there never was.
+    """
+    table = table_of(call.world)
+    check_customer(call)
+    wanted = {name: str(call.params[name]) for name in fields if name in call.params}
+
+    def fits(document: Document) -> bool:
+        return all(document[name] == value for name, value in wanted.items()) and keep(document)
+
+    return list_page(
+        table,
+        call.params,
+        url=url,
+        kind=kind,
+        keep=fits,
+        show=lambda document: expanded(call, document),
+        candidates=table.candidates(*next(iter(wanted.items()))) if wanted else None,
+    )
+
+
+def check_customer(call: Call) -> None:
+    """A list's `customer` may have been deleted since, but it must have been there. Raises StripeError."""
+    id = call.params.get("customer")
+    if id is None or call.world.customers.get(str(id)) is not None:
+        return
+    other = call.state.other_mode(call.world)
+    there = other.customers.get(str(id)) is not None
+    raise no_such("customer", str(id), param="customer", status=400, other_mode=other.mode if there else "")
+
+
+def retrieve_route(path: str, table_of: TableOf, kind: str, permission: str, object_: str) -> Route:
+    """The route that answers one object by its ID."""
+
+    def retrieve(call: Call) -> Document:
+        return expanded(call, found(call, table_of, kind, call.ids[0]))
+
+    return Route("GET", path, retrieve, permission, {"expand": expands(object_)})
+
+
+def list_params(object_: str, more: Mapping[str, params.Check]) -> params.Schema:
+    """What a list of these objects takes."""
+    return {**LIST_PARAMS, "expand": expands(object_, within="data."), **more}

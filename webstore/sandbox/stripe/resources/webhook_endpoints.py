@@ -1,0 +1,169 @@
+"""Webhook endpoints. Source: https://docs.stripe.com/api/webhook_endpoints"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from webstore.sandbox.stripe import params
+from webstore.sandbox.stripe.config import API_VERSION
+from webstore.sandbox.stripe.errors import NotInSandbox, StripeError, no_such
+from webstore.sandbox.stripe.forms import Value
+from webstore.sandbox.stripe.ids import new_id
+from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
+from webstore.sandbox.stripe.routing import Call, Route, expandable
+from webstore.sandbox.stripe.state import World
+from webstore.sandbox.stripe.webhook_tables import ALL_EVENTS, WebhookEndpoint
+
+MOST_ENDPOINTS = 16
+
+
+def _url(value: Value, name: str) -> str:
+    url = params.web_address(value, name)
+    if url is None:
+        raise params.cannot_be_unset(name)
+    return url
+
+
+def _event_name(value: Value, name: str) -> str:
+    event = params.exact_text(value, name)
+    if event != ALL_EVENTS and not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+", event):
+        raise StripeError(400, f"Invalid {name}: must be the name of an event, or *", param=name)
+    return event
+
+
+def _event_names(value: Value, name: str) -> list[object]:
+    events = params.list_of(_event_name, limit=500)(value, name)
+    if not events:
+        raise params.cannot_be_unset(name)
+    return list(events) if isinstance(events, list) else []
+
+
+def _version(value: Value, name: str) -> str:
+    version = params.exact_text(value, name)
+    if version != API_VERSION:
+        raise NotInSandbox(f"events of the API version {version}, only {API_VERSION}", param=name)
+    return version
+
+
+_WRITABLE: params.Schema = {
+    "description": params.text(),
+    "enabled_events": _event_names,
+    "expand": expandable(),
+    "metadata": params.metadata,
+    "url": _url,
+}
+
+
+def create(call: Call) -> dict[str, object]:
+    """https://docs.stripe.com/api/webhook_endpoints/create"""
+    given = _fields(call.params)
+    given["metadata"] = params.merged_metadata({}, given.get("metadata") or {})
+    endpoint = add(call.world, call.now, new_id("whsec_", 32), **given)
+    return {**to_json(endpoint, call.world), "secret": endpoint.secret}
+
+
+# Any: the fields of a WebhookEndpoint.
+def add(world: World, now: float, secret: str, **fields: Any) -> WebhookEndpoint:
+    """Put a new endpoint into its table. Raises StripeError when there are too many."""
+    if sum(1 for _ in world.webhook_endpoints) >= MOST_ENDPOINTS:
+        raise StripeError(
+            400, f"You have reached the maximum of {MOST_ENDPOINTS} {world.mode} webhook endpoints."
+        )
+    endpoint = WebhookEndpoint(new_id("we_1", 23), int(now), secret=secret, **fields)
+    world.webhook_endpoints.add(endpoint)
+    return endpoint
+
+
+def retrieve(call: Call) -> dict[str, object]:
+    """https://docs.stripe.com/api/webhook_endpoints/retrieve"""
+    return to_json(_living(call), call.world)
+
+
+def update(call: Call) -> dict[str, object]:
+    """https://docs.stripe.com/api/webhook_endpoints/update"""
+    before = _living(call)
+    given = _fields(call.params)
+    if "metadata" in given:
+        given["metadata"] = params.merged_metadata(before.metadata, given["metadata"])
+    after = replace(before, **given)
+    call.world.webhook_endpoints.change(after)
+    return to_json(after, call.world)
+
+
+def delete(call: Call) -> dict[str, object]:
+    """https://docs.stripe.com/api/webhook_endpoints/delete"""
+    endpoint = _living(call)
+    call.world.webhook_endpoints.change(replace(endpoint, deleted=True))
+    return {"id": endpoint.id, "object": "webhook_endpoint", "deleted": True}
+
+
+def list_all(call: Call) -> dict[str, object]:
+    """https://docs.stripe.com/api/webhook_endpoints/list"""
+    return list_page(
+        call.world.webhook_endpoints,
+        call.params,
+        url="/v1/webhook_endpoints",
+        kind="webhook endpoint",
+        keep=lambda endpoint: not endpoint.deleted,
+        show=lambda endpoint: to_json(endpoint, call.world),
+    )
+
+
+def to_json(endpoint: WebhookEndpoint, world: World) -> dict[str, object]:
+    """An endpoint as the API answers it; its secret is shown only when it is created."""
+    return {
+        "id": endpoint.id,
+        "object": "webhook_endpoint",
+        "api_version": endpoint.api_version,
+        "application": None,
+        "created": endpoint.created,
+        "description": endpoint.description,
+        "enabled_events": endpoint.enabled_events,
+        "livemode": world.livemode,
+        "metadata": endpoint.metadata,
+        "status": "disabled" if endpoint.disabled else "enabled",
+        "url": endpoint.url,
+    }
+
+
+def _living(call: Call) -> WebhookEndpoint:
+    (id,) = call.ids
+    endpoint = call.world.webhook_endpoints.get(id)
+    if endpoint is None:
+        other = call.state.other_mode(call.world)
+        other_mode = other.mode if other.webhook_endpoints.get(id) else ""
+        raise no_such("webhook endpoint", id, other_mode=other_mode)
+    return endpoint
+
+
+def _fields(given: Mapping[str, object]) -> dict[str, Any]:
+    # Any: each value has been checked to be what the field of its name holds.
+    return {name: value for name, value in given.items() if name != "expand"}
+
+
+_ROOT, _ONE = "/v1/webhook_endpoints", "/v1/webhook_endpoints/{}"
+
+ROUTES = (
+    Route(
+        "POST",
+        _ROOT,
+        create,
+        "webhook_write",
+        {**_WRITABLE, "api_version": _version, "connect": params.not_in_sandbox},
+        required=("enabled_events", "url"),
+    ),
+    Route(
+        "GET",
+        _ROOT,
+        list_all,
+        "webhook_read",
+        {
+            **{name: check for name, check in LIST_PARAMS.items() if name != "created"},
+            "expand": expandable(),
+        },
+    ),
+    Route("GET", _ONE, retrieve, "webhook_read", {"expand": expandable()}),
+    Route("POST", _ONE, update, "webhook_write", {**_WRITABLE, "disabled": params.boolean}),
+    Route("DELETE", _ONE, delete, "webhook_write"),
+)
