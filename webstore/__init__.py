@@ -154,9 +154,7 @@ def _services(settings: Settings) -> Services:
         state=state,
         catalogue=catalogue,
         checkouts=checkouts,
-        orders=StripeOrders(
-            wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base
-        ),
+        orders=StripeOrders(wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base),
         shop=shop_threads,
         texts=read_texts(_TOP / "templates" / "shop" / "texts"),
         webhooks=Webhooks(

@@ -95,10 +95,7 @@ def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Curs
             _Stream(_listing(orders.list_purchases, customer, dead=place.index > 0), place.purchases, reads),
             _Stream(_listing(orders.list_renewals, customer, dead=place.index > 0), place.renewals, reads),
         ]
-        while len(found) < PAGE_SIZE and reads.may_go_on(streams):
-            order = _newest(streams)
-            if order is None:
-                break
+        while len(found) < PAGE_SIZE and (order := _newest(streams, reads)) is not None:
             if place.index == 0 or order.owner == user_id:
                 found.append(order)
         place = place.after(streams, chain)
@@ -161,10 +158,6 @@ class _Place:
 class _Reads:
     left: int
 
-    def may_go_on(self, streams: list[_Stream]) -> bool:
-        """Whether the newest order can be told with the reads that are left."""
-        return sum(stream.has_to_read for stream in streams) <= self.left
-
 
 @dataclass(slots=True)
 class _Stream:
@@ -174,6 +167,7 @@ class _Stream:
     start: _Position
     reads: _Reads
     waiting: list[Order] = field(default_factory=list)
+    #: What the first one that waits comes after.
     shown: str | None = None
     read_to: str | None = None
     ended: bool = False
@@ -186,14 +180,13 @@ class _Stream:
     def has_to_read(self) -> bool:
         return not self.waiting and not self.ended
 
-    def peek(self) -> Order | None:
-        while self.has_to_read and self.reads.left > 0:
-            self.reads.left -= 1
-            part = self.read(self.read_to)
-            self.waiting.extend(part.orders)
-            self.ended = not part.more or part.last in (None, self.read_to)
-            self.read_to = part.last or self.read_to
-        return self.waiting[0] if self.waiting else None
+    def read_on(self) -> None:
+        """Read one more part, of which nothing may be an order."""
+        self.reads.left -= 1
+        part = self.read(self.read_to)
+        self.waiting.extend(part.orders)
+        self.ended = not part.more or part.last in (None, self.read_to)
+        self.shown, self.read_to = self.read_to, part.last or self.read_to
 
     def pop(self) -> Order:
         order = self.waiting.pop(0)
@@ -206,12 +199,18 @@ class _Stream:
         return _Position(self.read_to, self.ended)
 
 
-def _newest(streams: list[_Stream]) -> Order | None:
-    heads = [(head.created, head.id, stream) for stream in streams if (head := stream.peek()) is not None]
-    if any(stream.has_to_read for stream in streams) or not heads:
-        # What was not read may hold a newer one.
+def _newest(streams: list[_Stream], reads: _Reads) -> Order | None:
+    """The next order; None where there is none, or what was not read may hold a newer one."""
+    while unread := [stream for stream in streams if stream.has_to_read]:
+        # All of them in turn: a long listing without orders must not keep the other one from being read.
+        for stream in unread:
+            if reads.left <= 0:
+                return None
+            stream.read_on()
+    heads = [stream for stream in streams if stream.waiting]
+    if not heads:
         return None
-    return max(heads, key=lambda head: head[:2])[2].pop()
+    return max(heads, key=lambda stream: (stream.waiting[0].created, stream.waiting[0].id)).pop()
 
 
 def _listing(
