@@ -150,6 +150,8 @@ def test_home_page_is_served_at_its_usual_pace_while_logins_wait_for_a_vendor(tm
         shop.add_user(EVE)
         # The first login of a process reads whose key the store has, once for all who wait for it.
         shop.browser(store.url).log_in()
+        # What there is to buy is read once a minute, in the background.
+        shop.http.get(f"{store.url}/")
         shop.forget_requests()
         browsers = [shop.browser(store.url) for _ in range(8)]
         callbacks = [up_to_the_callback(browser) for browser in browsers]

@@ -433,6 +433,15 @@ def test_declining_gives_the_reason_and_another_account(shop: Shop) -> None:
     assert not is_logged_in(browser)
 
 
+def test_another_account_still_goes_where_the_shopper_was_going(shop: Shop) -> None:
+    browser = shop.browser()
+    page = decline(browser, browser.open("/login?next=/account"))
+    (href,) = re.findall(r'href="([^"]*)">Use another account', content(page))
+    page = browser.open(href.replace("&amp;", "&"))
+    page = browser.submit(page, email=GRACE_EMAIL, password=PASSWORD)
+    assert page.url.path == "/account"
+
+
 def test_another_account_means_the_login_page_whoever_is_logged_in_there(browser: Browser) -> None:
     browser.log_in()
     state = begin(browser)["state"]

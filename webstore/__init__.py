@@ -140,7 +140,6 @@ def _services(settings: Settings) -> Services:
         StripeCatalogue(wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base),
         state,
         ttl_s=settings.catalogue_ttl_s,
-        waiters=threads,
     )
     checkouts = StripeCheckouts(
         wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base

@@ -7,8 +7,9 @@ How often Stripe is read, whatever the traffic and however many workers there ar
   the whole time even where the reading fails, so that an outage of Stripe does not mean more calls;
 - earlier after `forget` (a webhook said that something changed), but at most once in `EARLY_S` seconds, so
   that the webhooks of a bulk edit do not become a bulk of readings; after one that failed, only in `ttl_s`;
-- where nothing was ever read, whoever comes first reads while the others wait up to `PATIENCE_S` seconds; a
-  reading that failed is tried again after `COLD_RETRY_S`.
+- where nothing was ever read, whoever comes first reads and waits up to `PATIENCE_S` seconds; the others wait
+  until as long after the very first of them, then no more: a Stripe that hangs must not hold the threads that
+  serve pages. A reading that failed is tried again after `COLD_RETRY_S`.
 
 Without the shared state each process does the same with its own memory. A reading is all pages of the list.
 """
@@ -39,9 +40,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 EARLY_S = 5.0
-PATIENCE_S = 4.0
-#: In the first moments of a process all its threads wait, later only as many as can be spared.
-CROWD_PATIENCE_S = 1.5
+PATIENCE_S = 1.5
 COLD_RETRY_S = 5.0
 #: How long the first reader of all is waited for before another may try, should it have been killed.
 _COLD_CLAIM_S = 20.0
@@ -95,11 +94,10 @@ class CatalogueService:
         state: State,
         *,
         ttl_s: float,
-        waiters: int = 4,
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`waiters`: how many threads may wait long for the very first reading, of those that serve pages."""
+        """`ttl_s`: how long a reading counts as fresh."""
         self._catalogues, self._state, self._ttl_s = catalogues, state, ttl_s
         self._now, self._sleep = now, sleep
         self._own = _OwnMarks(now)
@@ -108,7 +106,6 @@ class CatalogueService:
         self._looking = threading.Lock()
         self._looked = float("-inf")
         self._hopeless = False
-        self._waiting = threading.BoundedSemaphore(waiters)
         self._lacking_since: float | None = None
 
     def current(self) -> Catalogue:
@@ -116,7 +113,7 @@ class CatalogueService:
         begun = self._look()
         held = self._held
         if held is None:
-            return self._first()
+            return self._first(ours=begun is not None)
         if begun is not None and self._now() - held.catalogue.read_at > _OLD * self._ttl_s:
             _wait(begun, _OLD_PATIENCE_S)
             held = self._held or held
@@ -134,25 +131,21 @@ class CatalogueService:
         finally:
             self._look()
 
-    def _first(self) -> Catalogue:
+    def _first(self, *, ours: bool) -> Catalogue:
+        """`ours`: whether the caller began the reading that is under way."""
         if self._lacking_since is None:
             self._lacking_since = self._now()
-        may_wait = self._waiting.acquire(blocking=False)
-        deadline = self._now() + PATIENCE_S if may_wait else self._lacking_since + CROWD_PATIENCE_S
-        try:
-            while self._held is None:
-                reading = self._reading
-                if self._now() > deadline or (reading is None and self._hopeless):
-                    raise PaymentsUnavailable("the catalogue could not be read yet")
-                if reading is not None:
-                    _wait(reading, 0.5)
-                else:
-                    self._sleep(_COLD_LOOK_EVERY_S)
-                self._look()
-            return self._held.catalogue
-        finally:
-            if may_wait:
-                self._waiting.release()
+        deadline = (self._now() if ours else self._lacking_since) + PATIENCE_S
+        while self._held is None:
+            reading = self._reading
+            if self._now() > deadline or (reading is None and self._hopeless):
+                raise PaymentsUnavailable("the catalogue could not be read yet")
+            if reading is not None:
+                _wait(reading, 0.5)
+            else:
+                self._sleep(_COLD_LOOK_EVERY_S)
+            self._look()
+        return self._held.catalogue
 
     def _look(self) -> Future[None] | None:
         """Take over what another process has read; begin a reading, and give it, where the turn is ours."""

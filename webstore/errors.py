@@ -59,6 +59,9 @@ class SettingsError(WebstoreError):
 class LoginError(WebstoreError):
     """A login that could not be completed."""
 
+    #: Where the shopper was going, if that is known: the next try goes there, too.
+    return_path: str | None = None
+
 
 class TransactionUnknown(LoginError):
     """The callback belongs to no login that this browser has under way."""

@@ -82,7 +82,7 @@ def test_after_a_login_no_page_shows_a_stored_log_in(
 ) -> None:
     person: Person = request.getfixturevalue("hoarder" if keeps_pages else "desktop")
     person.open("/")
-    person.open("/?page=2")
+    person.open("/?sort=name")
     log_in_from_home(person)
     assert_shopper(person.page)
     for travel in (*4 * [person.page.go_back], *4 * [person.page.go_forward]):
@@ -92,7 +92,7 @@ def test_after_a_login_no_page_shows_a_stored_log_in(
             assert_shopper(person.page)
     person.page.reload()
     assert_shopper(person.page)
-    for path in ("/", "/?page=2"):
+    for path in ("/", "/?sort=name"):
         person.open(path)
         assert_shopper(person.page)
     person.complaints[:] = [

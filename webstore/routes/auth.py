@@ -71,6 +71,7 @@ def callback() -> Response:
     try:
         identity = client.finish(transaction)
     except LoginError as exc:
+        exc.return_path = return_path
         if transaction.asked.get("prompt") != "none":
             raise
         # It was the store that asked, not the shopper, where the session's standing is unsure.

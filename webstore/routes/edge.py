@@ -68,6 +68,8 @@ def _say_how_to_cache(response: Response) -> None:
         request.endpoint in PUBLIC_PAGES
         and response.status_code == 200
         and "Set-Cookie" not in response.headers
+        # A page that lacks something for the moment.
+        and "Retry-After" not in response.headers
         and not session
         and not sent_a_cart()
         # One that ended with this request: Flask takes its cookie back only after this.

@@ -99,7 +99,7 @@ def _login_error(exc: Exception) -> tuple[str | Response, int]:
     cause = "".join(c if c.isprintable() else " " for c in str(exc))
     log.warning("login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
     reason = f" The reason given: {exc}" if isinstance(exc, LoginDenied) and str(exc) else ""
-    return _render(page, reference, reason)
+    return _render(page, reference, reason, going_to=exc.return_path if isinstance(exc, LoginError) else None)
 
 
 def _cannot_buy(exc: Exception) -> tuple[str | Response, int]:
@@ -150,13 +150,15 @@ def _unexpected(exc: Exception) -> tuple[str | Response, int]:
     return _render(page, reference)
 
 
-def _render(page: _Page, reference: str | None, reason: str = "") -> tuple[str | Response, int]:
+def _render(
+    page: _Page, reference: str | None, reason: str = "", going_to: str | None = None
+) -> tuple[str | Response, int]:
     if wants_problem():
         return problem(page.status, page.message + reason, reference=reference), page.status
     action_url, label = {
         "home": (url_for("shop.home"), "Back to the store"),
-        "login": (url_for("auth.login"), "Log in"),
-        "other": (url_for("auth.login", prompt="login"), "Use another account"),
+        "login": (url_for("auth.login", next=going_to), "Log in"),
+        "other": (url_for("auth.login", prompt="login", next=going_to), "Use another account"),
     }[page.action]
     body = render_template(
         "error.html",

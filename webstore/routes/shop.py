@@ -13,7 +13,6 @@ from webstore.errors import PaymentsUnavailable
 from webstore.texts import TITLES
 
 from . import services
-from .shopper import current_shopper
 from .structured_data import product_data
 
 blueprint = Blueprint("shop", __name__)
@@ -35,10 +34,8 @@ def home() -> ResponseReturnValue:
     try:
         catalogue = services().catalogue.current()
     except PaymentsUnavailable:
-        # To whoever has just logged in, this page is about them; to strangers and robots it is a shop shut.
-        status = 200 if current_shopper() else 503
-        page = render_template("shop/home.html", shelf=None)
-        return page, status, {"Retry-After": str(_RETRY_AFTER_S)}
+        # All but the shelf is there: a shopper can log in, and the cart and the account are of use.
+        return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
     shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number)
     if number > shelf.pages:
         abort(404, "The shop has fewer pages of products than that.")
