@@ -537,7 +537,7 @@ def test_any_other_error_is_a_page_with_a_reference_number(
     state = begin(browser)["state"]
     page = browser.open(f"/callback?state={state}&error={quote(error)}&error_description=details")
     assert page.status_code == status
-    assert 'href="/login">Log in</a>' in content(page)
+    assert 'href="/login?next=/account">Log in</a>' in content(page)
     assert error[:60] in cause(caplog, page)
     assert "<script>" not in content(page)
     assert not is_logged_in(browser)
