@@ -228,7 +228,7 @@ def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
         "\n  2. Find it on both sides: app_metadata at Auth0, metadata at Stripe."
         "\n  3. Log out and in again: it is still the same customer."
         "\n  4. Put something into the cart, pay with the card 4242 4242 4242 4242, and see it under Orders."
-        "\n  5. Delete the customer at Stripe and buy again: a new customer, and the old order is still there."
+        "\n  5. Delete the customer at Stripe and buy again: a new customer, and the old order stays."
         "\n\nCtrl-C stops everything."
     )
 
