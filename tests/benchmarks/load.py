@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import NamedTuple, Self
@@ -126,17 +126,18 @@ def play(due: Iterable[float], start: float, clients: int, client: Callable[[], 
     return samples
 
 
-def visitor(store: str) -> Act:
-    """A stranger who opens the home page.
+def visitor(store: str, paths: Sequence[str]) -> Act:
+    """A stranger who opens these pages one after the other.
 
     The time counts from when the request was due: one that waited for its turn has waited, too.
     """
     origin = Origin(store)
 
-    def act(_: int, due: float) -> float:
-        answer = origin.ask("GET", "/")
+    def act(number: int, due: float) -> float:
+        path = paths[number % len(paths)]
+        answer = origin.ask("GET", path)
         if answer.status != 200:
-            raise UnexpectedAnswer(f"/ answered {answer.status}")
+            raise UnexpectedAnswer(f"{path} answered {answer.status}")
         return time.monotonic() - due
 
     return act
@@ -192,10 +193,11 @@ def main() -> None:
         "--start", type=float, default=time.monotonic(), help="reading of the monotonic clock"
     )
     parser.add_argument("--name", default="shopper", help="what the new users' addresses begin with")
+    parser.add_argument("--path", action="append", help="a page of the store, several times (default: /)")
     options = parser.parse_args()
     due = moments(options.rate, options.seconds)
     if options.kind == "pages":
-        samples = play(due, options.start, VISITORS, lambda: visitor(options.store))
+        samples = play(due, options.start, VISITORS, lambda: visitor(options.store, options.path or ["/"]))
     else:
         samples = play(due, options.start, SHOPPERS, lambda: shopper(options.store, options.name))
     json.dump([asdict(sample) for sample in samples], sys.stdout)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,13 +80,18 @@ class Stage:
             yield Browser(client)
 
     def load(
-        self, seconds: float, *, pages_per_s: float = 0.0, logins_per_s: float = 0.0
+        self,
+        seconds: float,
+        *,
+        pages_per_s: float = 0.0,
+        logins_per_s: float = 0.0,
+        paths: Sequence[str] = ("/",),
     ) -> tuple[list[Sample], list[Sample]]:
-        """The samples of the home page and of the logins' callbacks, asked for at the same time."""
+        """The samples of the pages and of the logins' callbacks, asked for at the same time."""
         self._loads += 1
         start = time.monotonic() + _HEAD_START_S
         running = [
-            self._load_process(kind, rate, seconds, start)
+            self._load_process(kind, rate, seconds, start, paths)
             for kind, rate in (("pages", pages_per_s), ("logins", logins_per_s))
         ]
         try:
@@ -99,7 +104,9 @@ class Stage:
                 process.wait()
         return pages, logins
 
-    def _load_process(self, kind: str, rate: float, seconds: float, start: float) -> subprocess.Popen[bytes]:
+    def _load_process(
+        self, kind: str, rate: float, seconds: float, start: float, paths: Sequence[str]
+    ) -> subprocess.Popen[bytes]:
         given = {
             "store": self.store,
             "rate": rate,
@@ -108,6 +115,7 @@ class Stage:
             "name": f"load{self._loads}",
         }
         options = [f"--{name}={value}" for name, value in given.items()]
+        options += [f"--path={path}" for path in paths]
         command = [sys.executable, "-m", "tests.benchmarks.load", kind, *options]
         return subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE)  # noqa: S603 (ourselves)
 
