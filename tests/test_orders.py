@@ -98,6 +98,15 @@ def test_purchases_and_renewals_are_merged_newest_first_and_each_is_shown_once(
     assert flat(all_pages(books, link())) == [it.id for it in wanted]
 
 
+def test_nothing_more_is_read_once_the_page_has_waited_long_enough() -> None:
+    books = Books({"cus_1": [order(f"cs_{n}", n) for n in range(9, 0, -1)]}, {}, part=1)
+    page = orders.page_of_orders(books, ADA, link(), None, budget_s=0.0)
+    assert (page.orders, books.reads) == ((), 0)
+    assert page.older is not None
+    (first, *_) = orders.page_of_orders(books, ADA, link(), page.older).orders
+    assert first.id == "cs_9"
+
+
 @pytest.mark.parametrize("part", [1, 3, 20])
 def test_what_dead_customers_bought_follows(part: int) -> None:
     books = Books(

@@ -35,6 +35,8 @@ from .settings import Settings
 from .texts import read_texts
 from .webhooks import Webhooks
 
+#: Seconds that a call to Stripe outside of linking may take; a page waits for eight.
+_SHOP_CALL_S = 7.0
 _TOP = Path(__file__).resolve().parent.parent
 
 
@@ -97,7 +99,7 @@ def _services(settings: Settings) -> Services:
         Wire("the Auth0 Management API", total_s=settings.link_budget_s),
         Wire("Stripe", total_s=settings.link_budget_s),
         Wire("the login provider"),
-        Wire("Stripe's shop", total_s=10.0),
+        Wire("Stripe's shop", total_s=_SHOP_CALL_S),
     ]
     # Half of the server's threads at most wait for linking; the others go on serving pages.
     threads = max(1, settings.web_threads // 2)
@@ -144,7 +146,8 @@ def _services(settings: Settings) -> Services:
     checkouts = StripeCheckouts(
         wires[3], api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base
     )
-    shop_threads = BoundedExecutor(threads, "shop")
+    # With those for linking one less than there are: whatever hangs, pages are served.
+    shop_threads = BoundedExecutor(max(1, settings.web_threads - threads - 1), "shop", patience_s=0.5)
     return Services(
         settings=settings,
         login_client=_login_client(settings, wires[2]),

@@ -25,9 +25,11 @@ _PATIENCE_S = 0.05
 class BoundedExecutor:
     """Runs functions on at most `threads` threads; refuses more instead of queueing them for long."""
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, patience_s: float = _PATIENCE_S) -> None:
+        """`patience_s`: how long a caller waits for a thread to become free."""
         self._threads = threads
         self._name = name
+        self._patience_s = patience_s
         self._lock = threading.Lock()
         self._pid = 0
         self._fresh()
@@ -45,7 +47,7 @@ class BoundedExecutor:
             if self._pid != os.getpid():
                 self._fresh()
             free, pool = self._free, self._pool
-        if not free.acquire(timeout=_PATIENCE_S):
+        if not free.acquire(timeout=self._patience_s):
             raise OverBudget("every thread is busy")
         try:
             future = pool.submit(work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from .ports import Orders, OrderSlice, State
 PAGE_SIZE = 10
 #: Parts of listings that are read for one page; a page may end early, and the next one goes on.
 MAX_READS = 6
+#: Seconds that a page may wait for Stripe.
+BUDGET_S = 8.0
 #: Seconds that a verdict counts.
 VERDICT_S = 60.0
 
@@ -77,8 +80,12 @@ def forget_verdict(state: State, user_id: str) -> None:
     state.delete(_verdict_key(user_id))
 
 
-def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Cursor | None) -> OrderPage:
+def page_of_orders(
+    orders: Orders, user_id: str, link: LinkOutcome, cursor: Cursor | None, budget_s: float = BUDGET_S
+) -> OrderPage:
     """A page of the orders of the linked customer, then of its dead predecessors, the last one first.
+
+    After `budget_s` seconds nothing more is read, and the page ends where it is.
 
     What a predecessor bought is shown only where it names this user itself. Raises `CursorUnknown` and the
     `PaymentsError`s.
@@ -86,7 +93,7 @@ def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Curs
     chain = [customer for customer in (link.customer_id, *reversed(link.predecessors)) if customer]
     place = _Place.first(chain) if cursor is None else _Place.parse(cursor, chain)
     found: list[Order] = []
-    reads = _Reads(MAX_READS)
+    reads = _Reads(MAX_READS, time.monotonic() + budget_s)
     before = -1
     # A place that is with the same customer as before is where the next page begins.
     while place is not None and place.index != before:
@@ -157,6 +164,11 @@ class _Place:
 @dataclass(slots=True)
 class _Reads:
     left: int
+    #: When there are none left whatever their number, on the monotonic clock.
+    ends: float
+
+    def any(self) -> bool:
+        return self.left > 0 and time.monotonic() < self.ends
 
 
 @dataclass(slots=True)
@@ -204,7 +216,7 @@ def _newest(streams: list[_Stream], reads: _Reads) -> Order | None:
     while unread := [stream for stream in streams if stream.has_to_read]:
         # All of them in turn: a long listing without orders must not keep the other one from being read.
         for stream in unread:
-            if reads.left <= 0:
+            if not reads.any():
                 return None
             stream.read_on()
     heads = [stream for stream in streams if stream.waiting]

@@ -15,7 +15,7 @@ from webstore.commerce import Catalogue, Money, Price, Product, Recurrence
 from webstore.errors import PaymentsUnavailable
 from webstore.gateways.wire import Wire, is_loopback
 
-from .client import stripe_client, text, translated
+from .client import amount, moment, stripe_client, text, translated
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +123,8 @@ def _price(found: stripe.Price, product_id: str) -> Price:
     recurring = getattr(found, "recurring", None)
     recurrence = None
     if recurring is not None:
-        recurrence = Recurrence(recurring.interval, int(getattr(recurring, "interval_count", None) or 1))
-    money = Money(int(found.unit_amount or 0), text(found.currency).lower())
+        recurrence = Recurrence(recurring.interval, amount(getattr(recurring, "interval_count", None)) or 1)
+    money = Money(amount(found.unit_amount), text(found.currency).lower())
     return Price(text(found.id), product_id, money, recurrence, getattr(found, "nickname", None) or None)
 
 
@@ -134,7 +134,7 @@ def _product(found: stripe.Product, prices: dict[str, Price]) -> Product:
     default = getattr(found, "default_price", None)
     default_id = default if isinstance(default, str) else getattr(default, "id", None)
     ordered = sorted(prices.values(), key=lambda price: (price.id != default_id, *_place(price)))
-    created = float(getattr(found, "created", 0) or 0)
+    created = moment(getattr(found, "created", 0) or 0)
     shippable = getattr(found, "shippable", None)
     return Product(
         id=text(found.id),
@@ -145,7 +145,7 @@ def _product(found: stripe.Product, prices: dict[str, Price]) -> Product:
         in_stock=metadata.get("stock", "").strip() != "0",
         shippable=shippable if isinstance(shippable, bool) else None,
         created=created,
-        updated=float(getattr(found, "updated", 0) or created),
+        updated=moment(getattr(found, "updated", 0) or created),
     )
 
 

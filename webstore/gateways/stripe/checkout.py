@@ -20,7 +20,7 @@ from webstore.errors import (
 from webstore.gateways.wire import Wire
 from webstore.ports import SessionDraft
 
-from .client import is_replay, stripe_client, text, translated
+from .client import amount, is_replay, moment, stripe_client, text, translated
 
 #: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-client_reference_id
 MAX_REFERENCE = 200
@@ -144,9 +144,9 @@ def checkout_session(found: Mapping[str, Any]) -> CheckoutSession:
         status=SessionStatus(text(found["status"])),
         payment_status=text(found["payment_status"]),
         mode=text(found["mode"]),
-        created=float(found["created"]),
-        expires_at=float(found.get("expires_at") or 0),
-        total=Money(int(found.get("amount_total") or 0), currency),
+        created=moment(found["created"]),
+        expires_at=moment(found.get("expires_at") or 0),
+        total=Money(amount(found.get("amount_total")), currency),
         url=found.get("url") or None,
         customer_id=id_of(found.get("customer")),
         owner=part(found, "metadata").get("auth0_user_id") or None,
@@ -159,8 +159,8 @@ def session_lines(found: Mapping[str, Any], currency: str) -> tuple[BoughtLine, 
     return tuple(
         BoughtLine(
             description=str(line.get("description") or "Item"),
-            quantity=int(line.get("quantity") or 1),
-            total=Money(int(line.get("amount_total") or 0), str(line.get("currency") or currency).lower()),
+            quantity=amount(line.get("quantity")) or 1,
+            total=Money(amount(line.get("amount_total")), str(line.get("currency") or currency).lower()),
             price_id=id_of(line.get("price")),
             product_id=id_of(part(line, "price").get("product")),
         )

@@ -21,6 +21,9 @@ from webstore.gateways.wire import Wire, WireError
 
 T = TypeVar("T")
 
+#: Far beyond what Stripe charges (twelve digits, https://docs.stripe.com/currencies), and the year 9999.
+_MOST, _END_OF_TIME = 10**15, 253_402_300_799
+
 
 class WireHTTPClient(stripe.HTTPClient):
     """Stripe's SDK on the store's wire."""
@@ -62,10 +65,25 @@ def stripe_client(wire: Wire, *, api_key: str, api_base: str) -> stripe.StripeCl
 
 
 def text(value: object) -> str:
-    """An ID or another text that has to be there; `translated` turns its absence into an error."""
+    """An ID or another text that has to be there; `translated` makes an error of its absence."""
     if not isinstance(value, str) or not value:
         raise TypeError("no text where an ID should be")
     return value
+
+
+def amount(value: object) -> int:
+    """An amount in minor units, 0 where there is none; `translated` makes an error of what cannot be one."""
+    found = 0 if value is None else value
+    if not isinstance(found, int) or isinstance(found, bool) or abs(found) > _MOST:
+        raise TypeError("no amount")
+    return found
+
+
+def moment(value: object) -> float:
+    """A Unix time; `translated` makes an error of what cannot be one."""
+    if not isinstance(value, int | float) or not 0 <= value <= _END_OF_TIME:
+        raise TypeError("no time")
+    return float(value)
 
 
 def is_replay(headers: Mapping[str, str]) -> bool:
@@ -82,7 +100,7 @@ def translated(send: Callable[[], T]) -> T:
         return send()
     except stripe.StripeError as exc:
         _raise_translated(exc)
-    except (ValueError, AttributeError, KeyError, TypeError) as exc:
+    except (ValueError, AttributeError, KeyError, TypeError, ArithmeticError, RecursionError) as exc:
         raise PaymentsUnavailable(f"malformed answer ({type(exc).__name__})") from exc
 
 

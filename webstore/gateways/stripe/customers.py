@@ -20,7 +20,7 @@ from webstore.gateways.wire import Wire
 from webstore.models import Account, Creation, Customer, CustomerDraft, CustomerPage
 from webstore.ports import State
 
-from .client import is_replay, stripe_client, text, translated
+from .client import is_replay, moment, stripe_client, text, translated
 
 log = logging.getLogger(__name__)
 
@@ -152,13 +152,13 @@ def _customer(found: stripe.Customer) -> Customer:
     """https://docs.stripe.com/api/customers/object"""
     if getattr(found, "deleted", False):
         return Customer(id=text(found.id), deleted=True)
-    metadata: dict[str, str] = found.metadata.to_dict() if found.metadata else {}
+    metadata: dict[str, str] = kept.to_dict() if (kept := getattr(found, "metadata", None)) else {}
     return Customer(
         id=text(found.id),
-        email=found.email or None,
-        name=found.name or None,
-        description=found.description or None,
-        created=float(found.created),
+        email=getattr(found, "email", None) or None,
+        name=getattr(found, "name", None) or None,
+        description=getattr(found, "description", None) or None,
+        created=moment(getattr(found, "created", 0)),
         owner=metadata.get("auth0_user_id") or None,
         tenant=metadata.get("auth0_tenant") or None,
         replaces=metadata.get("replaces") or None,

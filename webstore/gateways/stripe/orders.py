@@ -12,7 +12,7 @@ from webstore.gateways.wire import Wire
 from webstore.ports import OrderSlice
 
 from .checkout import id_of, part, session_lines, with_all_lines
-from .client import stripe_client, text, translated
+from .client import amount, moment, stripe_client, text, translated
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +50,14 @@ class StripeOrders:
                 }
             )
         )
-        done = [found for found in sessions if found.get("status") == "complete"]
-        refunds = self._refunds(customer_id, [part(found, "invoice") for found in done])
 
-        def orders() -> tuple[Order, ...]:
-            return tuple(_purchase(with_all_lines(self._client, found), refunds) for found in done)
+        def purchases() -> OrderSlice:
+            done = [found for found in sessions if found.get("status") == "complete"]
+            refunds = self._refunds(customer_id, [part(found, "invoice") for found in done])
+            orders = tuple(_purchase(with_all_lines(self._client, found), refunds) for found in done)
+            return OrderSlice(orders, _last(sessions), more)
 
-        return OrderSlice(translated(orders), _last(sessions), more)
+        return translated(purchases)
 
     def list_renewals(self, customer_id: str, after: str | None) -> OrderSlice:
         """https://docs.stripe.com/api/invoices/list"""
@@ -70,16 +71,18 @@ class StripeOrders:
                 }
             )
         )
-        due = [
-            found
-            for found in invoices
-            if found.get("billing_reason") == "subscription_cycle"
-            and found.get("status") in ("open", "paid", "uncollectible")
-        ]
-        refunds = self._refunds(customer_id, due)
-        return OrderSlice(
-            translated(lambda: tuple(_renewal(found, refunds) for found in due)), _last(invoices), more
-        )
+
+        def renewals() -> OrderSlice:
+            due = [
+                found
+                for found in invoices
+                if found.get("billing_reason") == "subscription_cycle"
+                and found.get("status") in ("open", "paid", "uncollectible")
+            ]
+            refunds = self._refunds(customer_id, due)
+            return OrderSlice(tuple(_renewal(found, refunds) for found in due), _last(invoices), more)
+
+        return translated(renewals)
 
     def _read(self, read: Any) -> tuple[list[dict[str, Any]], bool]:  # the lists have no type in common
         def page() -> tuple[list[dict[str, Any]], bool]:
@@ -105,7 +108,7 @@ class StripeOrders:
         paid = [found for found in invoices if payment_intents(found)]
         if not paid:
             return {}
-        made = translated(lambda: [int(found["created"]) for found in paid])
+        made = [int(moment(found["created"])) for found in paid]
         try:
             charges, _ = self._read(
                 lambda: self._client.v1.charges.list(
@@ -145,9 +148,9 @@ def _purchase(found: Found, charges: Mapping[str, Found]) -> Order:
         status = _status_paid(refunded, whole)
     return Order(
         id=text(found["id"]),
-        created=float(found["created"]),
+        created=moment(found["created"]),
         status=status,
-        total=Money(int(found.get("amount_total") or 0), currency),
+        total=Money(amount(found.get("amount_total")), currency),
         refunded=Money(refunded, currency),
         lines=session_lines(found, currency),
         document_url=part(intent, "latest_charge").get("receipt_url")
@@ -167,9 +170,9 @@ def _renewal(found: Found, charges: Mapping[str, Found]) -> Order:
     subscription = part(part(found, "parent"), "subscription_details")
     return Order(
         id=text(found["id"]),
-        created=float(found["created"]),
+        created=moment(found["created"]),
         status=status,
-        total=Money(int(found.get("total") or 0), currency),
+        total=Money(amount(found.get("total")), currency),
         refunded=Money(refunded, currency),
         lines=tuple(_invoice_line(line, currency) for line in part(found, "lines").get("data") or ()),
         renewal=True,
@@ -183,8 +186,8 @@ def _invoice_line(line: Found, currency: str) -> BoughtLine:
     priced = part(part(line, "pricing"), "price_details")
     return BoughtLine(
         description=str(line.get("description") or "Item"),
-        quantity=int(line.get("quantity") or 1),
-        total=Money(int(line.get("amount") or 0), str(line.get("currency") or currency).lower()),
+        quantity=amount(line.get("quantity")) or 1,
+        total=Money(amount(line.get("amount")), str(line.get("currency") or currency).lower()),
         price_id=id_of(priced.get("price")),
         product_id=id_of(priced.get("product")),
     )
@@ -193,8 +196,8 @@ def _invoice_line(line: Found, currency: str) -> BoughtLine:
 def _refunded(own: list[Found], charges: Mapping[str, Found], invoice: Found) -> tuple[int, bool]:
     """What was paid back, and whether that was all."""
     made = [*own, *(charges[intent] for intent in payment_intents(invoice) if intent in charges)]
-    refunded = sum(int(charge.get("amount_refunded") or 0) for charge in made)
-    paid = sum(int(charge.get("amount_captured") or charge.get("amount") or 0) for charge in made)
+    refunded = sum(amount(charge.get("amount_refunded")) for charge in made)
+    paid = sum(amount(charge.get("amount_captured") or charge.get("amount")) for charge in made)
     return refunded, refunded >= paid
 
 
