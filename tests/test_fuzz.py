@@ -7,6 +7,7 @@ itself says `server_error` or `temporarily_unavailable`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -21,13 +22,17 @@ from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.test import TestResponse
 
+from tests.goods import sell
 from tests.support import ADA, Shop, running_shop
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
-#: Where a redirect may lead out of the store: to the provider, from these paths.
-OUT = ("/login", "/logout")
+#: Where a redirect may lead out of the store, and from which paths: to the provider, and to Stripe.
+TO_PROVIDER, TO_STRIPE = ("/login", "/logout"), ("/checkout", "/account/portal")
+#: Stands for the ID of a price that can be bought.
+THE_PRICE = "the price"
 TRACE = "zqx"
 MARKUP = (
     f"<{TRACE}>",
@@ -53,6 +58,7 @@ NAMES = (
     *("next", "screen_hint", "login_hint", "ui_locales", "connection", "organization", "invitation"),
     *("prompt", "max_age", "code", "state", "error", "error_description", "iss", "session_state"),
     *("csrf_token", "logout_token", "_method", "x", "access_token", "limit", "starting_after"),
+    *("price", "quantity", "product", "q", "sort", "page", "session_id", "after", "seal", "done"),
 )
 WORDS = (
     "none",
@@ -65,13 +71,20 @@ WORDS = (
     "9" * 400,
     "null",
     "",
+    "1",
+    "1e9",
+    "cs_test_x",
+    THE_PRICE,
 )
 PATHS = (
     *("/", "/login", "/callback", "/logout", "/backchannel-logout", "/account", "/account/link"),
     *("/healthz", "/readyz", "/metrics", "/static/css/store.css", "/static/../wsgi.py", "/static/"),
     *("//evil.example/account", "/\\evil.example", "/account/", "/%00", "/%ff", "/login/..", "/.env"),
     *("/api/products", "/api/products/x", "/api/me", "/api/checkout", "/api/openapi.json", "/api/", "/api"),
+    *("/cart", "/cart/add", "/cart/change", "/cart/remove", "/checkout", "/checkout/success", "/orders"),
+    *("/account/portal", "/account/close", "/products/x", "/sitemap.xml", "/robots.txt", "/terms"),
     "/webhooks/stripe",
+    f"/products/<{TRACE}>",
     f"/api/products/<{TRACE}>",
     f"/<{TRACE}>",
     f"/%3C{TRACE}%3E",
@@ -105,6 +118,8 @@ class Attempt:
     who: str
     #: Says what the session holds, where there is one.
     login: dict[str, Any]
+    #: What is in the place of the cart: nothing, some text, or lines that are signed as the store does it.
+    cart: str | list[Any] | None
     #: Whether it finishes a login that this browser has begun, and sends its form's right token.
     knows: bool
     #: Whether it comes without Sec-Fetch-Site and Origin, as from a program.
@@ -127,6 +142,12 @@ attempts = st.builds(
         },
         optional={"sid": anything, "cus": anything},
     ),
+    cart=st.none()
+    | anything
+    | st.recursive(
+        anything | st.integers() | st.none() | st.just(THE_PRICE), lambda inner: st.lists(inner, max_size=5)
+    ).map(lambda inner: [inner])
+    | st.just([[THE_PRICE, 2, 1000, "eur", None]]),
     knows=st.booleans(),
     bare=st.booleans(),
 )
@@ -136,7 +157,22 @@ attempts = st.builds(
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with running_shop(tmp_path_factory.mktemp("fuzz") / "state", LOGIN_RATE_PER_10S="1000000") as shop:
         shop.browser().log_in()
+        sell(shop, "Mug", 1000)
         yield shop
+
+
+def the_price(shop: Shop) -> str:
+    """The one that the catalogue knows."""
+    return str(shop.app.extensions["webstore"].catalogue.current().products[0].prices[0].id)
+
+
+def cart_cookie(shop: Shop, cart: str | list[Any]) -> str:
+    """A text as it is, cut down to what a client sends; anything else signed as the store does it."""
+    if isinstance(cart, str):
+        return cart.encode("ascii", "ignore").decode().translate({0: None, 10: None, 13: None, 59: None})
+    lines = json.loads(json.dumps(cart).replace(THE_PRICE, the_price(shop)))
+    serializer = URLSafeTimedSerializer(shop.environment["APP_SECRET_KEY"], salt="webstore-cart")
+    return str(serializer.dumps([lines, []]))
 
 
 def signed(app: Flask, content: object) -> str:
@@ -173,7 +209,11 @@ def session_cookie(shop: Shop, attempt: Attempt) -> str:
 def send(shop: Shop, attempt: Attempt) -> TestResponse:
     """Send it as a server that speaks WSGI would."""
     client = shop.app.test_client()
-    query, form, headers = dict(attempt.query), attempt.form, dict(attempt.headers)
+    query, form = (
+        fields and {name: the_price(shop) if text == THE_PRICE else text for name, text in fields.items()}
+        for fields in (dict(attempt.query), attempt.form)
+    )
+    query, headers = query or {}, dict(attempt.headers)
     if attempt.knows:
         begun = client.get("/login", query_string=attempt.query, base_url=shop.url)
         location = urlsplit(begun.headers.get("Location", ""))
@@ -181,6 +221,8 @@ def send(shop: Shop, attempt: Attempt) -> TestResponse:
         form = {**(form or {}), "csrf_token": "the-token"}
     if attempt.who != "stranger":
         client.set_cookie("webstore", session_cookie(shop, attempt), domain="127.0.0.1")
+    if attempt.cart is not None:
+        client.set_cookie("webstore-cart", cart_cookie(shop, attempt.cart), domain="127.0.0.1")
     if attempt.bare:
         headers = {name: value for name, value in headers.items() if name not in ("Origin", "Sec-Fetch-Site")}
     return client.open(
@@ -206,8 +248,12 @@ def assert_harmless(shop: Shop, attempt: Attempt, answer: TestResponse) -> None:
         assert not re.search(r"[\x00-\x20\\]", location), location
         parts = urlsplit(location)
         if parts.scheme or parts.netloc:
-            assert location.startswith(shop.environment["AUTH0_ISSUER"]), location
-            assert f"/{attempt.path.lstrip(chr(47))}" in OUT, location
+            path = f"/{attempt.path.lstrip(chr(47))}"
+            out = {
+                shop.environment["AUTH0_ISSUER"]: TO_PROVIDER,
+                shop.environment["STRIPE_API_BASE"]: TO_STRIPE,
+            }
+            assert any(location.startswith(where) and path in paths for where, paths in out.items()), location
         else:
             assert re.match(r"/(?!/)", location), location
     for cookie in answer.headers.getlist("Set-Cookie"):
