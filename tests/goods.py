@@ -32,11 +32,11 @@ def sell(
 
 
 def add_price(
-    shop: Shop, product: str, amount: int, *, currency: str = "eur", every: str | None = None
+    shop: Shop, product: str, amount: int, *, currency: str = "eur", every: str | None = None, **price: str
 ) -> str:
     """One more price of a product; the store is not told."""
     recurring = {"recurring[interval]": every} if every else {}
-    form = {"product": product, "unit_amount": str(amount), "currency": currency, **recurring}
+    form = {"product": product, "unit_amount": str(amount), "currency": currency, **recurring, **price}
     return str(shop.stripe("POST", "/prices", **form)["id"])
 
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.support import ADA, GRACE, PASSWORD, Browser, Shop, link_status, running_shop, shown_customer
+from webstore.routes.pace import MOST
 
 GRACE_EMAIL = "grace@example.com"
 
@@ -538,6 +539,39 @@ def test_other_words_close_nothing(shop: Shop, browser: Browser, typed: str) -> 
     assert browser.open("/account").url.path == "/account"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/account/link"),
+        ("GET", "/orders"),
+        ("GET", "/checkout/success?session_id=x"),
+        ("POST", "/account/portal"),
+        ("POST", "/account/close"),
+    ],
+)
+def test_a_flood_of_what_costs_calls_is_refused_in_plain_words(
+    shop: Shop, browser: Browser, method: str, path: str
+) -> None:
+    shop.sandbox.stripe_server.stop()
+    shop.sandbox.auth0_server.stop()
+    answers = [browser.client.request(method, path) for _ in range(2 * MOST + 1)]
+    assert answers[0].status_code != 429
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused
+    assert 1 <= int(refused[0].headers["Retry-After"]) <= 10
+    assert "wait a moment, then try again" in content(refused[0])
+    assert browser.open("/account").status_code == 200
+
+
+def test_an_account_that_may_be_closed_in_a_moment_is_said_to_be_so(shop: Shop, browser: Browser) -> None:
+    page = browser.open("/account/close")
+    shop.sandbox.auth0.control.add_fault(action="hang", method="DELETE", path="/api/v2/.*", times=None)
+    failed = browser.submit(page, action="/account/close", confirmation="close my account")
+    assert failed.status_code == 503
+    assert "That may still happen" in content(failed)
+    assert "as it was" not in content(failed)
+
+
 @pytest.mark.parametrize("status", [403, 429, 500])
 def test_an_account_that_cannot_be_closed_stays_as_it_is(shop: Shop, browser: Browser, status: int) -> None:
     page = browser.open("/account/close")
@@ -547,6 +581,7 @@ def test_an_account_that_cannot_be_closed_stays_as_it_is(shop: Shop, browser: Br
     failed = browser.submit(page, action="/account/close", confirmation="close my account")
     assert failed.status_code == 503
     assert "could not be closed just now" in content(failed)
+    assert ("may still happen" in content(failed)) == (status != 403)
     assert link_status(browser.open("/account")) == "linked"
     closed = browser.submit(failed, action="/account/close", confirmation="close my account")
     assert "Your account is closed" in content(closed)

@@ -63,6 +63,9 @@ class Till:
     def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
         raise NotImplementedError
 
+    def expire_session(self, session_id: str) -> None:
+        raise NotImplementedError
+
     def portal_url(self, customer_id: str, return_url: str) -> str:
         raise NotImplementedError
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -38,6 +40,11 @@ class Row:
     before: Money | None = None
 
     @property
+    def replaced(self) -> bool:
+        """Whether another price stands in for the one that was put in, be it of the same amount."""
+        return self.price is not None and self.price.id != self.line.price_id
+
+    @property
     def purchase(self) -> Purchase | None:
         """What can be bought of it, at today's price."""
         if self.product is None or self.price is None or self.problem is not None:
@@ -48,9 +55,11 @@ class Row:
 def quantity_of(text: str, *, least: int = 1) -> int:
     """The number that a shopper typed. Raises `CannotBuy`."""
     digits = text.strip()
-    if not (digits.isascii() and digits.isdigit()) or not least <= int(digits[:9]) <= MAX_QUANTITY:
+    # Of a very long number, the beginning says enough.
+    number = int(digits.lstrip("0")[:9] or "0") if digits.isascii() and digits.isdigit() else -1
+    if not least <= number <= MAX_QUANTITY:
         raise CannotBuy(f"The quantity has to be a whole number from {least} to {MAX_QUANTITY}.")
-    return int(digits)
+    return number
 
 
 def add(cart: Cart, catalogue: Catalogue, price_id: str, quantity: int) -> Cart:
@@ -74,8 +83,11 @@ def add(cart: Cart, catalogue: Catalogue, price_id: str, quantity: int) -> Cart:
 
 
 def change(cart: Cart, quantities: Mapping[str, int]) -> Cart:
-    """The cart with these quantities; 0 takes a line out, and what is not in the cart is passed over."""
-    lines = (replace(line, quantity=quantities.get(line.price_id, line.quantity)) for line in cart.lines)
+    """The cart with these quantities, at most 999; 0 takes a line out, what is not there is passed over."""
+    lines = (
+        replace(line, quantity=min(MAX_QUANTITY, quantities.get(line.price_id, line.quantity)))
+        for line in cart.lines
+    )
     return replace(cart, lines=tuple(line for line in lines if line.quantity > 0))
 
 
@@ -87,9 +99,10 @@ def remove(cart: Cart, price_id: str) -> Cart:
 def without(cart: Cart, bought: Iterable[BoughtLine]) -> Cart:
     """The cart without what was bought; what was put in on top of it stays."""
     left = {line.price_id: line.quantity for line in cart.lines}
-    for line in bought:
-        if line.price_id in left:
-            left[line.price_id] = max(0, left[line.price_id] - line.quantity)
+    for item in bought:
+        price_id = _price_id_of(item, cart)
+        if price_id is not None:
+            left[price_id] = max(0, left[price_id] - item.quantity)
     return change(cart, left)
 
 
@@ -110,12 +123,12 @@ def against(cart: Cart, catalogue: Catalogue) -> tuple[Row, ...]:
 
 
 def at_todays_prices(cart: Cart, catalogue: Catalogue) -> Cart:
-    """The cart of somebody who has been told what changed."""
+    """The cart of somebody who has been told what changed; what cannot be bought today stays as it is."""
     lines: dict[str, CartLine] = {}
     for row in against(cart, catalogue):
         line = row.line
-        if row.price is not None:
-            line = _line(row.price, line.quantity)
+        if row.purchase is not None:
+            line = _line(row.purchase.price, line.quantity)
         same = lines.get(line.price_id)
         if same is not None:
             line = replace(line, quantity=min(MAX_QUANTITY, same.quantity + line.quantity))
@@ -170,7 +183,14 @@ def total_of(bought: Sequence[Purchase]) -> Money | None:
 
 
 def _line(price: Price, quantity: int) -> CartLine:
-    return CartLine(price.id, quantity, price.money, price.product_id, price.recurrence)
+    return CartLine(
+        price.id, quantity, price.money, price.product_id, price.recurrence, _variant(price.nickname)
+    )
+
+
+def _variant(nickname: str | None) -> str | None:
+    """Four characters: twenty lines have to fit into a cookie."""
+    return nickname and urlsafe_b64encode(hashlib.sha256(nickname.encode()).digest()[:3]).decode()
 
 
 def _row(line: CartLine, catalogue: Catalogue) -> Row:
@@ -193,4 +213,17 @@ def _in_its_place(line: CartLine, catalogue: Catalogue) -> tuple[Product, Price]
         return None
     (price,) = product.prices
     same_kind = price.money.currency == line.seen.currency and price.recurrence == line.recurrence
-    return (product, price) if same_kind else None
+    return (product, price) if same_kind and _variant(price.nickname) == line.variant else None
+
+
+def _price_id_of(item: BoughtLine, cart: Cart) -> str | None:
+    """The line that was bought: the one with its price, else the only one that a new price may be of."""
+    if any(line.price_id == item.price_id for line in cart.lines):
+        return item.price_id
+    alike = [
+        line.price_id
+        for line in cart.lines
+        if line.product_id is not None
+        and (line.product_id, line.recurrence) == (item.product_id, item.recurrence)
+    ]
+    return alike[0] if len(alike) == 1 else None

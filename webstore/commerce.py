@@ -94,6 +94,8 @@ class CartLine:
     #: Whose price it is: a price that changes is a new price of the same product.
     product_id: str | None = None
     recurrence: Recurrence | None = None
+    #: A short form of the price's nickname, which tells the variants of a product apart.
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,8 @@ class BoughtLine:
     total: Money
     price_id: str | None = None
     product_id: str | None = None
+    #: Of a Checkout Session's line.
+    recurrence: Recurrence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .commerce import Catalogue, CheckoutSession, Order, Purchase
+from .errors import CannotBuy, PaymentsError
 from .models import Account, Caller, Creation, Customer, CustomerDraft, CustomerPage, PostLogin, User
 from .settings import CheckoutOptions
 
@@ -106,6 +107,13 @@ class Catalogues(Protocol):
         """Every active product with a sellable active price, all pages, read fresh."""
 
 
+class CurrencyRefused(CannotBuy, PaymentsError):
+    """The customer is bound to another currency, by a subscription for instance.
+
+    Source: https://docs.stripe.com/billing/customer#currency
+    """
+
+
 class Checkouts(Protocol):
     """Checkout Sessions and the billing portal. Errors: the children of `PaymentsError`."""
 
@@ -113,11 +121,14 @@ class Checkouts(Protocol):
         """Create once under the key, or replay what the key did before; whether it was replayed.
 
         `NoSuchObject`: a price is unknown or not for sale. `EmailRefused`: no receipt can be sent there.
-        `NoSuchCustomer` and `AmountRefused`.
+        `NoSuchCustomer`, `AmountRefused` and `CurrencyRefused`.
         """
 
     def get_session(self, session_id: str) -> CheckoutSession:
         """One session with its lines; `NoSuchObject` otherwise."""
+
+    def expire_session(self, session_id: str) -> None:
+        """Let nobody pay this open session any more; `PaymentsRefused` where it is not open."""
 
     def portal_url(self, customer_id: str, return_url: str) -> str:
         """Where the customer manages cards and subscriptions; good for a few minutes."""

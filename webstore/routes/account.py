@@ -15,13 +15,14 @@ from werkzeug.wrappers import Response
 from webstore import linking, revocation
 from webstore.checkout import BUDGET_S
 from webstore.comparison import compare
-from webstore.errors import DirectoryError, OverBudget, StateUnavailable, UserGone
+from webstore.errors import DirectoryError, DirectoryRefused, OverBudget, StateUnavailable, UserGone
 from webstore.models import Comparison, LinkStatus
 from webstore.orders import forget_verdict
 from webstore.settings import Settings
 
 from . import services
 from .customer import PENDING, REFUSED, unusable_link, user_gone
+from .pace import paced
 from .shopper import (
     ABSOLUTE_S,
     Shopper,
@@ -37,6 +38,8 @@ blueprint = Blueprint("account", __name__, url_prefix="/account")
 
 #: What a shopper types to close the account.
 _CONFIRMATION = "close my account"
+_NOT_CLOSED = "Your account could not be closed just now."
+_MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again if it is still there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def show() -> Response | str:
 
 @blueprint.get("/link")
 @login_required
+@paced
 def link() -> Response | str:
     """The Auth0 user and the Stripe customer side by side, read fresh from both."""
     shopper, linker = _shopper(), services().linker
@@ -96,6 +100,7 @@ def link() -> Response | str:
 
 @blueprint.post("/portal")
 @login_required
+@paced
 def portal() -> Response | tuple[str, int]:
     """Go to Stripe's pages for the customer's cards, invoices and subscriptions."""
     _refuse_without_token()
@@ -119,6 +124,7 @@ def ask_to_close() -> str:
 
 @blueprint.post("/close")
 @login_required
+@paced
 def close() -> Response | str | tuple[str, int]:
     """Delete the user in Auth0; the customer at Stripe stays, as the law wants its invoices kept."""
     _refuse_without_token()
@@ -130,7 +136,8 @@ def close() -> Response | str | tuple[str, int]:
         linker.executor.run(lambda: linker.directory.delete_user(shopper.user_id), linker.budget_s)
     except (DirectoryError, OverBudget) as exc:
         log.warning("user=%s could not be deleted: %s: %s", shopper.user_id, type(exc).__name__, exc)
-        problem = "Your account could not be closed just now. Everything is as it was; try again in a minute."
+        refused = isinstance(exc, DirectoryRefused)
+        problem = f"{_NOT_CLOSED} {'Try again in a minute.' if refused else _MAY_BE_CLOSED}"
         return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 503
     log.info("user=%s closed the account; customer=%s is kept", shopper.user_id, shopper.customer_id)
     _forget_everywhere(shopper.user_id)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from functools import partial
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webstore import cart as carts
 from webstore import checkout
+from webstore.checkout import Settled
 from webstore.commerce import Cart
 from webstore.errors import CannotBuy, OverBudget
 
@@ -21,14 +24,15 @@ blueprint = Blueprint("cart", __name__)
 _WATCHED = ("cart.show", "checkout.review", "shop.home", "shop.product")
 #: Of these, where what was paid for already could be bought again by mistake.
 _CLOSELY = ("cart.show", "checkout.review")
-#: Seconds that such a page may wait for Stripe.
-_SETTLE_S = 2.0
+#: Seconds that such a page may wait for Stripe: where it matters, and in passing.
+_SETTLE_CLOSELY_S, _SETTLE_S = 1.5, 0.3
 _DONE = {
     "added": "It is in your cart.",
     "changed": "Your cart is up to date.",
     "removed": "It is out of your cart.",
-    "canceled": "You have not paid. Your cart is as you left it.",
 }
+_NOT_PAID = "You have not paid. Your cart is as you left it."
+BOUGHT = "What you have bought is out of your cart; it is among your orders."
 
 
 @blueprint.before_app_request
@@ -39,21 +43,39 @@ def take_out_what_was_bought() -> None:
     cart = current_cart()
     if not cart.sessions:
         return
-    due = checkout.to_ask_about(cart, services().state, closely=request.endpoint in _CLOSELY)
-    if due:
-        work = partial(
-            checkout.after_purchases, cart, due, checkouts=services().checkouts, state=services().state
-        )
-        try:
-            keep_cart(services().shop.run(work, _SETTLE_S))
-        except OverBudget:
-            return
+    closely = request.endpoint in _CLOSELY
+    due = checkout.to_ask_about(cart, services().state, closely=closely)
+    if not due:
+        return
+    try:
+        g.settled = settled(due, time.monotonic() + (_SETTLE_CLOSELY_S if closely else _SETTLE_S))
+    except OverBudget:
+        return
+    g.was_bought = g.settled.cart.lines != cart.lines
+    keep_cart(g.settled.cart)
+
+
+def settled(session_ids: Sequence[str], ends: float) -> Settled:
+    """This browser's cart after a look at these Checkout Sessions. Raises `OverBudget` after `ends`."""
+    work = partial(
+        checkout.settle, current_cart(), session_ids, services().checkouts, services().state, ends=ends
+    )
+    return services().shop.run(work, checkout.time_left(ends))
 
 
 @blueprint.get("/cart")
 def show() -> str:
     """What is in the cart, at today's prices."""
-    return _page(current_cart(), done=_DONE.get(request.args.get("done", "")))
+    return page(current_cart(), done=_done(request.args.get("done", "")))
+
+
+def _done(what: str) -> str | None:
+    """What is said of what was just done; that somebody has not paid only where Stripe says so now."""
+    if g.get("was_bought"):
+        return BOUGHT
+    if what == "canceled":
+        return _NOT_PAID if "settled" in g and g.settled.known and g.settled.open else None
+    return _DONE.get(what)
 
 
 @blueprint.post("/cart/add")
@@ -64,7 +86,7 @@ def add() -> Response | tuple[str, int]:
         price_id = request.form.get("price", "")
         keep_cart(carts.add(current_cart(), services().catalogue.current(), price_id, quantity))
     except CannotBuy as exc:
-        return _page(current_cart(), problem=str(exc)), 400
+        return page(current_cart(), problem=str(exc)), 400
     return redirect(url_for("cart.show", done="added"), 303)
 
 
@@ -79,9 +101,13 @@ def change() -> Response | tuple[str, int]:
             price: carts.quantity_of(text, least=0) for price, text in zip(prices, texts, strict=True)
         }
     except CannotBuy as exc:
-        return _page(current_cart(), problem=str(exc)), 400
-    catalogue = services().catalogue.current()
-    keep_cart(carts.at_todays_prices(carts.change(current_cart(), quantities), catalogue))
+        return page(current_cart(), problem=str(exc)), 400
+    cart, catalogue = current_cart(), services().catalogue.current()
+    changed = carts.change(cart, quantities)
+    # What has changed since the page was opened is told on the next one.
+    if request.form.get("seal") == checkout.seal(carts.purchases(carts.against(cart, catalogue))):
+        changed = carts.at_todays_prices(changed, catalogue)
+    keep_cart(changed)
     return redirect(url_for("cart.show", done="changed"), 303)
 
 
@@ -92,9 +118,15 @@ def remove() -> Response:
     return redirect(url_for("cart.show", done="removed"), 303)
 
 
-def _page(cart: Cart, *, done: str | None = None, problem: str | None = None) -> str:
+def page(cart: Cart, *, done: str | None = None, problem: str | None = None) -> str:
+    """The cart's page, with what was done or could not be done."""
     rows = carts.against(cart, services().catalogue.current()) if cart.lines else ()
     bought = carts.purchases(rows)
     return render_template(
-        "cart/show.html", rows=rows, total=carts.total_of(bought), done=done, problem=problem
+        "cart/show.html",
+        rows=rows,
+        total=carts.total_of(bought),
+        seal=checkout.seal(bought),
+        done=done,
+        problem=problem,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +83,7 @@ def _text(cart: Cart) -> str:
             line.seen.currency,
             line.product_id,
             *([line.recurrence.interval, line.recurrence.count] if line.recurrence else []),
+            *([line.variant] if line.variant else []),
         ]
         for line in cart.lines
     ]
@@ -91,21 +94,36 @@ def _text(cart: Cart) -> str:
 def _parsed(text: str) -> Cart:
     try:
         lines, sessions = _serializer().loads(text, max_age=KEPT_S)
-        cart = Cart(tuple(map(_line, lines)), tuple(map(str, sessions)))
+        cart = Cart(_good(lines), tuple(map(str, sessions)))
     except (BadData, ValueError, TypeError, LookupError):
         # All but the first: signed by us, but by a release of the store that kept other things.
         return Cart()
     fits = len(cart.lines) <= MAX_LINES and len(cart.sessions) <= MAX_SESSIONS
-    return cart if fits and all(1 <= line.quantity <= MAX_QUANTITY for line in cart.lines) else Cart()
+    return cart if fits else Cart()
+
+
+def _good(stored: Iterable[Any]) -> tuple[CartLine, ...]:
+    """The lines that can be read: one that cannot takes none of the others along."""
+    lines = []
+    for item in stored:
+        with suppress(ValueError, TypeError, LookupError):
+            lines.append(_line(item))
+    return tuple(line for line in lines if 1 <= line.quantity <= MAX_QUANTITY)
 
 
 def _line(stored: list[Any]) -> CartLine:
-    price_id, quantity, amount, currency, product_id, *rhythm = stored
-    recurrence = Recurrence(str(rhythm[0]), int(rhythm[1])) if rhythm else None
+    price_id, quantity, amount, currency, product_id, *more = stored
+    # What is left: interval and count together, or none of them, and the variant.
+    variant = str(more.pop()) if len(more) % 2 else None
+    recurrence = None
+    if more:
+        interval, count = more
+        recurrence = Recurrence(str(interval), int(count))
     return CartLine(
         str(price_id),
         int(quantity),
         Money(int(amount), str(currency)),
         None if product_id is None else str(product_id),
         recurrence,
+        variant,
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webstore import cart as carts
 from webstore import checkout
 from webstore.cart import Row
-from webstore.commerce import CartLine, Purchase, SessionStatus
+from webstore.checkout import Settled
+from webstore.commerce import CartLine, Catalogue, CheckoutSession, Purchase, SessionStatus
 from webstore.errors import (
     AmountRefused,
+    CannotBuy,
     NoSuchObject,
     OverBudget,
     PaymentsError,
@@ -25,8 +28,10 @@ from webstore.errors import (
 from webstore.ports import SessionDraft
 
 from . import services
+from .cart import BOUGHT, page, settled
 from .cart_cookie import current_cart, keep_cart
 from .customer import unusable_link
+from .pace import paced
 from .shopper import csrf_matches, current_shopper, login_required, remember_customer
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout")
@@ -40,6 +45,9 @@ _AMOUNT = (
     "This total cannot be paid in one payment: it is too small or too large for that. "
     "Nothing was ordered; change what you buy, and try again."
 )
+_PAID = "You have already paid for this; it is among your orders."
+#: Seconds that it may take to end the Checkout Sessions that a new one takes the place of.
+_EXPIRE_S = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +70,20 @@ class _Wanted:
 @blueprint.get("")
 def review() -> Response | str | tuple[str, int]:
     """What is bought at today's prices: the cart, or `quantity` pieces at the price with the ID `price`."""
-    wanted = _wanted(request.args.get("price"), request.args.get("quantity", "1"))
+    catalogue = services().catalogue.current()
+    wanted = _wanted(catalogue, request.args.get("price"), request.args.get("quantity", "1"))
     if not wanted.rows:
         return redirect(url_for("cart.show"))
-    return _page(wanted)
+    return _page(wanted, problem=BOUGHT if g.get("was_bought") else None)
 
 
 @blueprint.post("")
+@paced
 def start() -> Response | tuple[str, int]:
     """Open a Checkout Session for the shopper's customer and go there."""
-    wanted = _wanted(request.form.get("price"), request.form.get("quantity", "1"))
+    ends = time.monotonic() + checkout.BUDGET_S
+    catalogue = services().catalogue.current()
+    wanted = _wanted(catalogue, request.form.get("price"), request.form.get("quantity", "1"))
     address = url_for("checkout.review", **wanted.query)
     shopper = current_shopper()
     if shopper is None:
@@ -80,6 +92,16 @@ def start() -> Response | tuple[str, int]:
         abort(400, "This form is out of date. Go back, reload the page and try again.")
     if not wanted.purchases:
         return redirect(address, 303)
+    # Nobody buys from an old page what they have paid for since.
+    before = Settled(current_cart())
+    if wanted.from_cart and before.cart.sessions:
+        before = settled(before.cart.sessions, ends)
+        was_bought = before.cart.lines != current_cart().lines
+        keep_cart(before.cart)
+        if was_bought:
+            return page(before.cart, problem=_PAID), 409
+        if not before.known:
+            raise PaymentsUnavailable("the cart may have been paid for")
     # Nobody pays another price than the one that was on the page.
     if request.form.get("seal", "") not in ("", checkout.seal(wanted.purchases)):
         return _page(wanted, problem=_CHANGED), 409
@@ -90,6 +112,7 @@ def start() -> Response | tuple[str, int]:
             services().shop,
             _draft(wanted, shopper.user_id, shopper.email),
             shopper.customer_id,
+            ends=ends,
         )
     except NoSuchObject:
         with suppress(StateUnavailable):
@@ -97,19 +120,22 @@ def start() -> Response | tuple[str, int]:
         return _page(wanted, problem=_GONE), 409
     except AmountRefused:
         return _page(wanted, problem=_AMOUNT), 409
+    except CannotBuy as exc:
+        return _page(wanted, problem=str(exc)), 409
     if begun.session is None:
         return unusable_link(begun.link, again=address)
     remember_customer(begun.link.customer_id)
     if begun.session.url is None:
         raise PaymentsUnavailable("an open Checkout Session without an address")
     if wanted.from_cart:
-        cart = carts.at_todays_prices(current_cart(), services().catalogue.current())
-        keep_cart(carts.with_session(cart, begun.session.id))
+        _take_the_place(begun.session, [it for it in before.open if it.owner == shopper.user_id], ends)
+        keep_cart(carts.at_todays_prices(current_cart(), catalogue))
     return redirect(begun.session.url, 303)
 
 
 @blueprint.get("/success")
 @login_required
+@paced
 def success() -> str | tuple[str, int]:
     """How the purchase stands; for its owner alone, and as often as they look."""
     session_id, shopper = request.args.get("session_id", ""), current_shopper()
@@ -132,9 +158,23 @@ def success() -> str | tuple[str, int]:
     return render_template("checkout/success.html", order=session, how=how)
 
 
-def _wanted(price_id: str | None, quantity: str) -> _Wanted:
+def _take_the_place(session: CheckoutSession, others: list[CheckoutSession], ends: float) -> None:
+    """Let the cart lead to this Checkout Session; the `others` can be paid no more.
+
+    Those that cannot be ended now stay with the cart, which asks about them.
+    """
+    cart = current_cart()
+    over = [it for it in others if it.id != session.id]
+    with suppress(OverBudget):
+        ends = min(ends, time.monotonic() + _EXPIRE_S)
+        expire = partial(checkout.expire, over, services().checkouts, ends)
+        for session_id in services().shop.run(expire, checkout.time_left(ends)) if over else ():
+            cart = carts.without_session(cart, session_id)
+    keep_cart(carts.with_session(cart, session.id))
+
+
+def _wanted(catalogue: Catalogue, price_id: str | None, quantity: str) -> _Wanted:
     """Raises `CannotBuy` about one thing; a cart says in its rows what is wrong with it."""
-    catalogue = services().catalogue.current()
     if price_id is None:
         return _Wanted(carts.against(current_cart(), catalogue), {})
     bought = carts.purchase_of(catalogue, price_id, carts.quantity_of(quantity))

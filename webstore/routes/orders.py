@@ -17,6 +17,7 @@ from webstore.errors import NoSuchObject
 from . import services
 from .customer import unusable_link
 from .formats import reader_locale
+from .pace import paced
 from .shopper import current_shopper, login_required, remember_customer
 
 blueprint = Blueprint("orders", __name__)
@@ -24,6 +25,7 @@ blueprint = Blueprint("orders", __name__)
 
 @blueprint.get("/orders")
 @login_required
+@paced
 def show() -> Response | str | tuple[str, int]:
     """What the shopper bought, the newest first; `after`: where an older page begins."""
     shopper = current_shopper()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import stripe
 from stripe.params.checkout import SessionCreateParams
 
-from webstore.commerce import BoughtLine, CheckoutSession, Money, SessionStatus
+from webstore.commerce import BoughtLine, CheckoutSession, Money, Recurrence, SessionStatus
 from webstore.errors import (
     AmountRefused,
     EmailRefused,
@@ -17,8 +18,8 @@ from webstore.errors import (
     PaymentsError,
     PaymentsRefused,
 )
-from webstore.gateways.wire import Wire
-from webstore.ports import SessionDraft
+from webstore.gateways.wire import Wire, is_loopback
+from webstore.ports import CurrencyRefused, SessionDraft
 
 from .client import amount, is_replay, moment, stripe_client, text, translated
 
@@ -26,6 +27,13 @@ from .client import amount, is_replay, moment, stripe_client, text, translated
 MAX_REFERENCE = 200
 #: https://docs.stripe.com/error-codes
 _OF_THE_AMOUNT = ("amount_too_small", "amount_too_large")
+#: What Stripe says of a second currency, for which it has no code.
+_OF_THE_CURRENCY = ("combine currencies", "does not match the customer currency")
+_CURRENCY = (
+    "You have something already that is paid in another currency, a subscription for instance, and one "
+    "customer cannot have both. Nothing was ordered: cancel that one first, under “Billing and "
+    "subscriptions” on your account page, or choose something else."
+)
 
 
 class StripeCheckouts:
@@ -60,6 +68,10 @@ class StripeCheckouts:
         except NoSuchCustomer as exc:
             raise NoSuchObject(str(exc)) from exc
 
+    def expire_session(self, session_id: str) -> None:
+        """https://docs.stripe.com/api/checkout/sessions/expire"""
+        translated(lambda: self._client.v1.checkout.sessions.expire(session_id))
+
     def portal_url(self, customer_id: str, return_url: str) -> str:
         """https://docs.stripe.com/api/customer_portal/sessions/create"""
         return translated(
@@ -79,6 +91,9 @@ def session_params(draft: SessionDraft) -> SessionCreateParams:
     params: SessionCreateParams = {
         "mode": "subscription" if recurring else "payment",
         "customer": draft.customer_id,
+        # A price may have several: the one that was shown, wherever the shopper is.
+        # https://docs.stripe.com/payments/checkout/localize-prices/manual-currency-prices
+        "currency": draft.lines[0].price.money.currency,
         "line_items": [{"price": line.price.id, "quantity": line.quantity} for line in draft.lines],
         "success_url": draft.success_url,
         "cancel_url": draft.cancel_url,
@@ -147,7 +162,7 @@ def checkout_session(found: Mapping[str, Any]) -> CheckoutSession:
         created=moment(found["created"]),
         expires_at=moment(found.get("expires_at") or 0),
         total=Money(amount(found.get("amount_total")), currency),
-        url=found.get("url") or None,
+        url=_address(found.get("url")),
         customer_id=id_of(found.get("customer")),
         owner=part(found, "metadata").get("auth0_user_id") or None,
         lines=session_lines(found, currency),
@@ -163,9 +178,28 @@ def session_lines(found: Mapping[str, Any], currency: str) -> tuple[BoughtLine, 
             total=Money(amount(line.get("amount_total")), str(line.get("currency") or currency).lower()),
             price_id=id_of(line.get("price")),
             product_id=id_of(part(line, "price").get("product")),
+            recurrence=_recurrence(part(part(line, "price"), "recurring")),
         )
         for line in part(found, "line_items").get("data") or ()
     )
+
+
+def _recurrence(found: Mapping[str, Any]) -> Recurrence | None:
+    """https://docs.stripe.com/api/prices/object#price_object-recurring"""
+    if not found:
+        return None
+    return Recurrence(text(found.get("interval")), amount(found.get("interval_count")) or 1)
+
+
+def _address(found: object) -> str | None:
+    """Where the shopper is sent: over https, or on this machine; `translated` makes an error of the rest."""
+    if found is None:
+        return None
+    address = text(found)
+    parts = urlsplit(address)
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        return address
+    raise ValueError("no address to send anybody to")
 
 
 def part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -195,7 +229,9 @@ def _meant(exc: PaymentsError) -> PaymentsError:
         meant = EmailRefused(str(exc))
     elif cause.code in _OF_THE_AMOUNT:
         meant = AmountRefused(str(exc))
-    elif param.startswith("line_items") or "no such price" in said or "price specified is inactive" in said:
+    elif any(words in said for words in _OF_THE_CURRENCY):
+        meant = CurrencyRefused(_CURRENCY)
+    elif param.startswith("line_items") or "no such price" in said or "price specified" in said:
         meant = NoSuchObject(str(exc))
     elif isinstance(exc, NoSuchCustomer) and param != "customer" and "no such customer" not in said:
         meant = PaymentsRefused(str(exc))

@@ -42,6 +42,13 @@ def create(call: Call) -> Document:
     trial = "trial_period_days" in subscription_data or "trial_end" in subscription_data
     lines, bought = make_lines(call, given["line_items"], mode, trial=trial)
     currency = lines[0]["currency"]
+    wanted = given.get("currency", currency)
+    if wanted != currency:
+        raise StripeError(
+            400,
+            f"The price specified supports currencies of `{currency}` which doesn't include the expected"
+            f" currency of `{wanted}`.",
+        )
     types = _method_types(given.get("payment_method_types"), currency)
     rates = _shipping_rates(call, given.get("shipping_options") or [], currency)
     amounts = sessions.totals(call, lines, rates[0]["id"] if rates else None)

@@ -90,7 +90,7 @@ _LINE = params.fields(
 
 # Parameters that real Stripe takes and the sandbox does not.
 _NOT_HERE = params.absent(
-    "adaptive_pricing after_expiration allowed_payment_method_types branding_settings currency custom_fields"
+    "adaptive_pricing after_expiration allowed_payment_method_types branding_settings custom_fields"
     " customer_account discounts excluded_payment_method_types integration_identifier managed_payments"
     " name_collection optional_items origin_context payment_method_configuration payment_method_data"
     " payment_method_options permissions redirect_on_completion return_url saved_payment_method_options"
@@ -111,6 +111,7 @@ CREATE: params.Schema = {
             "terms_of_service": params.one_of("none", "required"),
         }
     ),
+    "currency": catalogue.CURRENCY,
     "custom_text": params.fields(
         {
             name: _message()
