@@ -97,6 +97,15 @@ def test_a_thread_is_free_again_once_work_over_its_budget_has_ended(release: thr
     assert executor.run(lambda: "done", AMPLE_S) == "done"
 
 
+def test_waiting_for_a_thread_is_part_of_the_budget(release: threading.Event) -> None:
+    executor = BoundedExecutor(1, "test", patience_s=AMPLE_S)
+    executor.submit(release.wait)
+    started = time.monotonic()
+    with pytest.raises(OverBudget):
+        executor.run(lambda: 1, 0.1)
+    assert time.monotonic() - started < AMPLE_S / 2
+
+
 def test_a_burst_waits_a_moment_for_a_thread(release: threading.Event) -> None:
     """Whoever finds every thread busy is served when one gets free at once."""
     executor = BoundedExecutor(1, "test")

@@ -6,6 +6,7 @@ the clock, whatever the work does. A fixed number of threads bounds what can han
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -39,15 +40,15 @@ class BoundedExecutor:
         self._free = threading.BoundedSemaphore(self._threads)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
 
-    def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Start the work; `OverBudget` when every thread stays busy."""
+    def submit(self, work: Callable[[], T], most_s: float = math.inf) -> Future[T]:
+        """Start the work; `OverBudget` when every thread stays busy, at the latest after `most_s` seconds."""
         with self._lock:
             # Threads do not survive a fork: a server that loads the application before it forks its
             # workers needs new ones in each.
             if self._pid != os.getpid():
                 self._fresh()
             free, pool = self._free, self._pool
-        if not free.acquire(timeout=self._patience_s):
+        if not free.acquire(timeout=min(self._patience_s, most_s)):
             raise OverBudget("every thread is busy")
         try:
             future = pool.submit(work)
@@ -63,7 +64,7 @@ class BoundedExecutor:
         Work that runs over its budget goes on until it ends by itself.
         """
         started = time.monotonic()
-        future = self.submit(work)
+        future = self.submit(work, budget_s)
         try:
             return future.result(timeout=max(0.0, budget_s - (time.monotonic() - started)))
         except FutureTimeout:
