@@ -43,6 +43,7 @@ from webstore.commerce import (
 )
 from webstore.errors import (
     AmountRefused,
+    CurrencyRefused,
     EmailRefused,
     KeyInFlight,
     KeyReused,
@@ -56,7 +57,7 @@ from webstore.errors import (
 from webstore.gateways.stripe import StripeCheckouts
 from webstore.gateways.stripe.checkout import checkout_session, session_params
 from webstore.gateways.wire import Answer, Wire
-from webstore.ports import CurrencyRefused, SessionDraft
+from webstore.ports import SessionDraft
 from webstore.routes.pace import MOST
 from webstore.settings import CheckoutOptions
 

@@ -26,6 +26,7 @@ WebstoreError
 ├── WebhookRejected            a webhook's signature, age or body is wrong
 ├── TokenRejected              an API's access token is missing, malformed, expired or not for this store
 ├── CannotBuy                  a line cannot be bought; the message is for the shopper
+│   └── CurrencyRefused        by Stripe (it is a PaymentsError as well): the customer has another currency
 ├── StateUnavailable           the shared state cannot be read or written
 └── OverBudget                 no answer within the wall-clock budget, or no room to ask
 """
@@ -171,6 +172,13 @@ class TokenRejected(WebstoreError):
 
 class CannotBuy(WebstoreError):
     """Something cannot be bought as asked; the message says what and why, in the shopper's words."""
+
+
+class CurrencyRefused(CannotBuy, PaymentsError):
+    """The customer is bound to another currency, by a subscription for instance.
+
+    Source: https://docs.stripe.com/billing/customer#currency
+    """
 
 
 class StateUnavailable(WebstoreError):

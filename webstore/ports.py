@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .commerce import Catalogue, CheckoutSession, Order, Purchase
-from .errors import CannotBuy, PaymentsError
 from .models import Account, Caller, Creation, Customer, CustomerDraft, CustomerPage, PostLogin, User
 from .settings import CheckoutOptions
 
@@ -105,13 +104,6 @@ class Catalogues(Protocol):
 
     def read_catalogue(self) -> Catalogue:
         """Every active product with a sellable active price, all pages, read fresh."""
-
-
-class CurrencyRefused(CannotBuy, PaymentsError):
-    """The customer is bound to another currency, by a subscription for instance.
-
-    Source: https://docs.stripe.com/billing/customer#currency
-    """
 
 
 class Checkouts(Protocol):

@@ -133,6 +133,8 @@ def begin_checkout() -> tuple[Response, int]:
         abort(problem(409, "One of the prices is not for sale any more."))
     except AmountRefused:
         abort(problem(409, "The total is too small or too large to be paid."))
+    except CannotBuy as exc:
+        abort(problem(409, str(exc)))
     if begun.session is None:
         _refuse_unlinked(begun.link)
     return _answer({"id": begun.session.id, "url": begun.session.url}), HTTPStatus.CREATED

@@ -12,6 +12,7 @@ from stripe.params.checkout import SessionCreateParams
 from webstore.commerce import BoughtLine, CheckoutSession, Money, Recurrence, SessionStatus
 from webstore.errors import (
     AmountRefused,
+    CurrencyRefused,
     EmailRefused,
     NoSuchCustomer,
     NoSuchObject,
@@ -19,7 +20,7 @@ from webstore.errors import (
     PaymentsRefused,
 )
 from webstore.gateways.wire import Wire, is_loopback
-from webstore.ports import CurrencyRefused, SessionDraft
+from webstore.ports import SessionDraft
 
 from .client import amount, is_replay, moment, stripe_client, text, translated
 
