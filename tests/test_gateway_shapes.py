@@ -195,6 +195,14 @@ def test_a_body_that_is_none_of_stripes_is_an_error(call: str) -> None:
 
 def test_a_customer_of_whom_little_is_said_is_one_all_the_same() -> None:
     wire = Parrot()
-    wire.body = b'{"id": "cus_1", "object": "customer"}'
+    wire.body = b'{"id": "cus_1", "object": "customer", "created": 5, "metadata": {}}'
     ask, _ = ASKS["a customer"]
-    assert ask(cast(Wire, wire)) == Customer("cus_1")
+    assert ask(cast(Wire, wire)) == Customer("cus_1", created=5.0)
+
+
+def test_a_customer_without_metadata_is_not_taken_for_nobodys() -> None:
+    wire = Parrot()
+    wire.body = b'{"id": "cus_1", "object": "customer", "created": 5}'
+    ask, _ = ASKS["a customer"]
+    with pytest.raises(WebstoreError):
+        ask(cast(Wire, wire))

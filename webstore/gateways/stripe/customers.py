@@ -152,13 +152,13 @@ def _customer(found: stripe.Customer) -> Customer:
     """https://docs.stripe.com/api/customers/object"""
     if getattr(found, "deleted", False):
         return Customer(id=text(found.id), deleted=True)
-    metadata: dict[str, str] = kept.to_dict() if (kept := getattr(found, "metadata", None)) else {}
+    metadata: dict[str, str] = found.metadata.to_dict() if found.metadata else {}
     return Customer(
         id=text(found.id),
         email=getattr(found, "email", None) or None,
         name=getattr(found, "name", None) or None,
         description=getattr(found, "description", None) or None,
-        created=moment(getattr(found, "created", 0)),
+        created=moment(found.created),
         owner=metadata.get("auth0_user_id") or None,
         tenant=metadata.get("auth0_tenant") or None,
         replaces=metadata.get("replaces") or None,
