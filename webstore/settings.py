@@ -96,7 +96,7 @@ class Settings:
     @property
     def auth0_mgmt_url(self) -> str:
         """Origin of the Management API: https, or the issuer's scheme where the domain is this machine."""
-        local = _is_loopback(urlsplit(f"//{self.auth0_mgmt_domain}").hostname)
+        local = is_loopback(urlsplit(f"//{self.auth0_mgmt_domain}").hostname)
         scheme = urlsplit(self.auth0_issuer).scheme if local else "https"
         return f"{scheme}://{self.auth0_mgmt_domain}"
 
@@ -286,7 +286,7 @@ def _url(value: str) -> str:
         raise ValueError("must be a URL like https://example.com")
     if any(c.isspace() or not c.isprintable() for c in value):
         raise ValueError("has a space or a control character in it")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise ValueError("must be https (http is for this machine's own addresses only)")
     return value
 
@@ -347,11 +347,12 @@ def _absolute_path(value: str) -> str:
     return value
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Whether the host name or address is this machine's own."""
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host or "").is_loopback
+        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
     except ValueError:
         return False
 

@@ -8,7 +8,6 @@ no retries, no compression, plain HTTP to loopback only, and a breaker that fail
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import ssl
 import threading
@@ -25,6 +24,8 @@ from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ReadTimeout as RequestsReadTimeout
 from requests.models import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
+
+from webstore.settings import is_loopback
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -44,16 +45,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-def is_loopback(host: str) -> bool:
-    """Whether the host name or address is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 class Breaker:

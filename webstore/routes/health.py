@@ -7,7 +7,8 @@ import hmac
 from flask import Blueprint, abort, request
 from werkzeug.wrappers import Response
 
-from webstore.gateways import metrics, wire
+from webstore.gateways import metrics
+from webstore.settings import is_loopback
 
 from . import services
 
@@ -32,7 +33,7 @@ def show_metrics() -> Response:
     token = services().settings.metrics_token
     if token is None:
         forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
-        if forwarded or not wire.is_loopback(request.remote_addr or ""):
+        if forwarded or not is_loopback(request.remote_addr or ""):
             abort(404)
     elif not hmac.compare_digest(
         request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()

@@ -13,7 +13,8 @@ from stripe.params import PriceListParams
 
 from webstore.commerce import Catalogue, Money, Price, Product, Recurrence
 from webstore.errors import PaymentsUnavailable
-from webstore.gateways.wire import Wire, is_loopback
+from webstore.gateways.wire import Wire
+from webstore.settings import is_loopback
 
 from .client import amount, moment, stripe_client, text, translated
 

@@ -19,8 +19,9 @@ from webstore.errors import (
     PaymentsError,
     PaymentsRefused,
 )
-from webstore.gateways.wire import Wire, is_loopback
+from webstore.gateways.wire import Wire
 from webstore.ports import SessionDraft
+from webstore.settings import is_loopback
 
 from .client import amount, is_replay, moment, stripe_client, text, translated
 
