@@ -86,8 +86,9 @@ class Control:
         """State, log, faults, clock and settings back to the start."""
         self.clear_faults()
         self.clock.reset()
-        self.change_settings(self._first_settings)
+        # Before the settings: one of them may let go what was held back and is to be forgotten.
         self._reset()
+        self.change_settings(self._first_settings)
         self.clear_requests()
 
     # Any: the shape of a seed is the vendor's.
