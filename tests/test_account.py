@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -13,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support import ADA, GRACE, PASSWORD, Browser, Shop, link_status, running_shop, shown_customer
-from webstore.routes.pace import MOST
+from webstore.routes.limits import MOST
 
 GRACE_EMAIL = "grace@example.com"
 
@@ -63,13 +62,6 @@ def browser(shop: Shop) -> Browser:
     browser = shop.browser()
     browser.log_in()
     return browser
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A store for all tests that leave its vendors as they are."""
-    with running_shop(tmp_path_factory.mktemp("shared") / "state") as shop:
-        yield shop
 
 
 # The account page

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import re
 import string
-from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx
 import pytest
 
 from tests.goods import Good, add_price, content, in_cart, notice, put_in, sell
-from tests.support import Browser, Shop, running_shop
+from tests.support import Browser, Shop
 from webstore import cart as carts
 from webstore.cart import Problem
 from webstore.commerce import (
@@ -296,13 +295,6 @@ def test_what_has_gone_or_is_out_of_stock_is_not_bought() -> None:
 
 
 # The pages
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A store for all tests that leave its shelves as they are."""
-    with running_shop(tmp_path_factory.mktemp("shared") / "state") as shop:
-        yield shop
 
 
 @pytest.fixture(scope="module")

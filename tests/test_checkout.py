@@ -58,7 +58,7 @@ from webstore.gateways.stripe import StripeCheckouts
 from webstore.gateways.stripe.checkout import checkout_session, session_params
 from webstore.gateways.wire import Answer, Wire
 from webstore.ports import SessionDraft
-from webstore.routes.pace import MOST
+from webstore.routes.limits import MOST
 from webstore.settings import CheckoutOptions
 
 EUR = Money(1200, "eur")

@@ -6,27 +6,19 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
 from flask.sessions import SecureCookieSessionInterface
 
-from tests.support import ADA, Browser, Shop, link_status, running_shop
+from tests.support import ADA, Browser, Shop, link_status
 from webstore import create_app
 from webstore.revocation import current_epoch
 from webstore.settings import Settings
 
 EVIL = "https://evil.example"
 DISCOVERY = r"/\.well-known/openid-configuration"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A store for all tests that leave its vendors as they are; the others take `shop`."""
-    with running_shop(tmp_path_factory.mktemp("shared") / "state") as shop:
-        yield shop
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from tests.support import (
     held,
     in_background,
     link_status,
-    running_shop,
     shown_customer,
     until,
 )
@@ -100,13 +99,6 @@ def cause(caplog: pytest.LogCaptureFixture, page: httpx.Response) -> str:
             assert value not in log
     (line,) = [line for line in log.splitlines() if f"reference={reference(page)}" in line]
     return line
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A store for all tests that leave its vendors as they are; the others take `shop`."""
-    with running_shop(tmp_path_factory.mktemp("shared") / "state") as shop:
-        yield shop
 
 
 @pytest.fixture

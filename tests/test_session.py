@@ -23,7 +23,6 @@ from tests.support import (
     Browser,
     Shop,
     link_status,
-    running_shop,
     shown_customer,
 )
 from webstore import create_app
@@ -65,13 +64,6 @@ def change_login(shop: Shop, browser: Browser, **changes: object) -> None:
 def is_logged_in(browser: Browser) -> bool:
     """Whether the store's front page knows the shopper."""
     return link_status(browser.open("/")) is not None
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A store for all tests that leave its vendors as they are."""
-    with running_shop(tmp_path_factory.mktemp("shared") / "state") as shop:
-        yield shop
 
 
 @pytest.fixture

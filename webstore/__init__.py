@@ -191,6 +191,7 @@ def _access_tokens(settings: Settings, wire: Wire) -> AccessTokens | None:
     if settings.auth0_audience is None:
         return None
     return ProviderTokens(
+        # Its own: key IDs that are made up in access tokens must not use up the reads that logins may need.
         Provider(wire, settings.auth0_issuer),
         audience=settings.auth0_audience,
         claim_namespace=settings.auth0_claim_namespace,

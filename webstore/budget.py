@@ -19,6 +19,8 @@ from .errors import OverBudget
 
 T = TypeVar("T")
 
+#: Seconds that a page, or a webhook, may wait for Stripe.
+PAGE_S = 8.0
 #: How long a burst may wait for a free thread. Short: whoever waits holds a thread of the server.
 _PATIENCE_S = 0.05
 

@@ -18,7 +18,7 @@ from functools import partial
 
 from . import cart as carts
 from . import linking
-from .budget import BoundedExecutor
+from .budget import PAGE_S, BoundedExecutor
 from .commerce import Cart, CheckoutSession, Purchase, SessionStatus
 from .errors import (
     EmailRefused,
@@ -40,8 +40,6 @@ log = logging.getLogger(__name__)
 
 #: What a Checkout Session's ID looks like.
 SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
-#: Seconds that a page may wait for Stripe.
-BUDGET_S = 8.0
 #: Former purchases of the very same things within a day that are walked past.
 MAX_PREDECESSORS = 20
 #: Counted up when `session_key` stays the same and the request to Stripe does not.
@@ -90,10 +88,10 @@ def begin(
     """Open a Checkout Session for the customer that belongs to `draft.user_id`, whatever the draft names.
 
     `remembered`: the session's copy of the customer's ID; `ends`: when the page stops waiting, on the
-    monotonic clock, in `BUDGET_S` unless it is said. Raises `NoSuchObject` where a price is not for sale any
+    monotonic clock, in `PAGE_S` unless it is said. Raises `NoSuchObject` where a price is not for sale any
     more, `AmountRefused`, `CurrencyRefused`, `OverBudget` and the other `PaymentsError`s.
     """
-    ends = time.monotonic() + BUDGET_S if ends is None else ends
+    ends = time.monotonic() + PAGE_S if ends is None else ends
     for _ in range(2):
         link = linking.verified_customer(linker, draft.user_id, remembered)
         if link.customer_id is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import linking
+from .budget import PAGE_S
 from .commerce import Order
 from .errors import NoSuchCustomer, NoSuchObject, StateUnavailable
 from .linking import Linker
@@ -21,8 +22,6 @@ from .ports import Orders, OrderSlice, State
 PAGE_SIZE = 10
 #: Parts of listings that are read for one page; a page may end early, and the next one goes on.
 MAX_READS = 6
-#: Seconds that a page may wait for Stripe.
-BUDGET_S = 8.0
 #: Seconds that a verdict counts.
 VERDICT_S = 60.0
 
@@ -81,7 +80,7 @@ def forget_verdict(state: State, user_id: str) -> None:
 
 
 def page_of_orders(
-    orders: Orders, user_id: str, link: LinkOutcome, cursor: Cursor | None, budget_s: float = BUDGET_S
+    orders: Orders, user_id: str, link: LinkOutcome, cursor: Cursor | None, budget_s: float = PAGE_S
 ) -> OrderPage:
     """A page of the orders of the linked customer, then of its dead predecessors, the last one first.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from . import checkout
-from .budget import BoundedExecutor
+from .budget import PAGE_S, BoundedExecutor
 from .commerce import CheckoutSession, StripeEvent
 from .errors import NoSuchObject, OverBudget, PaymentsError, StateUnavailable
 from .ports import Checkouts, Fulfil, State
@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 KEPT_S = 40 * 24 * 3600.0
 #: How long the hooks of one session may take before another delivery may begin them again.
 FULFIL_S = 120.0
-#: How long a delivery waits for Stripe's answer.
-READ_S = 8.0
 
 _SESSION_EVENTS = frozenset(
     f"checkout.session.{what}"
@@ -121,7 +119,7 @@ def _act(webhooks: Webhooks, event: StripeEvent) -> Outcome:
 
 def _on_session(webhooks: Webhooks, session_id: str) -> Outcome:
     try:
-        session = webhooks.executor.run(lambda: webhooks.checkouts.get_session(session_id), READ_S)
+        session = webhooks.executor.run(lambda: webhooks.checkouts.get_session(session_id), PAGE_S)
     except NoSuchObject as exc:
         # Made under another account's key, or test data that was deleted: nothing of this store's.
         log.warning("webhook about session=%s, which is not there: %s", session_id, exc)

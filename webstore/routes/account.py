@@ -13,7 +13,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webstore import linking, revocation
-from webstore.checkout import BUDGET_S
+from webstore.budget import PAGE_S
 from webstore.comparison import compare
 from webstore.errors import DirectoryError, DirectoryRefused, OverBudget, StateUnavailable, UserGone
 from webstore.models import Comparison, LinkStatus
@@ -22,15 +22,14 @@ from webstore.settings import Settings
 
 from . import services
 from .customer import PENDING, REFUSED, unusable_link, user_gone
-from .pace import paced
+from .limits import paced
 from .shopper import (
     ABSOLUTE_S,
-    Shopper,
     csrf_matches,
-    current_shopper,
     end_session,
     login_required,
     remember_customer,
+    the_shopper,
 )
 
 log = logging.getLogger(__name__)
@@ -56,14 +55,14 @@ class LinkView:
 @login_required
 def show() -> Response | str:
     """Who the shopper is and which customer belongs to them; a pending link is tried again."""
-    shopper = _shopper()
+    shopper = the_shopper()
     message, can_retry = None, False
     if shopper.customer_id is None:
         outcome = linking.verified_customer(services().linker, shopper.user_id, None)
         if outcome.status is LinkStatus.USER_GONE:
             return user_gone()
         remember_customer(outcome.customer_id)
-        shopper = _shopper()
+        shopper = the_shopper()
         if shopper.customer_id is None:
             refused = outcome.status is LinkStatus.REFUSED
             message, can_retry = REFUSED if refused else PENDING, not refused
@@ -76,7 +75,7 @@ def show() -> Response | str:
 @paced
 def link() -> Response | str:
     """The Auth0 user and the Stripe customer side by side, read fresh from both."""
-    shopper, linker = _shopper(), services().linker
+    shopper, linker = the_shopper(), services().linker
     try:
         found = linker.executor.run(
             lambda: compare(shopper.user_id, linker.directory, linker.payments, linker.policy),
@@ -104,14 +103,14 @@ def link() -> Response | str:
 def portal() -> Response | tuple[str, int]:
     """Go to Stripe's pages for the customer's cards, invoices and subscriptions."""
     _refuse_without_token()
-    shopper = _shopper()
+    shopper = the_shopper()
     link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id)
     if link.customer_id is None:
         return unusable_link(link, again=url_for("account.show"))
     remember_customer(link.customer_id)
     customer_id, back = link.customer_id, f"{services().settings.base_url}{url_for('account.show')}"
     checkouts = services().checkouts
-    address = services().shop.run(lambda: checkouts.portal_url(customer_id, back), BUDGET_S)
+    address = services().shop.run(lambda: checkouts.portal_url(customer_id, back), PAGE_S)
     return redirect(address, 303)
 
 
@@ -128,7 +127,7 @@ def ask_to_close() -> str:
 def close() -> Response | str | tuple[str, int]:
     """Delete the user in Auth0; the customer at Stripe stays, as the law wants its invoices kept."""
     _refuse_without_token()
-    shopper, linker = _shopper(), services().linker
+    shopper, linker = the_shopper(), services().linker
     if " ".join(request.form.get("confirmation", "").split()).casefold() != _CONFIRMATION:
         problem = f"Nothing was done. To close your account, type “{_CONFIRMATION}” into the field."
         return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 400
@@ -143,13 +142,6 @@ def close() -> Response | str | tuple[str, int]:
     _forget_everywhere(shopper.user_id)
     end_session()
     return render_template("account/closed.html")
-
-
-def _shopper() -> Shopper:
-    shopper = current_shopper()
-    if shopper is None:
-        raise RuntimeError("login_required let a stranger through")
-    return shopper
 
 
 def _refuse_without_token() -> None:

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from webstore import cart as carts
 from webstore import checkout
+from webstore.budget import PAGE_S
 from webstore.cart import Row
 from webstore.checkout import Settled
 from webstore.commerce import CartLine, Catalogue, CheckoutSession, Purchase, SessionStatus
@@ -31,8 +32,8 @@ from . import services
 from .cart import BOUGHT, page, settled
 from .cart_cookie import current_cart, keep_cart
 from .customer import unusable_link
-from .pace import paced
-from .shopper import csrf_matches, current_shopper, login_required, remember_customer
+from .limits import paced
+from .shopper import csrf_matches, current_shopper, login_required, remember_customer, the_shopper
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout")
 
@@ -81,7 +82,7 @@ def review() -> Response | str | tuple[str, int]:
 @paced
 def start() -> Response | tuple[str, int]:
     """Open a Checkout Session for the shopper's customer and go there."""
-    ends = time.monotonic() + checkout.BUDGET_S
+    ends = time.monotonic() + PAGE_S
     catalogue = services().catalogue.current()
     wanted = _wanted(catalogue, request.form.get("price"), request.form.get("quantity", "1"))
     address = url_for("checkout.review", **wanted.query)
@@ -138,13 +139,11 @@ def start() -> Response | tuple[str, int]:
 @paced
 def success() -> str | tuple[str, int]:
     """How the purchase stands; for its owner alone, and as often as they look."""
-    session_id, shopper = request.args.get("session_id", ""), current_shopper()
-    if shopper is None or not checkout.SESSION_ID.fullmatch(session_id):
+    session_id, shopper = request.args.get("session_id", ""), the_shopper()
+    if not checkout.SESSION_ID.fullmatch(session_id):
         abort(404)
     try:
-        session = services().shop.run(
-            partial(services().checkouts.get_session, session_id), checkout.BUDGET_S
-        )
+        session = services().shop.run(partial(services().checkouts.get_session, session_id), PAGE_S)
     except NoSuchObject:
         abort(404)
     except (PaymentsError, OverBudget):

@@ -1,10 +1,12 @@
-"""How often one address may ask: a fixed window in the shared state.
+"""How often one address, or one shopper, may ask: a fixed window in the shared state.
 
-It keeps a flood from using up the login; it is no protection of passwords, which the store never sees.
+It keeps a flood from using up the login and the vendors' quotas; it is no protection of passwords, which the
+store never sees.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import math
 import time
@@ -17,11 +19,18 @@ from flask import abort, request
 from webstore.errors import StateUnavailable
 
 from . import services
+from .shopper import current_shopper
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 WINDOW_S = 10
+#: What a shopper's hand cannot do within a window, and a program can.
+MOST = 60
+_TOO_OFTEN = (
+    "You have asked for this very often within a few seconds, so it was not done this time. Nothing is lost: "
+    "wait a moment, then try again."
+)
 
 
 def rate_limited(view: Callable[P, T]) -> Callable[P, T]:
@@ -35,16 +44,36 @@ def rate_limited(view: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
-def refuse_flood(name: str, whom: str) -> None:
-    """Answer 429 with Retry-After when `whom` asks for `name` too often; this time counts as well."""
+def paced(view: Callable[P, T]) -> Callable[P, T]:
+    """Answer 429 with Retry-After when the shopper asks this view too often; strangers are not counted.
+
+    For views that cost calls to the vendors.
+    """
+
+    @wraps(view)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        shopper = current_shopper()
+        if shopper is not None:
+            whom = hashlib.sha256(shopper.user_id.encode()).hexdigest()
+            refuse_flood(f"shopper:{request.endpoint}", whom, MOST, _TOO_OFTEN)
+        return view(*args, **kwargs)
+
+    return wrapped
+
+
+def refuse_flood(name: str, whom: str, most: int | None = None, words: str | None = None) -> None:
+    """Answer 429 with Retry-After when `whom` asks for `name` too often; this time counts as well.
+
+    `most`: how often in a window, unless the setting for log-ins is meant; `words`: said on the page.
+    """
     now = time.time()
     window = int(now // WINDOW_S)
     try:
         seen = services().state.count(f"rate:{name}:{whom}:{window}", 2 * WINDOW_S)
     except StateUnavailable:
         seen = 0
-    if seen > services().settings.login_rate:
-        abort(429, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+    if seen > (services().settings.login_rate if most is None else most):
+        abort(429, words, retry_after=math.ceil((window + 1) * WINDOW_S - now))
 
 
 def client_address() -> str:

@@ -11,14 +11,14 @@ from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response
 
 from webstore import orders
-from webstore.checkout import BUDGET_S
+from webstore.budget import PAGE_S
 from webstore.errors import NoSuchObject
 
 from . import services
 from .customer import unusable_link
 from .formats import reader_locale
-from .pace import paced
-from .shopper import current_shopper, login_required, remember_customer
+from .limits import paced
+from .shopper import login_required, remember_customer, the_shopper
 
 blueprint = Blueprint("orders", __name__)
 
@@ -28,9 +28,7 @@ blueprint = Blueprint("orders", __name__)
 @paced
 def show() -> Response | str | tuple[str, int]:
     """What the shopper bought, the newest first; `after`: where an older page begins."""
-    shopper = current_shopper()
-    if shopper is None:
-        raise RuntimeError("login_required let a stranger through")
+    shopper = the_shopper()
     cursor = _cursor(shopper.user_id, request.args.get("after"))
     link = orders.verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
     if link.customer_id is None:
@@ -38,7 +36,7 @@ def show() -> Response | str | tuple[str, int]:
     remember_customer(link.customer_id)
     read = partial(orders.page_of_orders, services().orders, shopper.user_id, link, cursor)
     try:
-        page = services().shop.run(read, BUDGET_S)
+        page = services().shop.run(read, PAGE_S)
     except (orders.CursorUnknown, NoSuchObject):
         if cursor is None:
             raise

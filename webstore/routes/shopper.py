@@ -62,6 +62,14 @@ def current_shopper() -> Shopper | None:
     return found
 
 
+def the_shopper() -> Shopper:
+    """The shopper of a request that `login_required` let through."""
+    shopper = current_shopper()
+    if shopper is None:
+        raise RuntimeError("login_required let a stranger through")
+    return shopper
+
+
 def unsure_shopper() -> Shopper | None:
     """Whoever this session names if it may have been revoked by what the shared state has lost."""
     current_shopper()

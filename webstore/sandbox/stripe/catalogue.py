@@ -16,7 +16,7 @@ from webstore.sandbox.stripe.errors import NotInSandbox, StripeError, no_such
 from webstore.sandbox.stripe.forms import Value
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.recording import differences, record
-from webstore.sandbox.stripe.routing import Call
+from webstore.sandbox.stripe.routing import Call, Route
 from webstore.sandbox.stripe.state import State, World
 
 # What `expand` may name, of a price and of a product: https://docs.stripe.com/api/expanding_objects
@@ -27,6 +27,19 @@ _MOST_AMOUNT = 999_999_999_999
 # Three years at most: https://docs.stripe.com/api/prices/create#create_price-recurring-interval_count
 _MOST_INTERVALS = {"day": 1095, "week": 156, "month": 36, "year": 3}
 _AMOUNTS = ("unit_amount", "unit_amount_decimal", "custom_unit_amount")
+
+
+def search_route(root: str, permission: str, expand: params.Schema) -> Route:
+    """The search under a resource's `root`, which checks its parameters and then says that it is not there.
+
+    Source: https://docs.stripe.com/search
+    """
+
+    def search_all(call: Call) -> dict[str, object]:
+        raise NotInSandbox(f"GET {call.path}")
+
+    wanted = {"limit": params.integer(1, 100), "page": params.text(), "query": params.exact_text, **expand}
+    return Route("GET", f"{root}/search", search_all, permission, wanted, required=("query",))
 
 
 def _currency(value: Value, name: str) -> str:

@@ -130,11 +130,6 @@ def list_all(call: Call) -> dict[str, object]:
     )
 
 
-def search_all(call: Call) -> dict[str, object]:
-    """https://docs.stripe.com/api/prices/search"""
-    raise NotInSandbox(f"GET {call.path}")
-
-
 def _living(call: Call) -> Price:
     return catalogue.find_price(call.state, call.world, call.ids[0])
 
@@ -168,14 +163,7 @@ def _fields(given: Mapping[str, object]) -> dict[str, Any]:
 _ROOT, _ONE = "/v1/prices", "/v1/prices/{}"
 
 ROUTES = (
-    Route(
-        "GET",
-        "/v1/prices/search",
-        search_all,
-        "price_read",
-        {"limit": params.integer(1, 100), "page": params.text(), "query": params.exact_text, **_EXPAND_DATA},
-        required=("query",),
-    ),
+    catalogue.search_route(_ROOT, "price_read", _EXPAND_DATA),
     Route("POST", _ROOT, create, "price_write", _CREATE, required=("currency",)),
     Route(
         "GET",

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from webstore.sandbox.stripe import catalogue, params
 from webstore.sandbox.stripe.catalogue_tables import Product
-from webstore.sandbox.stripe.errors import NotInSandbox, StripeError
+from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
 from webstore.sandbox.stripe.recording import record
 from webstore.sandbox.stripe.routing import Call, Route, expandable
@@ -112,11 +112,6 @@ def list_all(call: Call) -> dict[str, object]:
     )
 
 
-def search_all(call: Call) -> dict[str, object]:
-    """https://docs.stripe.com/api/products/search"""
-    raise NotInSandbox(f"GET {call.path}")
-
-
 def _living(call: Call) -> Product:
     return catalogue.find_product(call.state, call.world, call.ids[0])
 
@@ -139,14 +134,7 @@ def _fields(given: Mapping[str, object]) -> dict[str, Any]:
 _ROOT, _ONE = "/v1/products", "/v1/products/{}"
 
 ROUTES = (
-    Route(
-        "GET",
-        "/v1/products/search",
-        search_all,
-        "product_read",
-        {"limit": params.integer(1, 100), "page": params.text(), "query": params.exact_text, **_EXPAND_DATA},
-        required=("query",),
-    ),
+    catalogue.search_route(_ROOT, "product_read", _EXPAND_DATA),
     Route("POST", _ROOT, create, "product_write", _CREATE, required=("name",)),
     Route(
         "GET",
