@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import httpx
 
 from tests.support import Browser, Shop, until
-from webstore.commerce import Catalogue
 from webstore.routes import Services
+from webstore.shop.models import Catalogue
 
 
 @dataclass(frozen=True)

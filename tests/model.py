@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from webstore import protocol
 from webstore.errors import (
     DirectoryUnavailable,
     EmailRefused,
@@ -21,8 +20,9 @@ from webstore.errors import (
     SearchUnavailable,
     UserGone,
 )
-from webstore.models import Account, Creation, Customer, CustomerDraft, CustomerPage, User
-from webstore.protocol import Call
+from webstore.linking import protocol
+from webstore.linking.models import Account, Creation, Customer, CustomerDraft, CustomerPage, User
+from webstore.linking.protocol import Call
 
 KEY_LIFETIME_S = 24 * 3600.0
 

@@ -21,14 +21,15 @@ import httpx
 from flask import Flask
 
 from webstore import create_app, linking
-from webstore.linking import Linker
-from webstore.models import LinkOutcome
+from webstore.linking.attempt import Linker
+from webstore.linking.models import LinkOutcome
 from webstore.routes import Services, attach
 from webstore.sandbox.auth0.user import database_user, hash_password
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, StripeConfig, create_stripe
 from webstore.sandbox.vendors import Sandbox
+from webstore.sessions.login import link_at_login
 from webstore.settings import Settings
 
 T = TypeVar("T")
@@ -127,7 +128,7 @@ class Shop:
     def _set_clock(self) -> None:
         services: Services = self.app.extensions["webstore"]
         linker = replace(services.linker, now=self._now)
-        hooks = (partial(linking.link_at_login, linker),)
+        hooks = (partial(link_at_login, linker),)
         attach(self.app, replace(services, linker=linker, hooks=hooks))
 
     def _now(self) -> float:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support import ADA, GRACE, PASSWORD, Browser, Shop, link_status, running_shop, shown_customer
-from webstore.routes.limits import MOST
+from webstore.routes.limits import SHOPPER_LIMIT
 
 GRACE_EMAIL = "grace@example.com"
 
@@ -546,7 +546,7 @@ def test_a_flood_of_what_costs_calls_is_refused_in_plain_words(
 ) -> None:
     shop.sandbox.stripe_server.stop()
     shop.sandbox.auth0_server.stop()
-    answers = [browser.client.request(method, path) for _ in range(2 * MOST + 1)]
+    answers = [browser.client.request(method, path) for _ in range(2 * SHOPPER_LIMIT + 1)]
     assert answers[0].status_code != 429
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused

@@ -15,8 +15,8 @@ import pytest
 from tests.callers import user_token
 from tests.goods import sell
 from tests.support import Shop, running_shop
-from webstore import cart
 from webstore.routes import api
+from webstore.shop import cart
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "20"))
 

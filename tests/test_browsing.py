@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from webstore.browsing import ORDERS, PAGE_SIZE, browse, leading_price
-from webstore.commerce import Catalogue, Money, Price, Product, Recurrence
+from webstore.shop.browsing import ORDERS, PAGE_SIZE, browse, leading_price
+from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
 
 
 def product(name: str, *amounts: int, currency: str = "eur", created: float = 0.0, text: str = "") -> Product:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from webstore.budget import BoundedExecutor
 from webstore.errors import OverBudget
+from webstore.linking.executor import BoundedExecutor
 
 #: For work that is meant to end in time: more than any of it needs (seconds).
 AMPLE_S = 20.0

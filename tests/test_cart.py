@@ -12,9 +12,11 @@ import pytest
 
 from tests.goods import Good, add_price, content, in_cart, notice, put_in, sell
 from tests.support import Browser, Shop
-from webstore import cart as carts
-from webstore.cart import Problem
-from webstore.commerce import (
+from webstore.errors import CannotBuy
+from webstore.routes.cart_cookie import current_cart, keep_cart
+from webstore.shop import cart as carts
+from webstore.shop.cart import Problem
+from webstore.shop.models import (
     BoughtLine,
     Cart,
     CartLine,
@@ -25,8 +27,6 @@ from webstore.commerce import (
     Purchase,
     Recurrence,
 )
-from webstore.errors import CannotBuy
-from webstore.routes.cart_cookie import current_cart, keep_cart
 
 EUR, USD = Money(1200, "eur"), Money(1500, "usd")
 MONTHLY, YEARLY = Recurrence("month"), Recurrence("year")

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support import in_background, until
-from webstore.catalogue import COLD_RETRY_S, EARLY_S, PATIENCE_S, CatalogueService
-from webstore.commerce import Catalogue, Money, Price, Product, Recurrence
 from webstore.errors import PaymentsFailed, PaymentsUnavailable, StateUnavailable
+from webstore.shop.catalogue import COLD_RETRY_S, EARLY_S, PATIENCE_S, CatalogueService
+from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
 
 TTL_S = 60.0
 MUG = Product(

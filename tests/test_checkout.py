@@ -27,20 +27,6 @@ from tests.support import (
     the_customer,
     until,
 )
-from webstore import checkout
-from webstore.budget import BoundedExecutor
-from webstore.commerce import (
-    BoughtLine,
-    Cart,
-    CartLine,
-    CheckoutSession,
-    Money,
-    Price,
-    Product,
-    Purchase,
-    Recurrence,
-    SessionStatus,
-)
 from webstore.errors import (
     AmountRefused,
     CurrencyRefused,
@@ -57,9 +43,23 @@ from webstore.errors import (
 from webstore.gateways.stripe import StripeCheckouts
 from webstore.gateways.stripe.checkout import checkout_session, session_params
 from webstore.gateways.wire import Answer, Wire
-from webstore.ports import SessionDraft
-from webstore.routes.limits import MOST
+from webstore.linking.executor import BoundedExecutor
+from webstore.routes.limits import SHOPPER_LIMIT
 from webstore.settings import CheckoutOptions
+from webstore.shop import checkout
+from webstore.shop.models import (
+    BoughtLine,
+    Cart,
+    CartLine,
+    CheckoutSession,
+    Money,
+    Price,
+    Product,
+    Purchase,
+    Recurrence,
+    SessionStatus,
+)
+from webstore.shop.ports import SessionDraft
 
 EUR = Money(1200, "eur")
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -1068,7 +1068,7 @@ def test_a_flood_of_purchases_is_refused_in_plain_words(shop: Shop, mug: Good, a
     page = ada.open(f"/checkout?price={mug.price}")
     shop.sandbox.stripe.control.add_fault(action="status", status=500, path="/v1/checkout/.*", times=None)
     sent = {"quantity": "1", "csrf_token": "wrong"}
-    answers = [ada.submit(page, action="/checkout", **sent) for _ in range(2 * MOST + 1)]
+    answers = [ada.submit(page, action="/checkout", **sent) for _ in range(2 * SHOPPER_LIMIT + 1)]
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused
     assert answers[0].status_code == 400

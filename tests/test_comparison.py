@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from webstore.comparison import compare
 from webstore.errors import UserGone
 from webstore.gateways.auth0 import Auth0Directory
 from webstore.gateways.state import FileState
 from webstore.gateways.stripe import StripePayments
 from webstore.gateways.wire import Wire
-from webstore.models import ComparedField, Comparison, CustomerDraft
-from webstore.protocol import Policy
+from webstore.linking.comparison import compare
+from webstore.linking.models import ComparedField, Comparison, CustomerDraft
+from webstore.linking.protocol import Policy
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
 from webstore.sandbox.vendors import Sandbox
 

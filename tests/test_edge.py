@@ -14,7 +14,7 @@ from flask.sessions import SecureCookieSessionInterface
 
 from tests.support import ADA, Browser, Shop, link_status
 from webstore import create_app
-from webstore.revocation import current_epoch
+from webstore.sessions.revocation import current_epoch
 from webstore.settings import Settings
 
 EVIL = "https://evil.example"

@@ -19,10 +19,10 @@ from webstore.errors import DirectoryRefused, DirectoryUnavailable, StateUnavail
 from webstore.gateways.auth0 import Auth0Directory
 from webstore.gateways.state import FileState
 from webstore.gateways.wire import Wire
-from webstore.ports import State
 from webstore.sandbox.auth0 import Auth0, Auth0Config, create_auth0
 from webstore.sandbox.auth0.user import database_user, social_user
 from webstore.sandbox.server import Server
+from webstore.state import State
 
 ADA = "auth0|000000000000000000000001"
 USER = f"/api/v2/users/{quote(ADA, safe='')}"

@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from tests.support import NO_AUTHORITIES
-from webstore.commerce import Catalogue, Money, Product, Recurrence
 from webstore.errors import PaymentsError, PaymentsRefused, PaymentsUnavailable
 from webstore.gateways.stripe import StripeCatalogue
 from webstore.gateways.stripe import catalogue as gateway
 from webstore.gateways.wire import Wire
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import TEST_KEY, Stripe, create_stripe
+from webstore.shop.models import Catalogue, Money, Product, Recurrence
 
 PICTURE = "https://cdn.example/mug.png"
 

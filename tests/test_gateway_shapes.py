@@ -13,10 +13,10 @@ import pytest
 from webstore.errors import WebstoreError
 from webstore.gateways.stripe import StripeCatalogue, StripeCheckouts, StripeOrders, StripePayments
 from webstore.gateways.wire import Answer, Wire
-from webstore.models import Customer
-from webstore.money import format_money
-from webstore.ports import State
+from webstore.linking.models import Customer
 from webstore.routes.orders import iso_day
+from webstore.shop.money import format_money
+from webstore.state import State
 
 WRONG: list[Any] = [None, [], {}, "x", -1, True, 1e999, ["x"], {"a": 1}, float("nan"), 10**30, [None], 5]
 DEEP = b'{"id":' + b'{"a":' * 900 + b"1" + b"}" * 901

@@ -27,10 +27,10 @@ from webstore.errors import (
 from webstore.gateways.state import FileState
 from webstore.gateways.stripe.customers import MAX_PAGES, StripePayments
 from webstore.gateways.wire import Wire
-from webstore.models import Account, Customer, CustomerDraft
-from webstore.ports import State
+from webstore.linking.models import Account, Customer, CustomerDraft
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, Stripe, StripeConfig, create_stripe
+from webstore.state import State
 
 RESTRICTED_KEY = "rk_test_restricted_key_of_the_first_account"
 OTHER_KEY = "sk_test_key_of_another_account"

@@ -21,7 +21,7 @@ from tests.support import (
     the_customer,
     until,
 )
-from webstore.models import LinkStatus
+from webstore.linking.models import LinkStatus
 from webstore.sandbox.auth0.user import User
 
 BUDGET_S = 1.0

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.support import ADA, OTHER_ACCOUNT, OTHER_KEY, RESTRICTED_KEY, Shop, link_status, shown_customer
-from webstore.models import LinkStatus
+from webstore.linking.models import LinkStatus
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
 
 

@@ -16,7 +16,7 @@ from tests.support import (
     until,
 )
 from webstore import linking
-from webstore.models import LinkStatus
+from webstore.linking.models import LinkStatus
 
 EVE = "eve@example.com"
 USER = r"/api/v2/users/.*"

@@ -29,7 +29,7 @@ from tests.support import (
     until,
 )
 from webstore.errors import ProviderUnavailable
-from webstore.gateways.provider import Provider
+from webstore.gateways.oidc.provider import Provider
 from webstore.gateways.wire import Wire
 from webstore.sandbox.control import LoggedRequest
 

@@ -10,8 +10,8 @@ from babel.localedata import locale_identifiers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webstore.commerce import Money, Recurrence
-from webstore.money import DEFAULT_LOCALE, decimal_amount, exponent, format_money, negotiate, per
+from webstore.shop.models import Money, Recurrence
+from webstore.shop.money import DEFAULT_LOCALE, decimal_amount, exponent, format_money, negotiate, per
 
 NBSP = "\N{NO-BREAK SPACE}"
 # https://docs.stripe.com/currencies#zero-decimal and #three-decimal; UGX stands among the special cases too,

@@ -13,13 +13,13 @@ import pytest
 
 from tests.goods import Good, content, pay, put_in, sell, words
 from tests.support import ADA, Browser, Shop, the_customer
-from webstore import orders
-from webstore.commerce import Money, Order, OrderStatus
 from webstore.errors import NoSuchCustomer
 from webstore.gateways.state import FileState
 from webstore.gateways.stripe.orders import _purchase, _renewal  # what Stripe's documents mean
-from webstore.models import LinkOutcome, LinkStatus
-from webstore.ports import OrderSlice
+from webstore.linking.models import LinkOutcome, LinkStatus
+from webstore.shop import orders
+from webstore.shop.models import Money, Order, OrderStatus
+from webstore.shop.ports import OrderSlice
 
 DAY_S = 24 * 3600.0
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -23,8 +23,8 @@ from webstore.errors import (
     UserGone,
     WebstoreError,
 )
-from webstore.models import Account, Customer, CustomerPage, Identity, LinkOutcome, LinkStatus, User
-from webstore.protocol import (
+from webstore.linking.models import Account, Customer, CustomerPage, LinkOutcome, LinkStatus, User
+from webstore.linking.protocol import (
     MAX_VERIFIED,
     Call,
     CreateCustomer,
@@ -47,6 +47,7 @@ from webstore.protocol import (
     link_key,
     names,
 )
+from webstore.sessions.models import Identity
 
 ADA = "auth0|ada"
 DAY_S = 86_400.0

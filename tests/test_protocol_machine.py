@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.model import Vendors
-from webstore import linking, protocol
+from webstore import linking
 from webstore.errors import WebstoreError
-from webstore.models import Customer, Identity, LinkOutcome, LinkStatus, User
-from webstore.protocol import Call, Policy, Steps
+from webstore.linking import protocol
+from webstore.linking.models import Customer, LinkOutcome, LinkStatus, User
+from webstore.linking.protocol import Call, Policy, Steps
+from webstore.sessions.models import Identity
 
 # Ten thousand histories take minutes.
 pytestmark = pytest.mark.timeout(1800)

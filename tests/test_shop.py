@@ -19,9 +19,9 @@ import pytest
 
 from tests.support import Browser, Shop, link_status, running_shop, shown_customer, until
 from webstore import create_app
-from webstore.browsing import PAGE_SIZE
 from webstore.sandbox.server import Server
 from webstore.settings import Settings
+from webstore.shop.browsing import PAGE_SIZE
 
 PICTURE = "https://cdn.example/mug.png"
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> \" ' & {{ 7*7 }}"

@@ -21,7 +21,7 @@ import redis
 from tests.support import until
 from webstore.errors import StateUnavailable
 from webstore.gateways.state import FileState, RedisState, WatchedState, default_directory
-from webstore.ports import State
+from webstore.state import State
 
 EVERY_CALL = [
     pytest.param(lambda state: state.get("key"), id="get"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from webstore.texts import TITLES, read_texts
+from webstore.shop.texts import TITLES, read_texts
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from tests.callers import user_token
 from tests.goods import Good, sell
 from tests.support import ADA, Shop, running_shop, the_customer, until
-from webstore.commerce import CheckoutSession
 from webstore.routes import Services, attach
+from webstore.shop.models import CheckoutSession
 
 CARD = {
     "paymentMethod": "card",

@@ -18,14 +18,15 @@ from werkzeug.test import TestResponse
 
 from tests.support import in_background
 from webstore import create_app
-from webstore.commerce import CheckoutSession, Money, SessionStatus
 from webstore.errors import NoSuchObject, PaymentsUnavailable, StateUnavailable
 from webstore.gateways.state import FileState
-from webstore.ports import Fulfil, SessionDraft, State
 from webstore.routes import Services, attach
 from webstore.sandbox.vendors import auth0_config, environment
 from webstore.settings import Settings
-from webstore.webhooks import log_purchase
+from webstore.shop.fulfilment import log_purchase
+from webstore.shop.models import CheckoutSession, Money, SessionStatus
+from webstore.shop.ports import Fulfil, SessionDraft
+from webstore.state import State
 
 SECRET, OLD_SECRET = "whsec_of_these_tests", "whsec_of_the_time_before"
 SESSION = CheckoutSession(

@@ -7,7 +7,7 @@ WebstoreError
 │   ├── LoginDenied            the provider answered `access_denied`
 │   ├── LoginInteractionNeeded a silent try found nobody logged in
 │   ├── LoginRejected          the provider's answer failed a check
-│   └── ProviderUnavailable    the provider is down, slow or answers nonsense
+│   └── ProviderUnavailable    the provider is down, slow or sends a malformed answer
 ├── DirectoryError             the Auth0 Management API
 │   ├── UserGone               a proven absence: 404
 │   ├── DirectoryRefused       401, 403 or another 4xx: the set-up is wrong
@@ -21,14 +21,14 @@ WebstoreError
 │   ├── NoSuchCustomer         `resource_missing`; `other_mode` when it exists in the other mode
 │   ├── NoSuchObject           `resource_missing` about anything but a customer; a price not for sale
 │   ├── AmountRefused          the total is too small or too large to be paid
+│   ├── CurrencyRefused        the customer is bound to another currency
 │   └── PaymentsUnavailable    time-out, 429, malformed: proves nothing
 │       └── PaymentsFailed     5xx: the effect may still appear; `replayed` when stored under the key
 ├── WebhookRejected            a webhook's signature, age or body is wrong
-├── TokenRejected              an API's access token is missing, malformed, expired or not for this store
+├── TokenRejected              an access token or a logout token failed a check
 ├── CannotBuy                  a line cannot be bought; the message is for the shopper
-│   └── CurrencyRefused        by Stripe (it is a PaymentsError as well): the customer has another currency
 ├── StateUnavailable           the shared state cannot be read or written
-└── OverBudget                 no answer within the wall-clock budget, or no room to ask
+└── OverBudget                 no answer in time, or no free thread to work on
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class LoginRejected(LoginError):
 
 
 class ProviderUnavailable(LoginError):
-    """The OpenID provider is unreachable, too slow or answers nonsense."""
+    """The OpenID provider is unreachable, too slow or sends malformed answers."""
 
 
 class DirectoryError(WebstoreError):
@@ -149,6 +149,13 @@ class AmountRefused(PaymentsError):
     """Stripe takes no payment of this amount: too small, or too large."""
 
 
+class CurrencyRefused(PaymentsError):
+    """The customer is bound to another currency, by a subscription for instance.
+
+    Source: https://docs.stripe.com/billing/customer#currency
+    """
+
+
 class PaymentsUnavailable(PaymentsError):
     """No usable answer; nothing is proven."""
 
@@ -163,22 +170,15 @@ class PaymentsFailed(PaymentsUnavailable):
 
 
 class WebhookRejected(WebstoreError):
-    """A webhook that cannot be believed; nothing was done."""
+    """A webhook that failed a check; nothing was done."""
 
 
 class TokenRejected(WebstoreError):
-    """An access token that cannot be believed. The message names no part of the token."""
+    """An access token or a logout token that failed a check. The message has no part of the token in it."""
 
 
 class CannotBuy(WebstoreError):
     """Something cannot be bought as asked; the message says what and why, in the shopper's words."""
-
-
-class CurrencyRefused(CannotBuy, PaymentsError):
-    """The customer is bound to another currency, by a subscription for instance.
-
-    Source: https://docs.stripe.com/billing/customer#currency
-    """
 
 
 class StateUnavailable(WebstoreError):
@@ -186,4 +186,4 @@ class StateUnavailable(WebstoreError):
 
 
 class OverBudget(WebstoreError):
-    """The work took longer than its wall-clock budget, or there was no free thread for it."""
+    """The work took longer than its time limit, or there was no free thread for it."""

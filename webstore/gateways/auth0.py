@@ -19,11 +19,12 @@ from auth0.management.core.api_error import ApiError
 from auth0.management.core.parse_error import ParsingError
 
 from webstore.errors import DirectoryRefused, DirectoryUnavailable, StateUnavailable, UserGone
-from webstore.models import User
-from webstore.ports import State
+from webstore.linking.models import User
+from webstore.state import State
 
+from .http_clients import HttpxTransport
 from .single_flight import SingleFlight
-from .wire import HttpxTransport, Wire
+from .wire import Sender
 
 T = TypeVar("T")
 
@@ -131,7 +132,7 @@ class Auth0Directory:
     """Users of one tenant. Needs the scopes read:users and update:users (and the app_metadata ones)."""
 
     def __init__(
-        self, wire: Wire, state: State, *, base_url: str, domain: str, client_id: str, client_secret: str
+        self, wire: Sender, state: State, *, base_url: str, domain: str, client_id: str, client_secret: str
     ) -> None:
         """`base_url` is the tenant's origin; `domain` its canonical name, which names the API's audience."""
         http = httpx.Client(transport=HttpxTransport(wire))

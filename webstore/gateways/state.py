@@ -19,7 +19,6 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from webstore.errors import StateUnavailable
-from webstore.ports import State
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +34,42 @@ _BEYOND_REPAIR = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def default_directory(name: str) -> Path:
-    """Where the file is kept unless the operator says otherwise: a folder of this user alone."""
+    """The folder of the file unless STATE_DIR names another one: for this user alone."""
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return Path(base) / f"webstore-{os.getuid()}-{name}"
+
+
+class Watch:
+    """Leaves a state alone for a moment after it took long to fail, and logs its failures once a minute."""
+
+    def __init__(self) -> None:
+        self._down_until = self._warned = float("-inf")
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Around each use of the state. Raises `StateUnavailable` while the state is left alone."""
+        began = time.monotonic()
+        if began < self._down_until:
+            raise StateUnavailable("the shared state took too long to fail a moment ago")
+        try:
+            yield
+        except StateUnavailable as exc:
+            now = time.monotonic()
+            if now - began > _SLOW_S:
+                self._down_until = now + _REST_S
+            if now - self._warned > _WARN_EVERY_S:
+                self._warned = now
+                log.warning("the store goes on without its shared state: %s", exc)
+            raise
 
 
 class FileState:
     """A file shared by all workers of this machine (SQLite does the locking and survives crashes)."""
 
-    def __init__(self, directory: Path, *, busy_s: float = 0.5) -> None:
-        """`directory` is made, readable by this user alone, when first needed."""
+    def __init__(self, directory: Path, *, busy_s: float = 0.5, watch: Watch | None = None) -> None:
+        """`directory` is made when first needed; `busy_s`: seconds to wait for a lock."""
         self._directory, self._busy_s = directory, busy_s
+        self._watched = watch.watching if watch else contextlib.nullcontext
         self._purged = 0.0
 
     def get(self, key: str) -> str | None:
@@ -99,20 +123,23 @@ class FileState:
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         # A connection a call: SQLite's must not be carried across a fork, and opening one is cheap.
-        try:
-            db = self._connect()
+        with self._watched():
             try:
-                with db:
-                    yield db
-            finally:
-                db.close()
-        except (sqlite3.Error, OSError, UnicodeError) as exc:
-            if getattr(exc, "sqlite_errorcode", None) in _BEYOND_REPAIR:
-                self._begin_anew()
-            raise StateUnavailable(f"the state file cannot be used ({type(exc).__name__}: {exc})") from exc
+                db = self._connect()
+                try:
+                    with db:
+                        yield db
+                finally:
+                    db.close()
+            except (sqlite3.Error, OSError, UnicodeError) as exc:
+                if getattr(exc, "sqlite_errorcode", None) in _BEYOND_REPAIR:
+                    self._remove_file()
+                raise StateUnavailable(
+                    f"the state file cannot be used ({type(exc).__name__}: {exc})"
+                ) from exc
 
-    def _begin_anew(self) -> None:
-        """Put a file away that is no database any more: a full disk or a crash may leave one behind."""
+    def _remove_file(self) -> None:
+        """Remove a file that is no longer a database: a full disk or a crash may leave one."""
         for name in (_FILE, f"{_FILE}-journal"):
             with contextlib.suppress(OSError):
                 (self._directory / name).unlink()
@@ -135,9 +162,10 @@ class FileState:
 class RedisState:
     """Redis, shared by many machines."""
 
-    def __init__(self, url: str, prefix: str) -> None:
+    def __init__(self, url: str, prefix: str, *, watch: Watch | None = None) -> None:
         """`prefix` keeps several stores apart in one Redis."""
         self._prefix = prefix
+        self._watched = watch.watching if watch else contextlib.nullcontext
         self._redis = redis.Redis.from_url(
             url,
             decode_responses=True,
@@ -148,97 +176,43 @@ class RedisState:
 
     def get(self, key: str) -> str | None:
         """The value, or None when absent or expired."""
-        with self._translated():
+        with self._used():
             value = self._redis.get(self._prefix + key)
         return value if isinstance(value, str) else None
 
     def get_many(self, keys: Sequence[str]) -> dict[str, str]:
         """Those of the keys that are there, in one round."""
-        with self._translated():
+        with self._used():
             values = self._redis.mget([self._prefix + key for key in keys])
         return {key: value for key, value in zip(keys, values, strict=True) if isinstance(value, str)}
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         """Store the value for `ttl_s` seconds."""
-        with self._translated():
+        with self._used():
             self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)))
 
     def add(self, key: str, value: str, ttl_s: float) -> bool:
         """Store only when absent; whether it was."""
-        with self._translated():
+        with self._used():
             return bool(self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)), nx=True))
 
     def count(self, key: str, ttl_s: float) -> int:
         """Add one to a counter that lives `ttl_s` seconds from its first count; how many there are now."""
         name = self._prefix + key
-        with self._translated(), self._redis.pipeline(transaction=True) as pipe:
+        with self._used(), self._redis.pipeline(transaction=True) as pipe:
             pipe.set(name, 0, px=max(1, int(ttl_s * 1000)), nx=True)
             pipe.incr(name)
             return int(pipe.execute()[1])
 
     def delete(self, key: str) -> None:
         """Forget the key."""
-        with self._translated():
+        with self._used():
             self._redis.delete(self._prefix + key)
 
-    @staticmethod
     @contextlib.contextmanager
-    def _translated() -> Iterator[None]:
-        try:
-            yield
-        except (redis.RedisError, UnicodeError) as exc:
-            raise StateUnavailable(f"Redis cannot be used ({type(exc).__name__})") from exc
-
-
-class WatchedState:
-    """A state that is left alone for a moment after it took long to fail, and whose failures are logged."""
-
-    def __init__(self, inner: State) -> None:
-        self._inner = inner
-        self._down_until = self._warned = float("-inf")
-
-    def get(self, key: str) -> str | None:
-        """As the state's own."""
+    def _used(self) -> Iterator[None]:
         with self._watched():
-            return self._inner.get(key)
-
-    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
-        """As the state's own."""
-        with self._watched():
-            return self._inner.get_many(keys)
-
-    def set(self, key: str, value: str, ttl_s: float) -> None:
-        """As the state's own."""
-        with self._watched():
-            self._inner.set(key, value, ttl_s)
-
-    def add(self, key: str, value: str, ttl_s: float) -> bool:
-        """As the state's own."""
-        with self._watched():
-            return self._inner.add(key, value, ttl_s)
-
-    def count(self, key: str, ttl_s: float) -> int:
-        """As the state's own."""
-        with self._watched():
-            return self._inner.count(key, ttl_s)
-
-    def delete(self, key: str) -> None:
-        """As the state's own."""
-        with self._watched():
-            self._inner.delete(key)
-
-    @contextlib.contextmanager
-    def _watched(self) -> Iterator[None]:
-        began = time.monotonic()
-        if began < self._down_until:
-            raise StateUnavailable("the shared state took too long to fail a moment ago")
-        try:
-            yield
-        except StateUnavailable as exc:
-            now = time.monotonic()
-            if now - began > _SLOW_S:
-                self._down_until = now + _REST_S
-            if now - self._warned > _WARN_EVERY_S:
-                self._warned = now
-                log.warning("the store goes on without its shared state: %s", exc)
-            raise
+            try:
+                yield
+            except (redis.RedisError, UnicodeError) as exc:
+                raise StateUnavailable(f"Redis cannot be used ({type(exc).__name__})") from exc

@@ -2,8 +2,9 @@
 
 All three SDKs (httpx in auth0-python, requests in Authlib, Stripe's own interface) are put onto a `Wire`, so
 that every call has the same properties: a limit on connecting, a limit on the wall clock for the whole
-exchange (a server that sends a byte a second is cut off too), a limit on the answer's size, no redirects,
-no retries, no compression, plain HTTP to loopback only, and a breaker that fails fast while a service hangs.
+exchange (a server that sends a byte a second is cut off too, and so is a name look-up that hangs), a limit on
+the answer's size, no redirects, no retries, no compression, plain HTTP to loopback only, and a breaker that
+fails fast while a service hangs. The time limit is the smaller of the wire's own and what `deadline` leaves.
 """
 
 from __future__ import annotations
@@ -11,21 +12,18 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
-from requests.adapters import BaseAdapter
-from requests.exceptions import ConnectionError as RequestsConnectionError
-from requests.exceptions import ReadTimeout as RequestsReadTimeout
-from requests.models import PreparedRequest, Response
-from requests.structures import CaseInsensitiveDict
 
-from webstore.settings import is_loopback
+from webstore import deadline
+from webstore.addresses import is_loopback
+
+from .breaker import Breaker
+from .names import NameLookup
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 
@@ -35,7 +33,7 @@ class WireError(Exception):
 
 
 class WireTimeout(WireError):
-    """No whole answer in time, or the service has been hanging and is not asked just now."""
+    """No complete answer in time, or the service has been hanging and is not called just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,64 +45,25 @@ class Answer:
     body: bytes
 
 
-class Breaker:
-    """Stops asking a service that hangs: after `failures` time-outs in a row, one try each `pause_s` seconds.
-
-    Only time-outs count: an answer, even a 500, and a refused connection are quick by themselves. Packages
-    for this hold a lock during the call, which would make the calls wait for one another.
-    """
-
-    def __init__(
-        self, failures: int = 5, pause_s: float = 3.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._failures, self._pause_s, self._clock = failures, pause_s, clock
-        self._lock = threading.Lock()
-        self._in_a_row = 0
-        self._next_try = 0.0
-
-    def allows(self) -> bool:
-        """Whether a call may be made now; while open, True once each `pause_s`."""
-        with self._lock:
-            if self._in_a_row < self._failures:
-                return True
-            if self._clock() < self._next_try:
-                return False
-            self._next_try = self._clock() + self._pause_s
-            return True
-
-    def succeeded(self) -> None:
-        """The service answered."""
-        with self._lock:
-            self._in_a_row = 0
-
-    def timed_out(self) -> None:
-        """The service did not answer in time."""
-        with self._lock:
-            self._in_a_row += 1
-            self._next_try = self._clock() + self._pause_s
-
-
-class _Deadline(threading.local):
-    at: float = float("inf")
-
-    def cut(self, timeout: float | None) -> float:
-        left = self.at - time.monotonic()
-        if left <= 0:
-            raise httpcore.ReadTimeout("the exchange took too long")
-        return left if timeout is None else min(timeout, left)
+def _cut(timeout: float | None) -> float:
+    """The time-out of one socket operation, in seconds: it ends at the deadline at the latest."""
+    left = deadline.left()
+    if left <= 0:
+        raise httpcore.ReadTimeout("the exchange took too long")
+    return left if timeout is None else min(timeout, left)
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every read and write ends at the calling thread's deadline."""
+    """A connection whose every read and write ends at the deadline."""
 
-    def __init__(self, inner: httpcore.NetworkStream, deadline: _Deadline) -> None:
-        self._inner, self._deadline = inner, deadline
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._deadline.cut(timeout))
+        return self._inner.read(max_bytes, _cut(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._deadline.cut(timeout))
+        self._inner.write(buffer, _cut(timeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -112,16 +71,17 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        inner = self._inner.start_tls(ssl_context, server_hostname, self._deadline.cut(timeout))
-        return _Stream(inner, self._deadline)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _cut(timeout)))
 
     def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self, deadline: _Deadline) -> None:
-        self._inner, self._deadline = httpcore.SyncBackend(), deadline
+    """Opens connections: the name look-up and every address that is tried end at the deadline."""
+
+    def __init__(self, names: NameLookup) -> None:
+        self._inner, self._names = httpcore.SyncBackend(), names
 
     def connect_tcp(
         self,
@@ -131,20 +91,45 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        inner = self._inner.connect_tcp(
-            host, port, self._deadline.cut(timeout), local_address, socket_options
-        )
-        return _Stream(inner, self._deadline)
+        try:
+            addresses = self._names.addresses(host, port, _cut(None))
+        except TimeoutError as exc:
+            raise httpcore.ConnectTimeout(str(exc)) from exc
+        except OSError as exc:
+            raise httpcore.ConnectError(str(exc)) from exc
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in addresses:
+            try:
+                inner = self._inner.connect_tcp(address, port, _cut(timeout), local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
+                failure = exc
+            else:
+                return _Stream(inner)
+        raise failure
 
 
 class Wire:
     """Calls to one service, each within `total_s` seconds; safe to share between threads and across forks."""
 
-    def __init__(self, service: str, *, connect_s: float = 1.5, total_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        service: str,
+        *,
+        connect_s: float = 1.5,
+        total_s: float = 5.0,
+        hang_s: float | None = None,
+        names: NameLookup | None = None,
+    ) -> None:
+        """`connect_s`: seconds for connecting to one address.
+
+        `hang_s`: a call without an answer counts as hanging if it was given that many seconds (default
+        `total_s`). A call at the end of a request's time has fewer, and says nothing about the service.
+        """
         self.service = service
         self.breaker = Breaker()
         self._connect_s, self._total_s = connect_s, total_s
-        self._deadline = _Deadline()
+        self._hang_s = total_s if hang_s is None else min(hang_s, total_s)
+        self._names = names
         self._tls = httpx.create_ssl_context()
         self._pid, self._pool = os.getpid(), self._new_pool()
 
@@ -154,7 +139,7 @@ class Wire:
             max_connections=64,
             max_keepalive_connections=16,
             keepalive_expiry=5.0,
-            network_backend=_Backend(self._deadline),
+            network_backend=_Backend(self._names or NameLookup()),
         )
 
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
@@ -162,18 +147,20 @@ class Wire:
         target = urlsplit(url)
         if target.scheme != "https" and not (target.scheme == "http" and is_loopback(target.hostname or "")):
             raise WireError(f"{self.service}: only https is allowed, and http to loopback")
+        seconds = deadline.left(self._total_s)
+        if seconds <= 0:
+            raise WireTimeout(f"{self.service} was not called: the time for this request is over")
         if not self.breaker.allows():
-            raise WireTimeout(f"{self.service} has been hanging and is not asked just now")
-        self._deadline.at = time.monotonic() + self._total_s
+            raise WireTimeout(f"{self.service} has been hanging and is not called just now")
         try:
-            answer = self._exchange(method, url, headers, body)
+            with deadline.within(seconds):
+                answer = self._exchange(method, url, headers, body)
         except httpcore.TimeoutException as exc:
-            self.breaker.timed_out()
+            if seconds >= self._hang_s:
+                self.breaker.timed_out()
             raise WireTimeout(f"{self.service} did not answer in time ({type(exc).__name__})") from exc
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as exc:
             raise WireError(f"{self.service} cannot be reached ({type(exc).__name__})") from exc
-        finally:
-            self._deadline.at = float("inf")
         self.breaker.succeeded()
         return answer
 
@@ -210,53 +197,41 @@ class Wire:
             return Answer(response.status, answered, bytes(received))
 
 
-class HttpxTransport(httpx.BaseTransport):
-    """Puts an `httpx.Client` onto the wire."""
+class Bounded:
+    """A wire as the threads of the server use it: only so many of them may be in it at the same time.
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    A vendor that hangs then holds a part of the threads, and the others go on serving pages. Linking needs
+    no such bound, because it has a fixed number of threads of its own.
+    """
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """See `httpx.BaseTransport`; time-outs and failures come out as httpx's own exceptions."""
+    def __init__(self, wire: Wire, at_once: int, *, patience_s: float = 0.5) -> None:
+        """`at_once`: calls; one more thread waits up to `patience_s` seconds for its turn."""
+        self._wire, self._patience_s = wire, patience_s
+        self._inside = threading.BoundedSemaphore(at_once)
+        self._waiting = threading.BoundedSemaphore(1)
+
+    @property
+    def service(self) -> str:
+        """The name of the service, for messages."""
+        return self._wire.service
+
+    def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
+        """As `Wire.send`; also raises `WireError` when too many calls are under way."""
+        if not self._inside.acquire(blocking=False) and not self._wait():
+            raise WireError(f"too many calls to {self.service} are under way")
         try:
-            answer = self._wire.send(
-                request.method, str(request.url), request.headers.multi_items(), request.read() or None
-            )
-        except WireTimeout as exc:
-            raise httpx.ReadTimeout(str(exc), request=request) from exc
-        except WireError as exc:
-            raise httpx.NetworkError(str(exc), request=request) from exc
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+            return self._wire.send(method, url, headers, body)
+        finally:
+            self._inside.release()
 
-
-class RequestsAdapter(BaseAdapter):
-    """Puts a `requests.Session` onto the wire."""
-
-    def __init__(self, wire: Wire) -> None:
-        super().__init__()
-        self._wire = wire
-
-    def send(self, request: PreparedRequest, *args: object, **kwargs: object) -> Response:
-        """See `requests.adapters.BaseAdapter`; the session's own time-out and proxies are not used."""
-        body = request.body.encode() if isinstance(request.body, str) else request.body
+    def _wait(self) -> bool:
+        if not self._waiting.acquire(blocking=False):
+            return False
         try:
-            answer = self._wire.send(
-                request.method or "GET", request.url or "", list(request.headers.items()), body
-            )
-        except WireTimeout as exc:
-            raise RequestsReadTimeout(str(exc), request=request) from exc
-        except WireError as exc:
-            raise RequestsConnectionError(str(exc), request=request) from exc
-        if 300 <= answer.status < 400:  # the statuses that requests would follow
-            raise RequestsConnectionError("the answer is a redirect", request=request)
-        response = Response()
-        response.status_code = answer.status
-        response.headers = CaseInsensitiveDict(answer.headers)
-        response.encoding = "utf-8"
-        response.raw = BytesIO(answer.body)
-        response.request = request
-        response.url = request.url or ""
-        return response
+            return self._inside.acquire(timeout=deadline.left(self._patience_s))
+        finally:
+            self._waiting.release()
 
-    def close(self) -> None:
-        """Nothing to close: the wire outlives the session."""
+
+#: What a gateway sends its calls through.
+Sender = Wire | Bounded

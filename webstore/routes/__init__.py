@@ -7,21 +7,23 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
-from webstore.budget import BoundedExecutor
-from webstore.catalogue import CatalogueService
-from webstore.gateways.login_client import LoginClient
+from webstore.gateways.oidc.login_client import LoginClient
 from webstore.linking import Linker
-from webstore.ports import AccessTokens, Checkouts, Hook, Orders, State
+from webstore.sessions.login import Hook
+from webstore.sessions.ports import AccessTokens, LogoutReader
 from webstore.settings import Settings
-from webstore.texts import ShopText
-from webstore.webhooks import Webhooks
+from webstore.shop.catalogue import CatalogueService
+from webstore.shop.fulfilment import Webhooks
+from webstore.shop.ports import Checkouts, Orders
+from webstore.shop.texts import ShopText
+from webstore.state import State
 
 _KEY = "webstore"
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the routes are given by `create_app`."""
+    """The services that `application.py` makes for the routes."""
 
     settings: Settings
     login_client: LoginClient
@@ -31,14 +33,13 @@ class Services:
     catalogue: CatalogueService
     checkouts: Checkouts
     orders: Orders
-    #: Bounds the threads that wait for Stripe in the shop's pages.
-    shop: BoundedExecutor
-    #: The shop's own texts by the name of their page.
+    #: The shop's own texts, by the name of their page.
     texts: Mapping[str, ShopText]
     webhooks: Webhooks
-    #: None where the store has no JSON API.
+    #: None if the store has no JSON API.
     access_tokens: AccessTokens | None
-    #: Closes what is kept open to the outside; for tests that make many applications in one process.
+    logout_tokens: LogoutReader
+    #: Closes connections that are kept open; for tests that make many applications in one process.
     close: Callable[[], None]
 
 

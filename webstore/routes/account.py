@@ -5,37 +5,37 @@ from __future__ import annotations
 import logging
 import time
 from base64 import b64encode
-from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from webstore import linking, revocation
-from webstore.budget import PAGE_S
-from webstore.comparison import compare
-from webstore.errors import DirectoryError, DirectoryRefused, OverBudget, StateUnavailable, UserGone
-from webstore.models import Comparison, LinkStatus
-from webstore.orders import forget_verdict
+from webstore import linking
+from webstore.errors import DirectoryError, DirectoryRefused, OverBudget, UserGone
+from webstore.linking import LinkStatus
+from webstore.linking.models import Comparison
+from webstore.sessions.closing import close_account
 from webstore.settings import Settings
 
 from . import services
 from .customer import PENDING, REFUSED, unusable_link, user_gone
-from .limits import paced
-from .shopper import (
+from .limits import limited_per_shopper
+from .session_cookie import (
     ABSOLUTE_S,
-    csrf_matches,
+    ask_provider_if_unsure,
     end_session,
+    logged_in_shopper,
     login_required,
     remember_customer,
-    the_shopper,
+    require_csrf_token,
 )
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("account", __name__, url_prefix="/account")
+blueprint.before_request(ask_provider_if_unsure)
 
-#: What a shopper types to close the account.
+#: The words that a shopper types to close the account.
 _CONFIRMATION = "close my account"
 _NOT_CLOSED = "Your account could not be closed just now."
 _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again if it is still there."
@@ -43,7 +43,7 @@ _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again i
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """What the account page says about the link."""
+    """The link as the account page shows it."""
 
     status: str
     customer_id: str | None
@@ -54,15 +54,15 @@ class LinkView:
 @blueprint.get("")
 @login_required
 def show() -> Response | str:
-    """Who the shopper is and which customer belongs to them; a pending link is tried again."""
-    shopper = the_shopper()
+    """The shopper's profile and customer; a pending link is tried again."""
+    shopper = logged_in_shopper()
     message, can_retry = None, False
     if shopper.customer_id is None:
         outcome = linking.verified_customer(services().linker, shopper.user_id, None)
         if outcome.status is LinkStatus.USER_GONE:
             return user_gone()
         remember_customer(outcome.customer_id)
-        shopper = the_shopper()
+        shopper = logged_in_shopper()
         if shopper.customer_id is None:
             refused = outcome.status is LinkStatus.REFUSED
             message, can_retry = REFUSED if refused else PENDING, not refused
@@ -72,19 +72,11 @@ def show() -> Response | str:
 
 @blueprint.get("/link")
 @login_required
-@paced
+@limited_per_shopper
 def link() -> Response | str:
-    """The Auth0 user and the Stripe customer side by side, read fresh from both."""
-    shopper, linker = the_shopper(), services().linker
+    """The Auth0 user and the Stripe customer side by side, both read now."""
     try:
-        found = linker.executor.run(
-            lambda: compare(shopper.user_id, linker.directory, linker.payments, linker.policy),
-            linker.budget_s,
-        )
-    except OverBudget:
-        found = Comparison(
-            "unavailable", shopper.user_id, problems=("No answer in time. Try again in a minute.",)
-        )
+        found = linking.compare(services().linker, logged_in_shopper().user_id)
     except UserGone:
         return user_gone()
     if found.status != "unavailable":
@@ -99,68 +91,53 @@ def link() -> Response | str:
 
 @blueprint.post("/portal")
 @login_required
-@paced
+@limited_per_shopper
 def portal() -> Response | tuple[str, int]:
-    """Go to Stripe's pages for the customer's cards, invoices and subscriptions."""
-    _refuse_without_token()
-    shopper = the_shopper()
+    """Go to Stripe's portal for the customer's cards, invoices and subscriptions."""
+    require_csrf_token()
+    shopper = logged_in_shopper()
     link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id)
     if link.customer_id is None:
         return unusable_link(link, again=url_for("account.show"))
     remember_customer(link.customer_id)
-    customer_id, back = link.customer_id, f"{services().settings.base_url}{url_for('account.show')}"
-    checkouts = services().checkouts
-    address = services().shop.run(lambda: checkouts.portal_url(customer_id, back), PAGE_S)
-    return redirect(address, 303)
+    back = f"{services().settings.base_url}{url_for('account.show')}"
+    return redirect(services().checkouts.portal_url(link.customer_id, back), 303)
 
 
 @blueprint.get("/close")
 @login_required
 def ask_to_close() -> str:
-    """What closing the account means, and the form for it."""
+    """The page that explains what closing the account means, with the form for it."""
     return render_template("account/close.html", confirmation=_CONFIRMATION, problem=None)
 
 
 @blueprint.post("/close")
 @login_required
-@paced
+@limited_per_shopper
 def close() -> Response | str | tuple[str, int]:
-    """Delete the user in Auth0; the customer at Stripe stays, as the law wants its invoices kept."""
-    _refuse_without_token()
-    shopper, linker = the_shopper(), services().linker
+    """Delete the user in Auth0. The customer at Stripe stays: the law requires its invoices to be kept."""
+    require_csrf_token()
+    shopper = logged_in_shopper()
     if " ".join(request.form.get("confirmation", "").split()).casefold() != _CONFIRMATION:
         problem = f"Nothing was done. To close your account, type “{_CONFIRMATION}” into the field."
         return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 400
     try:
-        linker.executor.run(lambda: linker.directory.delete_user(shopper.user_id), linker.budget_s)
+        close_account(
+            services().linker,
+            services().state,
+            services().settings.auth0_issuer,
+            shopper.user_id,
+            now=time.time(),
+            kept_s=ABSOLUTE_S,
+        )
     except (DirectoryError, OverBudget) as exc:
         log.warning("user=%s could not be deleted: %s: %s", shopper.user_id, type(exc).__name__, exc)
         refused = isinstance(exc, DirectoryRefused)
         problem = f"{_NOT_CLOSED} {'Try again in a minute.' if refused else _MAY_BE_CLOSED}"
         return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 503
     log.info("user=%s closed the account; customer=%s is kept", shopper.user_id, shopper.customer_id)
-    _forget_everywhere(shopper.user_id)
     end_session()
     return render_template("account/closed.html")
-
-
-def _refuse_without_token() -> None:
-    if not csrf_matches(request.form.get("csrf_token", "")):
-        abort(400, "This form is out of date. Go back, reload the page and try again.")
-
-
-def _forget_everywhere(user_id: str) -> None:
-    """End the sessions that the user has on other devices, and what was verified about them."""
-    with suppress(StateUnavailable):
-        forget_verdict(services().state, user_id)
-        revocation.revoke_at_provider(
-            services().state,
-            services().settings.auth0_issuer,
-            sid=None,
-            user_id=user_id,
-            now=time.time(),
-            kept_s=ABSOLUTE_S,
-        )
 
 
 def _stripe_url(settings: Settings, found: Comparison) -> str | None:

@@ -8,25 +8,27 @@ import time
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from webstore import login, revocation
 from webstore.errors import (
     LoginError,
     LoginInteractionNeeded,
     LoginRejected,
     StateUnavailable,
+    TokenRejected,
     TransactionUnknown,
 )
-from webstore.gateways.login_client import FORWARDED
+from webstore.gateways.oidc.login_client import FORWARDED
+from webstore.sessions import login, revocation
 
 from . import services
-from .limits import rate_limited
+from .limits import limited_per_address
+from .marks import signed
 from .return_path import safe_return_path
-from .shopper import (
+from .session_cookie import (
     ABSOLUTE_S,
-    csrf_matches,
     current_shopper,
     end_session,
     must_ask_provider,
+    require_csrf_token,
     start_session,
     unsure_shopper,
 )
@@ -34,12 +36,9 @@ from .shopper import (
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
 
-#: Blueprints whose answers do not depend on the session, and what belongs to none.
-_FOR_ANYBODY = (None, "api", "auth", "health")
-
 
 @blueprint.get("/login", endpoint="login")
-@rate_limited
+@limited_per_address
 def begin_login() -> Response:
     """Send the browser to the provider."""
     if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")).lower():
@@ -57,7 +56,7 @@ def begin_login() -> Response:
 
 
 @blueprint.get("/callback")
-@rate_limited
+@limited_per_address
 def callback() -> Response:
     """Finish the OpenID Connect exchange, run the post-login hooks, and go where the shopper was going."""
     client = services().login_client
@@ -95,22 +94,13 @@ def _not_silently(return_path: str) -> Response:
     return redirect(return_path)
 
 
-@blueprint.before_app_request
-def ask_provider_where_unsure() -> Response | None:
-    """Send a session whose revocation may be lost through a silent login before a page is shown to it."""
-    if request.method != "GET" or request.blueprint in _FOR_ANYBODY or not must_ask_provider():
-        return None
-    return redirect(url_for("auth.login", prompt="none", next=request.full_path.rstrip("?")))
-
-
 @blueprint.post("/logout")
 def logout() -> Response | str:
     """End the store's session, then the provider's."""
     shopper = current_shopper() or unsure_shopper()
     if shopper is None:
         return redirect(url_for("shop.home"))
-    if not csrf_matches(request.form.get("csrf_token", "")):
-        abort(400, "This form is out of date. Go back, reload the page and try again.")
+    require_csrf_token()
     end_session()
     try:
         url = services().login_client.logout_url(f"{services().settings.base_url}/", shopper.sid)
@@ -131,25 +121,18 @@ def logout_page() -> Response | str:
 
 
 @blueprint.post("/backchannel-logout")
-@rate_limited
+@signed
+@limited_per_address
 def backchannel_logout() -> tuple[Response, int]:
     """End the sessions that the provider's logout token names: 200, or 400 when nothing was ended.
 
     Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
     """
-    client, state = services().login_client, services().state
+    state, issuer = services().state, services().settings.auth0_issuer
     try:
-        notice = client.logout_notice(request.form.get("logout_token", ""))
-        used = f"logout-token:{notice.token_id}"
-        if state.get(used):
-            raise LoginRejected("this logout token was used before")
-        now = time.time()
-        revocation.revoke_at_provider(
-            state, client.issuer, sid=notice.sid, user_id=notice.user_id, now=now, kept_s=ABSOLUTE_S
-        )
-        # After the effect: a token whose effect failed may come again.
-        state.set(used, "1", ABSOLUTE_S)
-    except (LoginError, StateUnavailable) as exc:
+        notice = services().logout_tokens.read(request.form.get("logout_token", ""))
+        revocation.obey(state, issuer, notice, now=time.time(), kept_s=ABSOLUTE_S)
+    except (TokenRejected, LoginError, StateUnavailable) as exc:
         log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
         return jsonify(error="invalid_request"), 400
     return jsonify(), 200

@@ -10,7 +10,7 @@ from typing import NoReturn
 from flask import abort, request
 
 from webstore.errors import TokenRejected
-from webstore.models import Caller
+from webstore.sessions.models import Caller
 
 from . import services
 from .limits import client_address, refuse_flood

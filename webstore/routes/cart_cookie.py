@@ -11,10 +11,10 @@ from flask import after_this_request, g, request
 from flask.wrappers import Response
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from webstore.cart import MAX_LINES, MAX_QUANTITY, MAX_SESSIONS
-from webstore.commerce import Cart, CartLine, Money, Recurrence
 from webstore.errors import CannotBuy
 from webstore.settings import Settings
+from webstore.shop.cart import MAX_LINES, MAX_QUANTITY, MAX_SESSIONS
+from webstore.shop.models import Cart, CartLine, Money, Recurrence
 
 from . import services
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from webstore.models import LinkOutcome, LinkStatus
+from webstore.linking.models import LinkOutcome, LinkStatus
 
-from .shopper import end_session
+from .session_cookie import end_session
 
 PENDING = "Your customer record is not ready yet. Nothing is lost: try again in a minute."
 REFUSED = (

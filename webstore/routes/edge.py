@@ -1,4 +1,4 @@
-"""What holds for every request and answer: cross-site checks, caching, security headers."""
+"""Every request and answer: its deadline, cross-site checks, caching, security headers."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, g, request, session
 from flask.wrappers import Response
 
+from webstore import deadline
 from webstore.settings import Settings
 
 from . import services
 from .cart_cookie import sent_a_cart
+from .marks import is_public_page, is_signed
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
-#: Statuses of a static file; any other answer there is a page, with the name of whoever is logged in on it.
+#: Statuses of a static file. Any other answer is a page, with the shopper's name on it.
 _OF_A_FILE = (200, 206, 304)
-#: Look the same to every stranger.
-PUBLIC_PAGES = ("shop.home", "shop.product", "shop.text", "shop.sitemap", "shop.robots")
-#: POSTs that come from servers and carry a signature instead.
-SIGNED = ("auth.backchannel_logout", "webhooks.stripe")
-#: Seconds that a cache in front of the store may keep a stranger's page.
+#: Seconds that a page may take beyond those that linking may take.
+_PAGE_S = 5.0
+#: Seconds that a cache in front of the store may keep a public page.
 _EDGE_S = 60
 
 
 class _OwnHost:
-    """Puts the store's own host in the place of the Host header, which anybody can write.
+    """Replaces the Host header, which any client can set, with the store's own host.
 
-    Addresses are built from `BASE_URL`; and Werkzeug cannot even route where the header is no host name.
+    Addresses are built from `BASE_URL`; and Werkzeug cannot route a request whose header is not a host name.
     """
 
     def __init__(self, app: WSGIApplication, base_url: str) -> None:
@@ -42,9 +42,21 @@ class _OwnHost:
         return self._app(environ, start_response)
 
 
+class _Deadline:
+    """Begins the deadline of each request: everything that waits for the outside ends with it."""
+
+    def __init__(self, app: WSGIApplication, seconds: float) -> None:
+        self._app, self._seconds = app, seconds
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with deadline.within(self._seconds):
+            return self._app(environ, start_response)
+
+
 def install(app: Flask, settings: Settings) -> None:
-    """Put the checks and headers on every route."""
+    """Put the deadline, the checks and the headers on every route."""
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
+    app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
     app.before_request(_refuse_cross_site)
     headers = _headers(settings)
 
@@ -57,7 +69,7 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def _say_how_to_cache(response: Response) -> None:
-    """Pages of strangers may be kept at the edge; whatever depends on a cookie is nobody else's business.
+    """Caches may keep public pages as strangers see them, and nothing that depends on a cookie.
 
     A browser has to ask again each time, so that it never shows a stored "Log in" to a logged-in shopper.
     Source: RFC 9111.
@@ -65,14 +77,14 @@ def _say_how_to_cache(response: Response) -> None:
     if request.endpoint == "static" and response.status_code in _OF_A_FILE:
         return
     if (
-        request.endpoint in PUBLIC_PAGES
+        is_public_page()
         and response.status_code == 200
         and "Set-Cookie" not in response.headers
-        # A page that lacks something for the moment.
+        # A page that lacks something at the moment.
         and "Retry-After" not in response.headers
         and not session
         and not sent_a_cart()
-        # One that ended with this request: Flask takes its cookie back only after this.
+        # A session that ended with this request: Flask removes its cookie only after this.
         and not session.modified
     ):
         response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
@@ -88,8 +100,7 @@ def _say_how_to_cache(response: Response) -> None:
 
 def _refuse_cross_site() -> None:
     """https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site"""
-    if request.method in _SAFE or request.endpoint in SIGNED or request.blueprint == "api":
-        # The API believes no cookie, so another site's page can do nothing there in a shopper's name.
+    if request.method in _SAFE or is_signed():
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
@@ -101,7 +112,7 @@ def _refuse_cross_site() -> None:
 def _headers(settings: Settings) -> dict[str, str]:
     issuer = urlsplit(settings.auth0_issuer)
     form_targets = " ".join(("'self'", f"{issuer.scheme}://{issuer.netloc}", *settings.stripe_hosted_pages))
-    # On this machine's own addresses, what stands in for Stripe has its pictures where its pages are.
+    # A local stand-in for Stripe has its pictures where its pages are.
     local = [origin for origin in settings.stripe_hosted_pages if origin.startswith("http:")]
     pictures = " ".join(("'self'", "https:", "data:", *local))
     policy = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, g, request
 
-from webstore.commerce import Money
-from webstore.money import format_money, negotiate, per
+from webstore.shop.models import Money
+from webstore.shop.money import format_money, negotiate, per
 
 
 def install(app: Flask) -> None:

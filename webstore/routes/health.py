@@ -1,4 +1,4 @@
-"""For the load balancer: is the process alive, and may it get traffic."""
+"""For the load balancer and the operator: whether the process is alive and ready, and its counters."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import hmac
 from flask import Blueprint, abort, request
 from werkzeug.wrappers import Response
 
+from webstore.addresses import is_loopback
 from webstore.gateways import metrics
-from webstore.settings import is_loopback
 
 from . import services
 
@@ -17,19 +17,24 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """The process answers. It asks nobody: a vendor's outage must not make it be restarted."""
+    """The process answers. It makes no call: a vendor's outage must not restart it."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """The process can serve shoppers; they are served during a vendor's outage too."""
-    return Response("ok\n", mimetype="text/plain")
+    """The process has a catalogue, or has tried to read one: its first shoppers do not wait for it.
+
+    A vendor's outage does not make it unready: shoppers are served meanwhile.
+    """
+    if services().catalogue.warm():
+        return Response("ok\n", mimetype="text/plain")
+    return Response("reading the catalogue\n", 503, {"Retry-After": "1"}, mimetype="text/plain")
 
 
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
-    """The counters: with the bearer token METRICS_TOKEN, or, without one, for this machine itself."""
+    """The counters, for the bearer token METRICS_TOKEN; without that setting, for this machine alone."""
     token = services().settings.metrics_token
     if token is None:
         forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 
 from babel.dates import format_date
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from itsdangerous import BadData, URLSafeSerializer
 from werkzeug.wrappers import Response
 
-from webstore import orders
-from webstore.budget import PAGE_S
 from webstore.errors import NoSuchObject
+from webstore.linking.verdicts import verdict
+from webstore.shop import orders
 
 from . import services
 from .customer import unusable_link
 from .formats import reader_locale
-from .limits import paced
-from .shopper import login_required, remember_customer, the_shopper
+from .limits import limited_per_shopper
+from .session_cookie import ask_provider_if_unsure, logged_in_shopper, login_required, remember_customer
 
 blueprint = Blueprint("orders", __name__)
+blueprint.before_request(ask_provider_if_unsure)
 
 
 @blueprint.get("/orders")
 @login_required
-@paced
+@limited_per_shopper
 def show() -> Response | str | tuple[str, int]:
-    """What the shopper bought, the newest first; `after`: where an older page begins."""
-    shopper = the_shopper()
+    """The shopper's orders, the newest first; `after`: where an older page begins."""
+    shopper = logged_in_shopper()
     cursor = _cursor(shopper.user_id, request.args.get("after"))
-    link = orders.verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
+    link = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
     if link.customer_id is None:
         return unusable_link(link, again=url_for("orders.show"))
     remember_customer(link.customer_id)
-    read = partial(orders.page_of_orders, services().orders, shopper.user_id, link, cursor)
     try:
-        page = services().shop.run(read, PAGE_S)
+        page = orders.page_of_orders(services().orders, shopper.user_id, link, cursor)
     except (orders.CursorUnknown, NoSuchObject):
         if cursor is None:
             raise
@@ -68,7 +67,7 @@ def _cursor(user_id: str, text: str | None) -> orders.Cursor | None:
 
 
 def _cursors(user_id: str) -> URLSafeSerializer:
-    """Signed for this shopper: nobody can ask with a place of their own making."""
+    """Signs positions for this shopper, so that nobody can make one up."""
     settings = services().settings
     keys = [*reversed(settings.app_secret_key_fallbacks), settings.app_secret_key]
     return URLSafeSerializer(keys, salt=f"webstore-orders {user_id}")

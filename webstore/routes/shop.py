@@ -1,4 +1,4 @@
-"""The shop's own pages: the catalogue, its products, the shop's texts, and what search engines ask for."""
+"""The shop's public pages: catalogue, products, texts, and the files for search engines."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from webstore.browsing import ORDERS, browse, leading_price
-from webstore.cart import MAX_QUANTITY
 from webstore.errors import PaymentsUnavailable
-from webstore.texts import TITLES
+from webstore.shop.browsing import ORDERS, browse, leading_price
+from webstore.shop.cart import MAX_QUANTITY
+from webstore.shop.texts import TITLES
 
 from . import services
+from .marks import public_page
+from .paid_items import drops_paid_items
+from .session_cookie import ask_provider_if_unsure
 from .structured_data import product_data
 
 blueprint = Blueprint("shop", __name__)
+blueprint.before_request(ask_provider_if_unsure)
 
 #: Beyond this no page can exist: 200 pages of 100 prices are read.
 _MAX_PAGE_DIGITS = 4
@@ -28,13 +32,15 @@ def _parts() -> dict[str, object]:
 
 
 @blueprint.get("/")
+@public_page
+@drops_paid_items(closely=False)
 def home() -> ResponseReturnValue:
-    """The front page: what there is to buy, searched (`q`), sorted (`sort`) and in pages (`page`)."""
+    """The front page: the products, searched (`q`), sorted (`sort`) and in pages (`page`)."""
     number = _page_number(request.args.get("page", "1"))
     try:
         catalogue = services().catalogue.current()
     except PaymentsUnavailable:
-        # All but the shelf is there: a shopper can log in, and the cart and the account are of use.
+        # Only the products are missing: shoppers can log in and use the cart and the account.
         return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
     shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number)
     if number > shelf.pages:
@@ -43,8 +49,10 @@ def home() -> ResponseReturnValue:
 
 
 @blueprint.get("/products/<path:product_id>")
+@public_page
+@drops_paid_items(closely=False)
 def product(product_id: str) -> ResponseReturnValue:
-    """One product, by the ID that Stripe has for it, which may be any text."""
+    """One product, by its ID at Stripe, which may be any text."""
     found = services().catalogue.current().product(product_id)
     if found is None:
         abort(404, "This product is not sold here, or not any more. The shop may have something like it.")
@@ -59,12 +67,14 @@ def product(product_id: str) -> ResponseReturnValue:
 
 
 @blueprint.get(f"/<any({', '.join(TITLES)}):name>")
+@public_page
 def text(name: str) -> str:
     """Terms, privacy, returns, contact."""
     return render_template("shop/text.html", name=name, text=services().texts[name])
 
 
 @blueprint.get("/sitemap.xml")
+@public_page
 def sitemap() -> Response:
     """https://www.sitemaps.org/protocol.html"""
     products = [
@@ -76,13 +86,14 @@ def sitemap() -> Response:
 
 
 @blueprint.get("/robots.txt")
+@public_page
 def robots() -> Response:
     """https://www.rfc-editor.org/rfc/rfc9309"""
     return Response(render_template("shop/robots.txt"), mimetype="text/plain")
 
 
 def _day(at: float) -> str:
-    """The date of a Unix time; the last one there is for a time beyond all calendars."""
+    """The date of a Unix time; the last one of the calendar for a later time."""
     return datetime.fromtimestamp(min(at, 253_402_300_799.0), UTC).date().isoformat()
 
 

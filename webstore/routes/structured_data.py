@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from webstore.commerce import Price, Product, Recurrence
-from webstore.money import decimal_amount
+from webstore.shop.models import Price, Product, Recurrence
+from webstore.shop.money import decimal_amount
 
 #: https://schema.org/unitCode: UN/CEFACT's codes.
 _UNITS = {"day": "DAY", "week": "WEE", "month": "MON", "year": "ANN"}

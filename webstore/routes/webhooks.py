@@ -7,36 +7,38 @@ import logging
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from webstore import webhooks
 from webstore.errors import WebhookRejected
-from webstore.webhooks import Outcome
+from webstore.shop import fulfilment
+from webstore.shop.fulfilment import Outcome
 
 from . import services
+from .marks import signed
 from .problems import problem
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("webhooks", __name__)
 
-#: An event holds an object whole; a Checkout Session with many lines is far larger than any form.
+#: An event holds a complete object; a Checkout Session with many lines is larger than any form.
 MAX_BYTES = 1_000_000
 
 
 @blueprint.post("/webhooks/stripe")
+@signed
 def stripe() -> ResponseReturnValue:
-    """Answer 2xx once the event has had its effect; after anything else Stripe sends it again, for days.
+    """Answer 2xx once the event has had its effect; after any other answer Stripe sends it again, for days.
 
     Source: https://docs.stripe.com/webhooks#automatic-retries
     """
-    settings, desk = services().settings, services().webhooks
+    settings, webhooks = services().settings, services().webhooks
     if not settings.stripe_webhook_secrets:
         return problem(503, "Webhooks are refused: STRIPE_WEBHOOK_SECRET is not set.")
     request.max_content_length = MAX_BYTES
     try:
-        event = desk.read(request.get_data(cache=False), request.headers.get("Stripe-Signature", ""))
+        event = webhooks.read(request.get_data(cache=False), request.headers.get("Stripe-Signature", ""))
     except WebhookRejected as exc:
         log.warning("webhook refused: %s", exc)
-        return problem(400, f"This is no event of Stripe's: {exc}.")
-    outcome = webhooks.handle(desk, event)
+        return problem(400, f"This is not an event of Stripe: {exc}.")
+    outcome = fulfilment.handle(webhooks, event)
     if outcome is Outcome.BUSY:
         return problem(409, "Another delivery about the same object is not done yet.")
     if outcome is Outcome.FAILED:

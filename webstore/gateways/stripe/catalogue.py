@@ -11,12 +11,11 @@ from urllib.parse import urlsplit
 import stripe
 from stripe.params import PriceListParams
 
-from webstore.commerce import Catalogue, Money, Price, Product, Recurrence
+from webstore.addresses import is_loopback
 from webstore.errors import PaymentsUnavailable
-from webstore.gateways.wire import Wire
-from webstore.settings import is_loopback
+from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
 
-from .client import amount, moment, stripe_client, text, translated
+from .client import amount, moment, text, translated
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +29,8 @@ _INTERVALS = {"day": 1, "week": 7, "month": 30, "year": 365}
 class StripeCatalogue:
     """The active products of the account, in the mode of the key."""
 
-    def __init__(
-        self, wire: Wire, *, api_key: str, api_base: str, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._client = stripe_client(wire, api_key=api_key, api_base=api_base)
+    def __init__(self, client: stripe.StripeClient, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
         self._clock = clock
 
     def read_catalogue(self) -> Catalogue:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import stripe
 from stripe.params.checkout import SessionCreateParams
 
-from webstore.commerce import BoughtLine, CheckoutSession, Money, Recurrence, SessionStatus
+from webstore.addresses import is_loopback
 from webstore.errors import (
     AmountRefused,
     CurrencyRefused,
@@ -19,11 +19,10 @@ from webstore.errors import (
     PaymentsError,
     PaymentsRefused,
 )
-from webstore.gateways.wire import Wire
-from webstore.ports import SessionDraft
-from webstore.settings import is_loopback
+from webstore.shop.models import BoughtLine, CheckoutSession, Money, Recurrence, SessionStatus
+from webstore.shop.ports import SessionDraft
 
-from .client import amount, is_replay, moment, stripe_client, text, translated
+from .client import amount, is_replay, moment, text, translated
 
 #: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-client_reference_id
 MAX_REFERENCE = 200
@@ -31,18 +30,13 @@ MAX_REFERENCE = 200
 _OF_THE_AMOUNT = ("amount_too_small", "amount_too_large")
 #: What Stripe says of a second currency, for which it has no code.
 _OF_THE_CURRENCY = ("combine currencies", "does not match the customer currency")
-_CURRENCY = (
-    "You have something already that is paid in another currency, a subscription for instance, and one "
-    "customer cannot have both. Nothing was ordered: cancel that one first, under “Billing and "
-    "subscriptions” on your account page, or choose something else."
-)
 
 
 class StripeCheckouts:
     """Checkout Sessions of one account, in the mode of the key."""
 
-    def __init__(self, wire: Wire, *, api_key: str, api_base: str) -> None:
-        self._client = stripe_client(wire, api_key=api_key, api_base=api_base)
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._client = client
 
     def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
         """https://docs.stripe.com/api/checkout/sessions/create"""
@@ -232,7 +226,7 @@ def _meant(exc: PaymentsError) -> PaymentsError:
     elif cause.code in _OF_THE_AMOUNT:
         meant = AmountRefused(str(exc))
     elif any(words in said for words in _OF_THE_CURRENCY):
-        meant = CurrencyRefused(_CURRENCY)
+        meant = CurrencyRefused(str(exc))
     elif param.startswith("line_items") or "no such price" in said or "price specified" in said:
         meant = NoSuchObject(str(exc))
     elif isinstance(exc, NoSuchCustomer) and param != "customer" and "no such customer" not in said:

@@ -17,7 +17,7 @@ from webstore.errors import (
     PaymentsRefused,
     PaymentsUnavailable,
 )
-from webstore.gateways.wire import Wire, WireError
+from webstore.gateways.wire import Sender, WireError
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ class WireHTTPClient(stripe.HTTPClient):
 
     name = "webstore"
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Sender) -> None:
         super().__init__()
         self._wire = wire
 
@@ -54,8 +54,11 @@ class WireHTTPClient(stripe.HTTPClient):
         """Nothing to close: the wire outlives the client."""
 
 
-def stripe_client(wire: Wire, *, api_key: str, api_base: str) -> stripe.StripeClient:
-    """A client for one key, which never tries again by itself."""
+def stripe_client(wire: Sender, *, api_key: str, api_base: str) -> stripe.StripeClient:
+    """A client for one API key. It never repeats a call by itself.
+
+    `api_base`: the address of the API, without a path.
+    """
     return stripe.StripeClient(
         api_key,
         base_addresses={"api": api_base},

@@ -9,18 +9,12 @@ from typing import Any
 import stripe
 from stripe.params import CustomerCreateParams, CustomerUpdateParams
 
-from webstore.errors import (
-    NoSuchCustomer,
-    PaymentsRefused,
-    SearchUnavailable,
-    StateUnavailable,
-)
+from webstore.errors import NoSuchCustomer, PaymentsRefused, SearchUnavailable, StateUnavailable
 from webstore.gateways.single_flight import SingleFlight
-from webstore.gateways.wire import Wire
-from webstore.models import Account, Creation, Customer, CustomerDraft, CustomerPage
-from webstore.ports import State
+from webstore.linking.models import Account, Creation, Customer, CustomerDraft, CustomerPage
+from webstore.state import State
 
-from .client import is_replay, moment, stripe_client, text, translated
+from .client import is_replay, moment, text, translated
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +26,11 @@ _ACCOUNT_KEPT_S = 30 * 24 * 3600.0
 class StripePayments:
     """Customers of one account, in the mode of the key."""
 
-    def __init__(self, wire: Wire, state: State, *, api_key: str, api_base: str, account_key: str) -> None:
-        """`account_key`: where the shared state keeps the key's account (derived from the key)."""
-        self._client = stripe_client(wire, api_key=api_key, api_base=api_base)
-        self._livemode = "_live_" in api_key[:8]
+    def __init__(
+        self, client: stripe.StripeClient, state: State, *, livemode: bool, account_key: str
+    ) -> None:
+        """`livemode`: the mode of the API key; `account_key`: where the state keeps the key's account."""
+        self._client, self._livemode = client, livemode
         self._state, self._account_key = state, account_key
         self._flight = SingleFlight[Account]()
         self._account: Account | None = None
@@ -161,7 +156,6 @@ def _customer(found: stripe.Customer) -> Customer:
         created=moment(found.created),
         owner=metadata.get("auth0_user_id") or None,
         tenant=metadata.get("auth0_tenant") or None,
-        replaces=metadata.get("replaces") or None,
         generation=_generation(metadata.get("link_generation")),
     )
 

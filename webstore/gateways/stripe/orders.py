@@ -6,13 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from webstore.commerce import BoughtLine, Money, Order, OrderStatus
+import stripe
+
 from webstore.errors import NoSuchCustomer, NoSuchObject, PaymentsRefused
-from webstore.gateways.wire import Wire
-from webstore.ports import OrderSlice
+from webstore.shop.models import BoughtLine, Money, Order, OrderStatus
+from webstore.shop.ports import OrderSlice
 
 from .checkout import id_of, part, session_lines, with_all_lines
-from .client import amount, moment, stripe_client, text, translated
+from .client import amount, moment, text, translated
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,8 @@ _PAYMENT_FAILED = ("requires_payment_method", "canceled")
 class StripeOrders:
     """Purchases and renewals of the customers of one account."""
 
-    def __init__(self, wire: Wire, *, api_key: str, api_base: str) -> None:
-        self._client = stripe_client(wire, api_key=api_key, api_base=api_base)
+    def __init__(self, client: stripe.StripeClient) -> None:
+        self._client = client
 
     def list_purchases(self, customer_id: str, after: str | None) -> OrderSlice:
         """https://docs.stripe.com/api/checkout/sessions/list"""

@@ -10,8 +10,8 @@ from typing import TypeGuard
 
 import stripe
 
-from webstore.commerce import StripeEvent
 from webstore.errors import WebhookRejected
+from webstore.shop.models import StripeEvent
 
 #: Seconds that a delivery's signature may lie in the past or the future.
 TOLERANCE_S = 300
@@ -32,7 +32,7 @@ def read_event(
     if not any(_is_signed(body, signature, secret) for secret in secrets):
         raise WebhookRejected("the signature is missing, wrong or too old")
     if _signed_at(signature) > now() + TOLERANCE_S:
-        raise WebhookRejected("the signature is of a time to come")
+        raise WebhookRejected("the signature is from the future")
     return _event(body)
 
 
@@ -73,7 +73,6 @@ def _event(body: bytes) -> StripeEvent:
         type=kind,
         livemode=livemode,
         object_id=object_id if _is_id(object_id) else None,
-        object_type=object_type if isinstance(object_type, str) else None,
         customer_id=customer if _is_id(customer) else None,
     )
 

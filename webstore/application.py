@@ -1,0 +1,239 @@
+"""The composition root: the only place that knows both the concrete gateways and the use cases."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .gateways import metrics
+from .gateways.auth0 import Auth0Directory
+from .gateways.oidc.access_tokens import ProviderTokens
+from .gateways.oidc.login_client import LoginClient, quiet_authlib
+from .gateways.oidc.logout_tokens import LogoutTokens
+from .gateways.oidc.provider import Provider
+from .gateways.state import FileState, RedisState, Watch, default_directory
+from .gateways.stripe import (
+    StripeCatalogue,
+    StripeCheckouts,
+    StripeOrders,
+    StripePayments,
+    read_event,
+    stripe_client,
+)
+from .gateways.threads import in_background
+from .gateways.wire import Bounded, Sender, Wire
+from .linking import Linker, Policy
+from .linking.executor import BoundedExecutor
+from .routes import Services, account, api, attach, auth, edge, errors, formats, health, shop
+from .routes import cart as cart_routes
+from .routes import checkout as checkout_routes
+from .routes import orders as order_routes
+from .routes import webhooks as webhook_routes
+from .routes.cart_cookie import current_cart
+from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper
+from .sessions.login import link_at_login
+from .sessions.ports import AccessTokens
+from .settings import Settings
+from .shop.catalogue import CatalogueService
+from .shop.fulfilment import Webhooks, log_purchase
+from .shop.texts import read_texts
+from .state import State
+
+#: Seconds that a call to a vendor may take; within linking and near a page's deadline it has fewer.
+_VENDOR_CALL_S = 7.0
+_TOP = Path(__file__).resolve().parent.parent
+
+
+def build(settings: Settings | None = None) -> Flask:
+    """The store, ready for a WSGI server.
+
+    Without `settings` they are read from the environment. Raises `SettingsError`. Makes no network call.
+    """
+    settings = settings or Settings.from_env()
+    app = Flask(__name__, template_folder=str(_TOP / "templates"), static_folder=str(_TOP / "static"))
+    # Merging slashes redirects to an address that is built from the Host header.
+    app.url_map.merge_slashes = False
+    _configure(app, settings)
+    _log_to_stderr()
+    attach(app, _services(settings))
+    commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
+    for routes in (shop, auth, account, health, *commerce):
+        app.register_blueprint(routes.blueprint)
+    if settings.auth0_audience:
+        app.register_blueprint(api.blueprint)
+    edge.install(app, settings)
+    if settings.trusted_proxy_hops:
+        # The client's address alone: scheme and host come from BASE_URL, never from a request.
+        hops = settings.trusted_proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]  # as documented
+    errors.install(app)
+    formats.install(app)
+    app.context_processor(
+        lambda: {
+            "viewer": current_shopper(),
+            "csrf_token": csrf_token,
+            "current_cart": current_cart,
+            "store_name": "Webstore",
+        }
+    )
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        SECRET_KEY=settings.app_secret_key,
+        SECRET_KEY_FALLBACKS=list(settings.app_secret_key_fallbacks),
+        SESSION_COOKIE_NAME="__Host-webstore" if settings.secure else "webstore",
+        SESSION_COOKIE_PATH="/",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=ABSOLUTE_S,
+        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_FORM_MEMORY_SIZE=64 * 1024,
+        PREFERRED_URL_SCHEME="https" if settings.secure else "http",
+    )
+
+
+def _services(settings: Settings) -> Services:
+    state = _state(settings)
+    threads = _Threads.of_server(settings.web_threads)
+    # A call that was given the budget of a login and got no answer counts as hanging.
+    hang_s = settings.link_budget_s
+    management = Wire("the Auth0 Management API", total_s=_VENDOR_CALL_S, hang_s=hang_s)
+    stripe = Wire("Stripe", total_s=_VENDOR_CALL_S, hang_s=hang_s)
+    provider_wire = Wire("the login provider")
+    client = partial(stripe_client, api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base)
+    # Linking and the catalogue's reading have threads of their own; pages hold those of the server.
+    background_client, page_client = client(stripe), client(Bounded(stripe, threads.pages))
+    linker = Linker(
+        directory=Auth0Directory(
+            management,
+            state,
+            base_url=settings.auth0_mgmt_url,
+            domain=settings.auth0_mgmt_domain,
+            client_id=settings.auth0_mgmt_client_id,
+            client_secret=settings.auth0_mgmt_client_secret,
+        ),
+        payments=StripePayments(
+            background_client,
+            state,
+            livemode=settings.stripe_livemode,
+            account_key=f"stripe-account:{hashlib.sha256(settings.stripe_secret_key.encode()).hexdigest()[:16]}",
+        ),
+        policy=Policy(
+            tenant=settings.auth0_mgmt_domain,
+            livemode=settings.stripe_livemode,
+            lookup_always=settings.link_lookup_always,
+            adopt_by_email=settings.link_existing_by_email,
+            settle_s=settings.link_settle_s,
+        ),
+        budget_s=settings.link_budget_s,
+        executor=BoundedExecutor(threads.linking, "linking"),
+        side=BoundedExecutor(threads.linking, "reading"),
+        count=metrics.count_link_outcome,
+    )
+    catalogue = CatalogueService(
+        StripeCatalogue(background_client),
+        state,
+        ttl_s=settings.catalogue_ttl_s,
+        background=in_background,
+    )
+    checkouts = StripeCheckouts(page_client)
+    to_provider = Bounded(provider_wire, threads.provider)
+    provider = Provider(to_provider, settings.auth0_issuer)
+
+    def close() -> None:
+        for wire in (management, stripe, provider_wire):
+            wire.close()
+
+    return Services(
+        settings=settings,
+        login_client=_login_client(settings, provider, to_provider),
+        linker=linker,
+        hooks=(partial(link_at_login, linker),),
+        state=state,
+        catalogue=catalogue,
+        checkouts=checkouts,
+        orders=StripeOrders(page_client),
+        texts=read_texts(_TOP / "templates" / "shop" / "texts"),
+        webhooks=Webhooks(
+            read=partial(read_event, secrets=settings.stripe_webhook_secrets),
+            checkouts=checkouts,
+            state=state,
+            fulfil=(log_purchase,),
+            forget_catalogue=catalogue.forget,
+            livemode=settings.stripe_livemode,
+        ),
+        access_tokens=_access_tokens(settings, to_provider),
+        logout_tokens=LogoutTokens(provider, settings.auth0_client_id),
+        close=close,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Threads:
+    """How many of a server process's threads may wait for what; at least one is left that serves pages."""
+
+    #: For linking.
+    linking: int
+    #: For Stripe, in pages. One more may wait for its turn.
+    pages: int
+    #: For the login provider. One more may wait for its turn.
+    provider: int
+
+    @classmethod
+    def of_server(cls, threads: int) -> _Threads:
+        linking = max(1, threads // 2)
+        return cls(linking, max(1, threads - linking - 2), max(1, threads // 2))
+
+
+def _login_client(settings: Settings, provider: Provider, wire: Sender) -> LoginClient:
+    quiet_authlib()
+    return LoginClient(
+        provider,
+        wire,
+        client_id=settings.auth0_client_id,
+        client_secret=settings.auth0_client_secret,
+        redirect_uri=f"{settings.base_url}/callback",
+        claim_namespace=settings.auth0_claim_namespace,
+        cookie_keys=(settings.app_secret_key, *settings.app_secret_key_fallbacks),
+        secure_cookies=settings.secure,
+    )
+
+
+def _access_tokens(settings: Settings, wire: Sender) -> AccessTokens | None:
+    if settings.auth0_audience is None:
+        return None
+    return ProviderTokens(
+        # Its own: made-up key IDs in access tokens must not use up the reads that logins need.
+        Provider(wire, settings.auth0_issuer),
+        audience=settings.auth0_audience,
+        claim_namespace=settings.auth0_claim_namespace,
+    )
+
+
+def _state(settings: Settings) -> State:
+    watch = Watch()
+    if settings.redis_url:
+        return RedisState(settings.redis_url, prefix=f"webstore:{settings.fingerprint}:", watch=watch)
+    folder = settings.state_dir / settings.fingerprint if settings.state_dir else None
+    return FileState(folder or default_directory(settings.fingerprint), watch=watch)
+
+
+def _log_to_stderr() -> None:
+    """The store's own lines, unless the server has set up logging for everything already."""
+    logger = logging.getLogger("webstore")
+    if logger.handlers or logging.getLogger().handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)

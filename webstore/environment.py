@@ -1,0 +1,195 @@
+"""Reads the environment's variables and collects everything that is wrong with them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from .addresses import is_loopback
+
+MIN_SECRET = 32
+RANDOM_TEXT = "a long random text: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
+_STRIPE_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[A-Za-z0-9_]+")
+_BARE_DOMAIN = "must be a bare domain like my-shop.eu.auth0.com, without https:// or a path"
+
+#: Returns the value to use. Raises ValueError with the fault, in the operator's words.
+Check = Callable[[str], str]
+
+
+class Reader:
+    """Reads variables and collects what is wrong with them; an empty variable counts as not set."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def required(self, name: str, where: str, check: Check = str) -> str:
+        """A variable that has to be set; `where` says where the operator finds its value."""
+        value = self._environ.get(name, "").strip()
+        if not value:
+            self.problems.append(f"{name} is missing. Find it: {where}.")
+            return ""
+        return self._checked(name, value, check, f" Find it: {where}.")
+
+    def optional(self, name: str, default: str, check: Check = str) -> str:
+        """A variable with a default, which is not checked."""
+        value = self._environ.get(name, "").strip()
+        return self._checked(name, value, check) if value else default
+
+    def many(self, name: str, check: Check) -> tuple[str, ...]:
+        """Values separated by commas, each checked."""
+        values = [value.strip() for value in self._environ.get(name, "").split(",")]
+        return tuple(self._checked(name, value, check) for value in values if value)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """1 for yes, 0 for no."""
+        value = self._environ.get(name, "").strip()
+        if value not in ("", "0", "1"):
+            self.problems.append(f"{name} is {value!r}: use 1 for yes or 0 for no.")
+        return value == "1" if value else default
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """One of the allowed words; the first one is the default."""
+        value = self._environ.get(name, "").strip() or allowed[0]
+        if value not in allowed:
+            self.problems.append(f"{name} is {value!r}: use one of {', '.join(allowed)}.")
+        return value
+
+    def number(self, name: str, default: float, least: float, most: float) -> float:
+        """A number of seconds between two limits."""
+        text = self._environ.get(name, "").strip()
+        try:
+            value = float(text) if text else default
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            self.problems.append(f"{name} is {text!r}: use a number of seconds from {least:g} to {most:g}.")
+            return default
+        return value
+
+    def whole_number(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number between two limits."""
+        text = self._environ.get(name, "").strip() or str(default)
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            self.problems.append(f"{name} is {text!r}: use a whole number from {least} to {most}.")
+            return default
+        return int(text)
+
+    def origin(self, name: str, default: str, meaning: str) -> str:
+        """Scheme, host and port; `meaning` says what the address is, for the message."""
+        address = self.optional(name, default, url).rstrip("/")
+        parts = urlsplit(address)
+        if parts.path or "?" in address:
+            self.problems.append(f"{name} must be an origin without a path: {meaning}.")
+        return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    def _checked(self, name: str, value: str, check: Check, hint: str = "") -> str:
+        try:
+            return check(value)
+        except ValueError as exc:
+            self.problems.append(f"{name} {exc}.{hint}")
+            return ""
+
+
+# Checks of single values. Each returns the value to use and raises ValueError with the fault, in the
+# operator's words.
+
+
+def is_live_key(api_key: str) -> bool:
+    """Whether a Stripe API key works on live data. Source: https://docs.stripe.com/keys"""
+    return api_key[3:8] == "live_"
+
+
+def domain(value: str) -> str:
+    """A bare domain, in lower case."""
+    if not _HOST.fullmatch(value):
+        raise ValueError(_BARE_DOMAIN)
+    try:
+        _ = urlsplit(f"//{value}").port
+    except ValueError:
+        raise ValueError(_BARE_DOMAIN) from None
+    return value.lower()
+
+
+def url(value: str) -> str:
+    """An https URL, or an http URL of this machine."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme not in ("http", "https") or not host or parts.username or parts.fragment:
+        raise ValueError("must be a URL like https://example.com")
+    if any(c.isspace() or not c.isprintable() for c in value):
+        raise ValueError("has a space or a control character in it")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError("must be https (http is for this machine's own addresses only)")
+    return value
+
+
+def stripe_key(value: str) -> str:
+    """A secret or restricted API key of Stripe."""
+    if value.startswith("pk_"):
+        raise ValueError("is a publishable key (pk_...); the secret key is needed")
+    if not _STRIPE_KEY.fullmatch(value):
+        raise ValueError("must look like sk_test_..., sk_live_..., rk_test_... or rk_live_...")
+    return value
+
+
+def origin(value: str) -> str:
+    """An origin, without a path."""
+    parts = urlsplit(url(value))
+    if parts.path.strip("/") or parts.query:
+        raise ValueError("must be an origin like https://example.com, without a path")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def webhook_secret(value: str) -> str:
+    """The signing secret of a webhook endpoint at Stripe."""
+    if not value.startswith("whsec_"):
+        raise ValueError("must be the signing secret of a webhook endpoint (whsec_...)")
+    return value
+
+
+def country(value: str) -> str:
+    """A two-letter country code, in upper case."""
+    if not re.fullmatch("[A-Za-z]{2}", value):
+        raise ValueError(f"has {value!r}: use two-letter country codes like DE,FR")
+    return value.upper()
+
+
+def shipping_rate(value: str) -> str:
+    """The ID of a shipping rate at Stripe."""
+    if not re.fullmatch("shr_[A-Za-z0-9]+", value):
+        raise ValueError(f"has {value!r}: use IDs of shipping rates like shr_...")
+    return value
+
+
+def secret(value: str) -> str:
+    """A secret that is long enough."""
+    if len(value) < MIN_SECRET:
+        raise ValueError(f"must be at least {MIN_SECRET} characters long: {RANDOM_TEXT}")
+    return value
+
+
+def redis_url(value: str) -> str:
+    """The URL of a Redis server."""
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError("must be a URL like redis://localhost:6379/0")
+    return value
+
+
+def absolute_path(value: str) -> str:
+    """An absolute path."""
+    if not Path(value).is_absolute():
+        raise ValueError("must be an absolute path")
+    return value

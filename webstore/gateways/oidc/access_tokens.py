@@ -1,0 +1,71 @@
+"""Access tokens of the JSON API: JWTs that the provider signed for this store's audience.
+
+Sources: RFC 9068, https://auth0.com/docs/secure/tokens/access-tokens/validate-access-tokens and
+https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from webstore.errors import TokenRejected
+from webstore.sessions.models import Caller
+
+from .provider import Provider
+from .signed_tokens import SignedTokens, text_of
+
+MAX_BYTES = 16 * 1024
+#: Ends the subject of a token that an application got for itself: https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow
+_PROGRAM = "@clients"
+_MAX_SUBJECT = 255
+
+
+class ProviderTokens:
+    """The access tokens of one provider for one audience."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        audience: str,
+        claim_namespace: str,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`audience`: the identifier of the store's API; `claim_namespace`: as in ID tokens."""
+        self._namespace = claim_namespace
+        self._tokens = SignedTokens(
+            provider,
+            audience=audience,
+            kind="access token",
+            types=("jwt", "at+jwt", "application/at+jwt"),
+            max_bytes=MAX_BYTES,
+            now=now,
+        )
+
+    def read(self, token: str) -> Caller:
+        """Who calls with this token. Raises `TokenRejected`, and `LoginError` if keys cannot be read."""
+        return self._caller(self._tokens.claims(token))
+
+    def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT or not subject.isprintable():
+            raise TokenRejected("the access token has no usable subject")
+        program = (
+            subject.endswith(_PROGRAM)
+            or claims.get("gty") == "client-credentials"
+            or subject in (claims.get("azp"), claims.get("client_id"))
+        )
+        return Caller(
+            subject=subject,
+            user_id=None if program else subject,
+            scopes=_words(claims.get("scope")) | _words(claims.get("permissions")),
+            claimed_customer_id=text_of(claims, f"{self._namespace}/stripe_customer_id"),
+        )
+
+
+def _words(value: object) -> frozenset[str]:
+    """Scopes, separated by spaces (RFC 9068, section 2.2.3), or permissions, in a list."""
+    words = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
+    return frozenset(word for word in words if isinstance(word, str) and word)

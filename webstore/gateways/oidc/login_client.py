@@ -1,0 +1,277 @@
+"""The OpenID Connect relying party: Authlib's Flask client, with the checks that it leaves to its user.
+
+Authlib's client reads Flask's `request` and `session` itself, which is why this gateway imports Flask.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+import requests
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.flask_client import FlaskOAuth2App
+from flask import request, session
+from joserfc.errors import JoseError
+
+from webstore.errors import (
+    LoginDenied,
+    LoginError,
+    LoginInteractionNeeded,
+    LoginRejected,
+    ProviderUnavailable,
+    TransactionUnknown,
+)
+from webstore.gateways.http_clients import RequestsAdapter
+from webstore.gateways.wire import Sender, WireError
+from webstore.linking.models import ClaimedLink
+from webstore.sessions.models import Identity
+
+from .provider import Provider
+from .signed_tokens import LEEWAY_S, MALFORMED, is_time, text_of
+from .transactions import TransactionCookies
+
+log = logging.getLogger(__name__)
+
+#: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+MAX_USER_ID = 255
+SCOPE = "openid profile email"
+#: What `/login` passes on to the provider, https://auth0.com/docs/api/authentication#authorize-application
+FORWARDED = (
+    "screen_hint",
+    "login_hint",
+    "ui_locales",
+    "connection",
+    "organization",
+    "invitation",
+    "prompt",
+    "max_age",
+)
+_INTERACTION = ("login_required", "interaction_required", "consent_required", "account_selection_required")
+_MAX_ID_TOKEN = 32 * 1024
+#: Claims that tell what to call the shopper.
+_NAMES = ("name", "nickname", "email")
+
+
+class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
+    """Authlib's client on the store's wire, with metadata and keys that have a lifetime."""
+
+    provider: Provider
+    wire: Sender
+
+    def load_server_metadata(self) -> dict[str, Any]:
+        """The provider's metadata; whatever it lists, only RS256 is accepted for ID tokens."""
+        return {**self.provider.metadata(), "id_token_signing_alg_values_supported": ["RS256"]}
+
+    def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
+        """The provider's keys."""
+        return {"keys": self.provider.keys(force=force)}
+
+    def _get_oauth_client(self, **metadata: object) -> requests.Session:
+        http: requests.Session = super()._get_oauth_client(**metadata)
+        http.trust_env = False
+        for scheme in ("https://", "http://"):
+            http.mount(scheme, RequestsAdapter(self.wire))
+        return http
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What was remembered when the login began."""
+
+    #: Where the shopper was going.
+    return_path: str
+    #: What was asked of the provider and has to be found in its answer.
+    asked: Mapping[str, str]
+
+
+class LoginClient:
+    """Begins a login, finishes it, and says where to log out."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        wire: Sender,
+        *,
+        client_id: str,
+        client_secret: str,
+        redirect_uri: str,
+        claim_namespace: str,
+        cookie_keys: Sequence[str],
+        secure_cookies: bool,
+    ) -> None:
+        """`redirect_uri`: this store's callback, as registered; `cookie_keys`: newest first."""
+        self.issuer, self.client_id = provider.issuer, client_id
+        self._redirect_uri, self._namespace = redirect_uri, claim_namespace
+        self._provider = provider
+        self._transactions = TransactionCookies("auth0", keys=cookie_keys, secure=secure_cookies)
+        self._client = _Client(
+            self._transactions,
+            name="auth0",
+            client_id=client_id,
+            client_secret=client_secret,
+            client_kwargs={"scope": SCOPE, "code_challenge_method": "S256"},
+        )
+        self._client.provider, self._client.wire = self._provider, wire
+
+    def begin(self, return_path: str, asked: Mapping[str, str]) -> str:
+        """Give the address to send the browser to; the answer being made carries the transaction cookie.
+
+        `asked`: the parameters of `FORWARDED` that this login uses. Raises `LoginError`.
+        """
+        if asked.get("prompt") == "none":
+            # Nobody pressed a button: a provider that is down must not end this in the browser's error page.
+            self._provider.require_alive()
+        url = self._client.create_authorization_url(self._redirect_uri, **asked)
+        self._transactions.set_state_data(
+            session,
+            url["state"],
+            {
+                "nonce": url["nonce"],
+                "code_verifier": url["code_verifier"],
+                "redirect_uri": self._redirect_uri,
+                "next": return_path,
+                "asked": {
+                    name: asked[name] for name in ("prompt", "max_age", "organization") if name in asked
+                },
+            },
+        )
+        return str(url["url"])
+
+    def transaction(self) -> Transaction:
+        """The transaction that the callback being answered belongs to; it is used up by this.
+
+        Raises `TransactionUnknown`.
+        """
+        state = request.args.get("state")
+        data = self._transactions.get_state_data(session, state)
+        if data is None:
+            raise TransactionUnknown("no login of this browser is waiting for this answer")
+        self._transactions.clear_state_data(session, state)
+        return Transaction(str(data["next"]), dict(data["asked"]))
+
+    def finish(self, transaction: Transaction) -> Identity:
+        """Exchange the code of the callback being answered and check everything. Raises `LoginError`."""
+        error = request.args.get("error")
+        if error is not None:
+            raise _provider_error(error, request.args.get("error_description"))
+        if request.args.get("iss", self.issuer) != self.issuer:
+            raise LoginRejected("the callback names another issuer (RFC 9207)")
+        if not request.args.get("code"):
+            raise LoginRejected("the callback carries no code")
+        return self._identity(self._claims(), transaction)
+
+    def _claims(self) -> Mapping[str, Any]:
+        options = {
+            "iss": {"essential": True, "value": self.issuer},
+            "aud": {"essential": True, "value": self.client_id},
+        }
+        try:
+            token = self._client.authorize_access_token(claims_options=options, leeway=LEEWAY_S)
+        except requests.RequestException as exc:
+            raise ProviderUnavailable(f"token endpoint: {type(exc).__name__}") from exc
+        except LoginError:
+            raise
+        except (AuthlibBaseError, JoseError) as exc:
+            # The claim's name; never the message, which may quote the token.
+            about = getattr(exc, "claim", None) or getattr(exc, "error", "")
+            raise LoginRejected(f"{type(exc).__name__}: {about}") from exc
+        except MALFORMED as exc:
+            raise LoginRejected(f"malformed token response ({type(exc).__name__})") from exc
+        if len(str(token.get("id_token", ""))) > _MAX_ID_TOKEN:
+            raise LoginRejected("the ID token is too large")
+        claims = token.get("userinfo")
+        if not claims:
+            raise LoginRejected("the token response has no ID token")
+        return {**claims, **self._from_userinfo(claims, token.get("access_token"))}
+
+    def _from_userinfo(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:
+        """The shopper's name from the userinfo endpoint, if the ID token has none.
+
+        A login goes on if the endpoint does not answer; it is refused if the answer is about another user.
+        Raises `LoginRejected`. Source: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
+        """
+        endpoint = self._provider.metadata().get("userinfo_endpoint")
+        if any(text_of(claims, name) for name in _NAMES) or not isinstance(endpoint, str):
+            return {}
+        try:
+            headers = [("Authorization", f"Bearer {access_token}"), ("Accept", "application/json")]
+            answer = self._client.wire.send("GET", endpoint, headers, None)
+            found = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
+        except (WireError, *MALFORMED) as exc:
+            log.info("the userinfo endpoint gives nothing: %s", type(exc).__name__)
+            return {}
+        if not isinstance(found, dict):
+            log.info("the userinfo endpoint gives nothing: status %s", answer.status)
+            return {}
+        if found.get("sub") != claims.get("sub"):
+            raise LoginRejected("the userinfo endpoint answers about another user")
+        return {name: found[name] for name in (*_NAMES, "picture") if name in found}
+
+    def _identity(self, claims: Mapping[str, Any], transaction: Transaction) -> Identity:
+        user_id = claims.get("sub")
+        if not isinstance(user_id, str) or not 0 < len(user_id) <= MAX_USER_ID or not user_id.isprintable():
+            raise LoginRejected("the ID token has no usable sub")
+        _check_asked(claims, transaction.asked)
+        email = text_of(claims, "email")
+        picture = text_of(claims, "picture")
+        return Identity(
+            issuer=self.issuer,
+            user_id=user_id,
+            name=text_of(claims, "name") or text_of(claims, "nickname") or email,
+            email=email,
+            picture=picture if picture and picture.startswith(("https://", "data:image/")) else None,
+            sid=text_of(claims, "sid"),
+            claimed=ClaimedLink(
+                text_of(claims, f"{self._namespace}/stripe_customer_id"),
+                text_of(claims, f"{self._namespace}/stripe_account"),
+            ),
+        )
+
+    def logout_url(self, return_url: str, sid: str | None) -> str:
+        """Where the browser ends the provider's own session. Raises `LoginError`.
+
+        Sources: https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0 and, where discovery
+        has no end_session_endpoint, https://auth0.com/docs/api/authentication#logout
+        """
+        endpoint = self._provider.metadata().get("end_session_endpoint")
+        if not isinstance(endpoint, str):
+            query = {"client_id": self.client_id, "returnTo": return_url}
+            return f"{self.issuer.rstrip('/')}/v2/logout?{urlencode(query)}"
+        query = {"client_id": self.client_id, "post_logout_redirect_uri": return_url}
+        if sid:
+            query["logout_hint"] = sid
+        return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
+
+
+def _provider_error(error: str, description: str | None) -> LoginError:
+    """https://openid.net/specs/openid-connect-core-1_0.html#AuthError"""
+    if error == "access_denied":
+        return LoginDenied((description or "")[:300])
+    if error in _INTERACTION:
+        return LoginInteractionNeeded(error)
+    if error in ("server_error", "temporarily_unavailable"):
+        return ProviderUnavailable(error)
+    return LoginRejected(f"the provider answered with the error {error[:60]!r}")
+
+
+def _check_asked(claims: Mapping[str, Any], asked: Mapping[str, str]) -> None:
+    """https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and Auth0's organizations."""
+    if "max_age" in asked:
+        auth_time = claims.get("auth_time")
+        if not is_time(auth_time) or time.time() - auth_time > int(asked["max_age"]) + LEEWAY_S:
+            raise LoginRejected("the login at the provider is older than max_age")
+    organization = asked.get("organization")
+    if organization and organization not in (claims.get("org_id"), claims.get("org_name")):
+        raise LoginRejected("the ID token is for another organization")
+
+
+def quiet_authlib() -> None:
+    """Authlib logs verifiers at DEBUG level; they must never reach a log."""
+    logging.getLogger("authlib").setLevel(logging.INFO)

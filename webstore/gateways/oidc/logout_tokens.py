@@ -1,0 +1,46 @@
+"""Logout tokens: the provider says over the back channel which of its sessions ended.
+
+Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation
+"""
+
+from __future__ import annotations
+
+from webstore.errors import TokenRejected
+from webstore.sessions.models import LogoutNotice
+
+from .provider import Provider
+from .signed_tokens import SignedTokens, is_time, text_of
+
+_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+#: Seconds after its making that a logout token is still accepted: a provider may try again for a while.
+_LIFETIME_S = 3600
+_MAX_BYTES = 32 * 1024
+
+
+class LogoutTokens:
+    """The logout tokens of one provider for this client."""
+
+    def __init__(self, provider: Provider, client_id: str) -> None:
+        self._tokens = SignedTokens(
+            provider,
+            audience=client_id,
+            kind="logout token",
+            types=("jwt", "logout+jwt"),
+            max_bytes=_MAX_BYTES,
+        )
+
+    def read(self, token: str) -> LogoutNotice:
+        """What the token says. Raises `TokenRejected`, and `LoginError` if keys cannot be read."""
+        claims = self._tokens.claims(token)
+        issued = claims.get("iat")
+        if not is_time(issued) or issued < self._tokens.now() - _LIFETIME_S:
+            raise TokenRejected("the logout token is too old or has no time")
+        events = claims.get("events")
+        if not isinstance(events, dict) or not isinstance(events.get(_EVENT), dict):
+            raise TokenRejected("the logout token names no logout event")
+        if "nonce" in claims:
+            raise TokenRejected("the logout token has a nonce, so it is an ID token")
+        sid, user_id, token_id = (text_of(claims, name) for name in ("sid", "sub", "jti"))
+        if not token_id or not (sid or user_id):
+            raise TokenRejected("the logout token names neither session nor user, or has no ID")
+        return LogoutNotice(sid, user_id, token_id[:200])

@@ -1,0 +1,96 @@
+"""JWTs that the provider signed: the checks that access tokens and logout tokens have in common.
+
+ID tokens are Authlib's business (`login_client.py`). Sources: RFC 7519 and RFC 8725.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from typing import Any, TypeGuard, cast
+
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet, KeySetSerialization
+
+from webstore.errors import TokenRejected
+
+from .provider import Provider
+
+#: Seconds that clocks may differ.
+LEEWAY_S = 60
+#: What parsers raise for malformed documents, infinite numbers and endless nesting included.
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
+#: Unix seconds that no real claim comes near.
+_END_OF_TIME = 1e12
+
+
+class SignedTokens:
+    """The tokens of one kind that the provider signs for one audience."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        audience: str,
+        kind: str,
+        types: Collection[str],
+        max_bytes: int,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`kind`: the token's name in messages; `types`: values of the header `typ`, in lower case."""
+        self._provider, self._audience, self._kind = provider, audience, kind
+        self._types, self._max_bytes, self.now = types, max_bytes, now
+
+    def claims(self, token: str) -> Mapping[str, Any]:
+        """The claims of a token that may be believed: signature, type, issuer, audience and times are right.
+
+        Raises `TokenRejected`, and `LoginError` if the provider's keys cannot be read.
+        """
+        if not token:
+            raise TokenRejected(f"there is no {self._kind}")
+        if len(token) > self._max_bytes:
+            raise TokenRejected(f"the {self._kind} is too large")
+        decoded = self._decoded(token)
+        if str(decoded.header.get("typ", "JWT")).lower() not in self._types:
+            raise TokenRejected(f"this is not a {self._kind}")
+        self._check(decoded.claims)
+        return decoded.claims
+
+    def _decoded(self, token: str) -> jwt.Token:
+        try:
+            for force in (False, True):
+                # Only the provider's published keys count, whatever key a token names or carries.
+                found = cast("KeySetSerialization", {"keys": self._provider.keys(force=force)})
+                with suppress(InvalidKeyIdError):
+                    return jwt.decode(token, KeySet.import_key_set(found), algorithms=["RS256"])
+        except (JoseError, *MALFORMED) as exc:
+            raise TokenRejected(f"the {self._kind} is malformed or its signature is wrong") from exc
+        raise TokenRejected(f"the {self._kind} is signed by an unknown key")
+
+    def _check(self, claims: Mapping[str, Any]) -> None:
+        now = self.now()
+        if claims.get("iss") != self._provider.issuer:
+            raise TokenRejected(f"the {self._kind} is of another issuer")
+        audience = claims.get("aud")
+        if self._audience not in (audience if isinstance(audience, list) else [audience]):
+            raise TokenRejected(f"the {self._kind} is for another audience")
+        expires = claims.get("exp")
+        if not is_time(expires) or expires <= now - LEEWAY_S:
+            raise TokenRejected(f"the {self._kind} has expired")
+        for name in ("iat", "nbf"):
+            begins = claims.get(name, 0)
+            if not is_time(begins) or begins > now + LEEWAY_S:
+                raise TokenRejected(f"the {self._kind} is not valid yet")
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Whether a claim is a usable time: JSON's numbers may be infinite, and Python reads NaN as well."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
+
+
+def text_of(claims: Mapping[str, Any], name: str) -> str | None:
+    """A claim that is a text; None if it is missing, empty or of another type."""
+    value = claims.get(name)
+    return value if isinstance(value, str) and value else None

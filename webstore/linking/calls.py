@@ -1,0 +1,119 @@
+"""The calls of the linking protocol: each is a request to the outside, as a value.
+
+`protocol.py` yields them and receives their answers; `attempt.py` makes them on the ports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from webstore.errors import PaymentsError
+
+from .models import Account, Creation, Customer, CustomerDraft, CustomerPage, User
+
+T = TypeVar("T")
+
+
+class Call(Generic[T]):
+    """A request to the outside whose answer is a T."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUser(Call[User]):
+    """`GET /api/v2/users/{id}`."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLink(Call[None]):
+    """One PATCH of `app_metadata`: the ID, the account, the failure note cleared."""
+
+    user_id: str
+    customer_id: str
+    account: str | None
+    #: Dead customers that were recorded before; none leaves what is written there.
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFailure(Call[None]):
+    """PATCH `app_metadata.stripe_link_failed_at`: later attempts look up first."""
+
+    user_id: str
+    at: float
+    #: The create that failed: its predecessor (if any) and its generation.
+    which: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAccount(Call[Account]):
+    """`GET /v1/account`, answered from memory after the first time.
+
+    `patience_s`: how long a login that could do without it waits for the answer.
+    """
+
+    patience_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GetCustomer(Call[Customer]):
+    """`GET /v1/customers/{id}`."""
+
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateCustomer(Call[Creation]):
+    """`POST /v1/customers` under an idempotency key."""
+
+    draft: CustomerDraft
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateCustomer(Call[Customer]):
+    """`POST /v1/customers/{id}`."""
+
+    customer_id: str
+    draft: CustomerDraft
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListByEmail(Call[tuple[Customer, ...]]):
+    """`GET /v1/customers?email=`: exact, case-sensitive, taken to be consistent."""
+
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchByOwner(Call[tuple[Customer, ...]]):
+    """`GET /v1/customers/search` on `metadata['auth0_user_id']`: lags."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListCreatedSince(Call[CustomerPage]):
+    """`GET /v1/customers?created[gte]=`, bounded."""
+
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(Call[None]):
+    """Wait a moment."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBoth(Call[tuple[User, Customer | PaymentsError | None]]):
+    """The user and, at the same time, the customer that the session remembers (None: it remembers none)."""
+
+    user_id: str
+    customer_id: str | None

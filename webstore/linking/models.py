@@ -1,0 +1,164 @@
+"""Users, customers and links, as frozen values. Times are Unix seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An Auth0 user as the Management API gives it.
+
+    Source: https://auth0.com/docs/api/management/v2/users/get-users-by-id
+    """
+
+    user_id: str
+    email: str | None = None
+    email_verified: bool = False
+    name: str | None = None
+    picture: str | None = None
+    created_at: float = 0.0
+    #: `app_metadata.stripe_customer_id`, exactly as recorded (it may be garbage); None when absent.
+    customer_id: str | None = None
+    #: `app_metadata.stripe_account`: "acct_... test" or "acct_... live".
+    account: str | None = None
+    #: `app_metadata.stripe_link_failed_at`: when a create ended with an answer that proves nothing.
+    link_failed_at: float | None = None
+    #: `app_metadata.stripe_link_failed_try`: its predecessor, if there was one, and its generation.
+    link_failed_try: str | None = None
+    #: `app_metadata.stripe_replaced`: deleted customers of this user, the oldest first.
+    replaced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A Stripe customer. A deleted one keeps nothing but its ID.
+
+    Source: https://docs.stripe.com/api/customers/object
+    """
+
+    id: str
+    email: str | None = None
+    name: str | None = None
+    description: str | None = None
+    created: float = 0.0
+    deleted: bool = False
+    #: `metadata.auth0_user_id`; None when it names nobody.
+    owner: str | None = None
+    #: `metadata.auth0_tenant`; None on customers that were linked by hand.
+    tenant: str | None = None
+    #: `metadata.link_generation`.
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDraft:
+    """The parameters of a customer to create or change; None leaves a field out."""
+
+    email: str | None
+    name: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """Stripe's answer to a create; `replayed` when it is the answer stored under the idempotency key."""
+
+    customer: Customer
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPage:
+    """Customers from a bounded listing; `complete` when the listing was read to its end."""
+
+    customers: tuple[Customer, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The Stripe account and mode that the store's key belongs to."""
+
+    #: None when the key may not read its own account (a restricted key).
+    id: str | None
+    livemode: bool
+
+    @property
+    def pin(self) -> str | None:
+        """What `app_metadata.stripe_account` holds for this account and mode."""
+        return f"{self.id} {self.mode}" if self.id else None
+
+    @property
+    def mode(self) -> str:
+        """The mode's name: `live` or `test`."""
+        return "live" if self.livemode else "test"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLink:
+    """What an ID token says about the link: the namespaced claims, if the tenant adds them."""
+
+    #: The claim `stripe_customer_id`.
+    customer_id: str | None = None
+    #: The claim `stripe_account`, as `User.account`.
+    account: str | None = None
+
+
+class LinkStatus(StrEnum):
+    """How an attempt to link a user and a customer ended."""
+
+    ALREADY_LINKED = "already_linked"
+    CREATED = "created"
+    ADOPTED = "adopted"
+    CLAIMED = "claimed"
+    HEALED = "healed"
+    VERIFIED = "verified"
+    PENDING = "pending"
+    REFUSED = "refused"
+    USER_GONE = "user_gone"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOutcome:
+    """How one attempt ended, with the reason in words for the log.
+
+    `customer_id` is set exactly when the store may show the customer as linked. `alarm` marks an outcome that
+    no retry can change, so that an operator has to look at it.
+    """
+
+    status: LinkStatus
+    customer_id: str | None
+    reason: str
+    alarm: bool = False
+    #: Other living customers that name the user. They are reported, never deleted.
+    others: tuple[str, ...] = ()
+    #: Deleted customers that were recorded for the user before this one: older orders hang off them.
+    predecessors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedField:
+    """One line of the side-by-side page; `matches` is None where there is nothing to compare."""
+
+    label: str
+    auth0_field: str
+    auth0: str | None
+    stripe_field: str
+    stripe: str | None
+    matches: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The Auth0 user and the Stripe customer, both read fresh."""
+
+    #: "linked", "pending", "mismatch" or "unavailable".
+    status: str
+    user_id: str
+    customer_id: str | None = None
+    rows: tuple[ComparedField, ...] = ()
+    problems: tuple[str, ...] = field(default=())

@@ -1,0 +1,501 @@
+"""The linking protocol as pure steps: from the answers so far, which call comes next.
+
+Each function is a generator that yields calls (`calls.py`) and receives their answers; an error of the error
+tree is thrown in where the answer would be. Nothing here does any input or output, so that a reader can
+compare it with docs/linking.md, and a test can interleave several workers call by call. `attempt.py` runs it.
+
+Its rules: a create follows only a proven absence, a replacement only a proven deletion. A value is replaced
+only if it is the one that was seen. A failure leaves everything as it is for the next attempt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from webstore.errors import (
+    DirectoryRefused,
+    EmailRefused,
+    KeyInFlight,
+    KeyReused,
+    NoSuchCustomer,
+    OverBudget,
+    PaymentsError,
+    PaymentsFailed,
+    PaymentsRefused,
+    SearchUnavailable,
+    UserGone,
+    WebstoreError,
+)
+
+from .calls import (
+    Call,
+    CreateCustomer,
+    GetCustomer,
+    ListByEmail,
+    ListCreatedSince,
+    NoteFailure,
+    Pause,
+    ReadAccount,
+    ReadBoth,
+    ReadUser,
+    RecordLink,
+    SearchByOwner,
+    UpdateCustomer,
+)
+from .models import Account, ClaimedLink, Creation, Customer, CustomerDraft, LinkOutcome, LinkStatus, User
+
+T = TypeVar("T")
+#: A part of the protocol that returns a T. The first `Any` is a call with any answer, the second the answer.
+Steps = Generator["Call[Any]", Any, T]
+
+#: What a customer ID may look like, https://docs.stripe.com/api/customers/object#customer_object-id
+CUSTOMER_ID = re.compile(r"cus_[A-Za-z0-9_-]{1,250}")
+#: Stripe's limits in characters, https://docs.stripe.com/api/customers/create#create_customer-name
+MAX_NAME, MAX_DESCRIPTION = 256, 350
+#: Creates in one attempt (replays, generations, deleted predecessors); after that the link stays pending.
+MAX_CREATES = 12
+#: How often one attempt verifies a link that another worker has just recorded.
+MAX_VERIFIED = 3
+#: Seconds that the login of a linked user waits for the account of the store's key, once in a process.
+ACCOUNT_PATIENCE_S = 0.5
+#: Hits of a look-up that are confirmed by reading them one by one.
+MAX_CONFIRMED = 10
+#: Deleted predecessors that are remembered, the newest ones: older orders hang off them.
+MAX_REPLACED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator decided, and the protocol's constants (seconds)."""
+
+    #: Canonical tenant domain; part of the idempotency key and of the customer's metadata.
+    tenant: str
+    livemode: bool
+    lookup_always: bool = False
+    adopt_by_email: bool = False
+    #: How old an indeterminate failure must be before the next generation is tried (LINK_SETTLE_S).
+    settle_s: float = 600.0
+    #: Accounts younger than this need no look-up, because the idempotency key finds an earlier attempt.
+    #: Stripe keeps keys for at least 24 hours: https://docs.stripe.com/api/idempotent_requests
+    key_window_s: float = 23 * 3600.0
+    #: Pauses while another worker's create is in flight.
+    in_flight_pauses_s: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8)
+
+
+def ask(call: Call[T]) -> Steps[T]:
+    """Yield the call and return its answer, with its type."""
+    answer: T = yield call
+    return answer
+
+
+def advance(steps: Steps[T], call: Call[Any], answer: Callable[[Call[Any]], object]) -> Call[Any] | T:
+    """Answer one call; returns the next call, or the result when there is none."""
+    try:
+        try:
+            given = answer(call)
+        except WebstoreError as exc:
+            return steps.throw(exc)
+        return steps.send(given)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+
+
+def drive(steps: Steps[T], call: Call[Any], answer: Callable[[Call[Any]], object]) -> T:
+    """Answer `call` and all that follow; returns the result."""
+    while True:
+        following = advance(steps, call, answer)
+        if not isinstance(following, Call):
+            return following
+        call = following
+
+
+class NotYet(WebstoreError):
+    """This attempt can do no more safely; `alarm` as in `LinkOutcome`."""
+
+    def __init__(self, reason: str, *, alarm: bool = False) -> None:
+        super().__init__(reason)
+        self.alarm = alarm
+
+
+class WrongAccount(NotYet):
+    """The link belongs to another Stripe account or mode than the store's key."""
+
+
+# The two entry points
+
+
+def at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    """Link the user who just logged in, unless the link is there already; never raises a `WebstoreError`.
+
+    A linked user costs no call when the ID token has the claim, else one user read. `now`: Unix seconds.
+    """
+    return (yield from _errors_as_outcomes(_at_login(user_id, claimed, policy, now)))
+
+
+def before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    """The customer to use for money or anybody's data: linked on both sides, or none.
+
+    `remembered`: the session's copy of the ID. It only saves time; the directory decides.
+    """
+    for _ in range(MAX_VERIFIED):
+        outcome = yield from _errors_as_outcomes(_before_use(user_id, remembered, policy, now))
+        if outcome.status is not LinkStatus.ALREADY_LINKED:
+            return outcome
+        # Another worker has just recorded a customer; it is verified in turn.
+        remembered = outcome.customer_id
+    return LinkOutcome(LinkStatus.PENDING, None, "the recorded customer keeps changing")
+
+
+def _errors_as_outcomes(steps: Steps[LinkOutcome]) -> Steps[LinkOutcome]:
+    try:
+        return (yield from steps)
+    except UserGone:
+        return LinkOutcome(LinkStatus.USER_GONE, None, "the user does not exist any more")
+    except WrongAccount as exc:
+        return LinkOutcome(LinkStatus.REFUSED, None, str(exc), alarm=True)
+    except NotYet as exc:
+        return LinkOutcome(LinkStatus.PENDING, None, str(exc), alarm=exc.alarm)
+    except (DirectoryRefused, PaymentsRefused) as exc:
+        return LinkOutcome(LinkStatus.PENDING, None, f"{type(exc).__name__}: {exc}", alarm=True)
+    except WebstoreError as exc:
+        return LinkOutcome(LinkStatus.PENDING, None, f"{type(exc).__name__}: {exc}")
+
+
+def _at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    if claimed.customer_id is not None and CUSTOMER_ID.fullmatch(claimed.customer_id):
+        yield from _believe(User(user_id, customer_id=claimed.customer_id, account=claimed.account), policy)
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, claimed.customer_id, "the ID token names the customer")
+    user = yield from ask(ReadUser(user_id))
+    if user.customer_id is None:
+        return (yield from _link(user, policy, now))
+    yield from _believe(user, policy)
+    return LinkOutcome(LinkStatus.ALREADY_LINKED, user.customer_id, "recorded")
+
+
+def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    user, customer = yield from ask(ReadBoth(user_id, remembered))
+    if user.customer_id is None:
+        return (yield from _link(user, policy, now))
+    _check_shape(user)
+    account = yield from ask(ReadAccount())
+    _check_account(user, account)
+    if user.customer_id != remembered:
+        customer = None
+    try:
+        if isinstance(customer, PaymentsError):
+            raise customer
+        if customer is None:
+            customer = yield from ask(GetCustomer(user.customer_id))
+    except NoSuchCustomer as exc:
+        if exc.other_mode:
+            raise WrongAccount(f"{user.customer_id} exists in the other mode") from exc
+        if policy.livemode or account.pin is None or user.account != account.pin:
+            raise NotYet(f"Stripe does not know {user.customer_id}; this proves nothing", alarm=True) from exc
+        # Test mode, and the ID was recorded for this account: its test data was deleted.
+        return (yield from _replace(user, user.customer_id, account, policy, now))
+    if customer.deleted:
+        without_customer = replace(user, replaced=(*user.replaced, customer.id)[-MAX_REPLACED:])
+        return (yield from _replace(without_customer, customer.id, account, policy, now))
+    if names(customer, user, policy):
+        yield from _carry_over(user, customer, policy)
+        return LinkOutcome(LinkStatus.VERIFIED, customer.id, "both sides agree", predecessors=user.replaced)
+    if customer.owner is None:
+        if (yield from _claim(user, customer, policy)) is None:
+            raise NotYet(f"{customer.id} names nobody and could not be claimed")
+        return LinkOutcome(
+            LinkStatus.CLAIMED, customer.id, "recorded, and named nobody", predecessors=user.replaced
+        )
+    return (yield from _replace(user, customer.id, account, policy, now))
+
+
+# Believe, look up, create, record
+
+
+def _believe(user: User, policy: Policy) -> Steps[None]:
+    """At login a recorded ID counts, unless it is known to belong to another account or mode."""
+    _check_shape(user)
+    if user.account is None:
+        return
+    try:
+        _check_account(user, (yield from ask(ReadAccount(ACCOUNT_PATIENCE_S))))
+    except (PaymentsError, OverBudget):
+        _check_account(user, Account(None, policy.livemode))
+
+
+def _check_shape(user: User) -> None:
+    if not CUSTOMER_ID.fullmatch(user.customer_id or ""):
+        raise NotYet("the recorded customer ID is not a Stripe customer ID", alarm=True)
+
+
+def _check_account(user: User, account: Account) -> None:
+    if user.account is None or user.account == account.pin:
+        return
+    if account.id is None and user.account.endswith(f" {account.mode}"):
+        return
+    raise WrongAccount(f"recorded for {user.account}, the store's key is of {account.pin or account.mode}")
+
+
+def _link(user: User, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    """Nothing is recorded: use the customer of an earlier attempt, else create one."""
+    account = yield from ask(ReadAccount())
+    looked_up = (
+        policy.lookup_always
+        or policy.adopt_by_email
+        or user.link_failed_at is not None
+        or now - user.created_at >= policy.key_window_s
+    )
+    if looked_up:
+        own = yield from _look_up(user, policy)
+        if own:
+            return (yield from _record(user, own, account, LinkStatus.ADOPTED))
+    return (yield from _create(user, account, policy, now, replaces=None, looked_up=looked_up))
+
+
+def _replace(user: User, unusable: str, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    """The recorded customer is deleted or somebody else's: use another one of this user, else create one."""
+    own = yield from _look_up(user, policy)
+    if own:
+        return (yield from _record(user, own, account, LinkStatus.HEALED))
+    return (yield from _create(user, account, policy, now, replaces=unusable, looked_up=True))
+
+
+def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
+    """The living customers that name this user, the best one first.
+
+    An empty list is a proven absence. Raises where the absence is not proven.
+    """
+    by_email = (yield from ask(ListByEmail(user.email))) if user.email else ()
+    own = yield from _confirmed(by_email, user, policy)
+    if not own:
+        try:
+            hits = yield from ask(SearchByOwner(user.user_id))
+        except SearchUnavailable:
+            page = yield from ask(ListCreatedSince(user.created_at))
+            own = yield from _confirmed(page.customers, user, policy)
+            if not own and not page.complete:
+                raise NotYet("too many customers to look through without search", alarm=True) from None
+        else:
+            own = yield from _confirmed(hits, user, policy)
+    if not own and policy.adopt_by_email and user.email_verified:
+        return (yield from _adopt_unowned(by_email, user, policy))
+    return sorted(own, key=lambda c: (-c.generation, c.created, c.id))
+
+
+def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
+    """The hits that live and name this user when they are read again: listings and search may be stale."""
+    own = []
+    for hit in [hit for hit in hits if names(hit, user, policy)][:MAX_CONFIRMED]:
+        try:
+            customer = yield from ask(GetCustomer(hit.id))
+        except NoSuchCustomer:
+            continue
+        if names(customer, user, policy):
+            own.append(customer)
+    return own
+
+
+def _adopt_unowned(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
+    for hit in sorted(hits, key=lambda c: (c.created, c.id))[:MAX_CONFIRMED]:
+        if hit.deleted or hit.owner is not None:
+            continue
+        customer = yield from ask(GetCustomer(hit.id))
+        if names(customer, user, policy):
+            # Another worker has just claimed it for the same user.
+            return [customer]
+        if customer.deleted or customer.owner is not None or customer.email != user.email:
+            continue
+        claimed = yield from _claim(user, customer, policy)
+        if claimed is not None:
+            return [claimed]
+    return []
+
+
+def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
+    """Write the user's ID on a customer that names nobody; the idempotency key lets one claimant win."""
+    draft = CustomerDraft(None, None, None, {"auth0_user_id": user.user_id, "auth0_tenant": policy.tenant})
+    with suppress(KeyReused):
+        call = UpdateCustomer(customer.id, draft, idempotency_key("claim", customer.id))
+        yield from _patiently(call, policy)
+    fresh = yield from ask(GetCustomer(customer.id))
+    return fresh if names(fresh, user, policy) else None
+
+
+def _patiently(call: Call[T], policy: Policy) -> Steps[T]:
+    """Make the call; while another request with the same idempotency key is in flight, wait and repeat it."""
+    for pause in policy.in_flight_pauses_s:
+        try:
+            return (yield from ask(call))
+        except KeyInFlight:
+            yield from ask(Pause(pause))
+    return (yield from ask(call))
+
+
+def _create(
+    user: User, account: Account, policy: Policy, now: float, *, replaces: str | None, looked_up: bool
+) -> Steps[LinkOutcome]:
+    """Create under the key that every worker derives alike, and continue from what the key did before."""
+    generation = 0
+    for _ in range(MAX_CREATES):
+        status = LinkStatus.HEALED if replaces else LinkStatus.CREATED
+        try:
+            creation = yield from _create_once(user, policy, replaces, generation)
+        except KeyReused:
+            return (yield from _find_earlier(user, account, policy))
+        except PaymentsFailed as exc:
+            noted = _noted_generation(user, replaces)
+            if not exc.replayed or generation > noted:
+                yield from ask(NoteFailure(user.user_id, now, f"{replaces or ''} {generation}".strip()))
+                raise
+            # Earlier generations count as failed: otherwise the noted one would not have been tried.
+            failed_for_good = looked_up and now - (user.link_failed_at or now) >= policy.settle_s
+            if generation == noted and not failed_for_good:
+                raise
+            generation += 1
+        else:
+            if not creation.replayed:
+                first = user.customer_id is None and replaces is None and generation == 0
+                if first and not policy.adopt_by_email:
+                    yield from ask(RecordLink(user.user_id, creation.customer.id, account.pin))
+                    return LinkOutcome(status, creation.customer.id, "created and recorded")
+                return (yield from _record(user, [creation.customer], account, status))
+            customer = yield from _replayed(creation.customer, policy)
+            if names(customer, user, policy):
+                return (yield from _record(user, [customer], account, status))
+            replaces, generation = customer.id, 0
+    raise NotYet("too many deleted predecessors in one attempt", alarm=True)
+
+
+def _noted_generation(user: User, replaces: str | None) -> int:
+    """The generation whose failure is noted; -1 if the note is about another predecessor, or missing."""
+    predecessor, _, generation = (user.link_failed_try or "").rpartition(" ")
+    known = user.link_failed_at is not None and predecessor == (replaces or "") and generation.isdecimal()
+    return int(generation) if known else -1
+
+
+def _create_once(user: User, policy: Policy, replaces: str | None, generation: int) -> Steps[Creation]:
+    """One create; if Stripe refuses the e-mail address, the same without it.
+
+    The key stays the same, so that an earlier attempt with another address is found (`KeyReused`) instead of
+    doubled. The second try needs a key of its own only if Stripe has stored the refusal under the first one.
+    """
+    key = link_key(user, policy, replaces, generation, "as-given")
+    given = customer_draft(user, policy, replaces, generation)
+    try:
+        return (yield from _patiently(CreateCustomer(given, key), policy))
+    except EmailRefused:
+        bare = replace(given, email=None)
+    try:
+        return (yield from _patiently(CreateCustomer(bare, key), policy))
+    except KeyReused:
+        try:
+            return (yield from _patiently(CreateCustomer(given, key), policy))
+        except EmailRefused as exc:
+            if not exc.replayed:
+                raise KeyReused("an earlier attempt had another e-mail address") from exc
+    key = link_key(user, policy, replaces, generation, "no-email")
+    return (yield from _patiently(CreateCustomer(bare, key), policy))
+
+
+def _find_earlier(user: User, account: Account, policy: Policy) -> Steps[LinkOutcome]:
+    """The key was used with other details, so an earlier attempt exists: find its customer, create none."""
+    own = yield from _look_up(user, policy)
+    if not own:
+        raise NotYet("an earlier attempt with other details exists and is not visible yet")
+    return (yield from _record(user, own, account, LinkStatus.ADOPTED))
+
+
+def _replayed(customer: Customer, policy: Policy) -> Steps[Customer]:
+    """The customer of a replayed create as it is now: it may have been deleted or renamed since."""
+    try:
+        return (yield from ask(GetCustomer(customer.id)))
+    except NoSuchCustomer:
+        if policy.livemode:
+            raise
+        # Test data was deleted as a whole.
+        return Customer(customer.id, deleted=True)
+
+
+def _record(user: User, own: list[Customer], account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
+    """Record the first of these customers, unless another worker has recorded a different one."""
+    customer, others = own[0], tuple(other.id for other in own[1:])
+    fresh = yield from ask(ReadUser(user.user_id))
+    if fresh.customer_id != user.customer_id:
+        if fresh.customer_id is None:
+            raise NotYet("the link was removed while it was being replaced")
+        _check_shape(fresh)
+        _check_account(fresh, account)
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, fresh.customer_id, "another worker recorded it")
+    if fresh.customer_id != customer.id:
+        # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
+        replaced = user.replaced if user.replaced != fresh.replaced else ()
+        yield from ask(RecordLink(user.user_id, customer.id, account.pin, replaced))
+    reason = f"recorded in place of {user.customer_id or 'nothing'}"
+    return LinkOutcome(status, customer.id, reason, others=others, predecessors=user.replaced)
+
+
+def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
+    """Update the customer's e-mail and name if they changed; a failure does not keep it from being used."""
+    wanted = customer_draft(user, policy, None, 0)
+    email = wanted.email if wanted.email != customer.email else None
+    name = wanted.name if wanted.name != customer.name else None
+    if email is None and name is None:
+        return
+    with suppress(PaymentsError):
+        try:
+            yield from ask(UpdateCustomer(customer.id, CustomerDraft(email, name, None, {}), None))
+        except EmailRefused:
+            if name is not None:
+                yield from ask(UpdateCustomer(customer.id, CustomerDraft(None, name, None, {}), None))
+
+
+# Ownership, keys and parameters
+
+
+def names(customer: Customer, user: User, policy: Policy) -> bool:
+    """Whether the customer is alive and its metadata names this user of this tenant."""
+    return (
+        not customer.deleted and customer.owner == user.user_id and customer.tenant in (None, policy.tenant)
+    )
+
+
+def idempotency_key(*parts: str | int | None) -> str:
+    """An idempotency key made of the parts, the same in every worker (Stripe allows 255 characters).
+
+    Source: https://docs.stripe.com/api/idempotent_requests
+    """
+    digest = hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+    return f"webstore-{digest}"
+
+
+def link_key(user: User, policy: Policy, replaces: str | None, generation: int, variant: str) -> str:
+    """The idempotency key of one create.
+
+    The e-mail address is not part of it: if an address is added or changed between two attempts, the second
+    one has to find the first one's key. `variant`: "as-given" or "no-email".
+    """
+    return idempotency_key("link", policy.tenant, user.user_id, replaces, generation, variant)
+
+
+def customer_draft(user: User, policy: Policy, replaces: str | None, generation: int) -> CustomerDraft:
+    """The parameters of a customer made for this user, from the directory's record alone."""
+    metadata = {
+        "auth0_user_id": user.user_id,
+        "auth0_tenant": policy.tenant,
+        "link_generation": str(generation),
+    }
+    if replaces:
+        metadata["replaces"] = replaces
+    description = f"Created by the web store for the Auth0 user {user.user_id}"
+    return CustomerDraft(
+        email=user.email,
+        name=(user.name or "")[:MAX_NAME] or None,
+        description=description[:MAX_DESCRIPTION],
+        metadata=metadata,
+    )

@@ -1,0 +1,108 @@
+"""Reads the body of a checkout request to the JSON API."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from flask import abort, request
+
+from webstore.shop.cart import MAX_LINES, MAX_QUANTITY
+
+from . import services
+from .problems import problem
+
+MAX_URL = 2000
+_JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client wants to buy, and where the shopper goes from Stripe's page."""
+
+    #: How many at which price.
+    lines: Mapping[str, int]
+    success_url: str | None
+    cancel_url: str | None
+
+
+def read_wish() -> Wish:
+    """The checkout that the client asks for; a malformed body ends the request with 400 or 415."""
+    body = _body()
+    _only(body, "lines", "success_url", "cancel_url")
+    lines = body.get("lines")
+    if not isinstance(lines, list) or not 1 <= len(lines) <= MAX_LINES:
+        _malformed(f"lines must be a list of 1 to {MAX_LINES} lines")
+    wanted: dict[str, int] = {}
+    for line in lines:
+        price_id, quantity = _line(line)
+        wanted[price_id] = wanted.get(price_id, 0) + quantity
+    return Wish(wanted, _url(body, "success_url"), _url(body, "cancel_url"))
+
+
+def _line(line: object) -> tuple[str, int]:
+    if not isinstance(line, dict):
+        _malformed("a line must be an object")
+    _only(line, "price", "quantity")
+    price_id, quantity = line.get("price"), line.get("quantity")
+    if not isinstance(price_id, str) or not 0 < len(price_id) <= 255:
+        _malformed("price must be the ID of a price")
+    if isinstance(quantity, float) and quantity.is_integer():
+        # JSON has one kind of number: to it, 1.0 is a whole one.
+        quantity = int(quantity)
+    if not isinstance(quantity, int) or isinstance(quantity, bool) or not 1 <= quantity <= MAX_QUANTITY:
+        _malformed(f"quantity must be a whole number from 1 to {MAX_QUANTITY}")
+    return price_id, quantity
+
+
+def _url(body: Mapping[str, object], name: str) -> str | None:
+    """An address of the store or of an application that may call this API; None where none is given."""
+    if name not in body:
+        return None
+    url = body[name]
+    if not isinstance(url, str) or len(url) > MAX_URL or not re.fullmatch(return_addresses(), url):
+        _malformed(f"{name} must be an address of the store or of an origin in API_CORS_ORIGINS")
+    return url
+
+
+def return_addresses() -> str:
+    """What a return address looks like, as a regular expression that clients understand, too."""
+    settings = services().settings
+    origins = "|".join((settings.base_url, *settings.api_cors_origins))
+    # Not re.escape: what it makes of a hyphen is no regular expression to clients in JavaScript.
+    escaped = re.sub(r"([.\[\]])", r"\\\1", origins)
+    # ASCII without spaces and backslashes, which browsers take for slashes.
+    return rf"^({escaped})([/?#][!-\[\]-~]*)?$"
+
+
+def _body() -> Mapping[str, object]:
+    """The JSON object that the client sent; a request without one ends here with 415 or 400."""
+    if request.mimetype != _JSON or request.headers.get("Content-Encoding", "identity") != "identity":
+        abort(problem(415, f"Send {_JSON}, not compressed.", {"Accept": _JSON}))
+    try:
+        found = json.loads(request.get_data(cache=False).decode(), object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        _malformed("the body is no JSON")
+    if not isinstance(found, dict):
+        _malformed("the body must be an object")
+    return found
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
+    """A JSON object whose names are different, so that nobody reads another one than the store does."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _only(body: Mapping[str, object], *names: str) -> None:
+    if unknown := sorted(set(body) - set(names)):
+        _malformed(f"{unknown[0][:50]!r} is not known here")
+
+
+def _malformed(what: str) -> NoReturn:
+    abort(problem(400, f"This cannot be understood: {what}."))

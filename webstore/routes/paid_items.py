@@ -1,0 +1,65 @@
+"""Carts lose their paid items, also if the shopper never came back from Stripe's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import g
+
+from webstore import deadline
+from webstore.shop.cart_sessions import CheckedCart, sessions_to_read, without_paid_items
+
+from . import services
+from .cart_cookie import current_cart, keep_cart
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: Seconds that a page may wait for Stripe: where paid items could be bought again, and elsewhere.
+_CLOSELY_S, _IN_PASSING_S = 1.5, 0.3
+
+
+def drops_paid_items(*, closely: bool) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Pages that first drop items already paid for.
+
+    `closely`: every Checkout Session of the cart is read, because paid items could be bought again here by
+    mistake. Elsewhere only those are read that are due.
+    """
+
+    def decorate(view: Callable[P, T]) -> Callable[P, T]:
+        @wraps(view)
+        def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+            _drop(closely=closely)
+            return view(*args, **kwargs)
+
+        return wrapped
+
+    return decorate
+
+
+def was_bought() -> bool:
+    """Whether this request has dropped items from the cart because they are paid."""
+    return bool(g.get("was_bought"))
+
+
+def is_unpaid() -> bool:
+    """Whether Stripe has just said that a Checkout Session of this cart is open: the shopper has not paid."""
+    checked: CheckedCart | None = g.get("checked_cart")
+    return checked is not None and checked.complete and bool(checked.open)
+
+
+def _drop(*, closely: bool) -> None:
+    cart = current_cart()
+    if not cart.sessions:
+        return
+    state = services().state
+    due = sessions_to_read(cart, state, closely=closely)
+    if not due:
+        return
+    with deadline.within(_CLOSELY_S if closely else _IN_PASSING_S):
+        checked = without_paid_items(cart, due, services().checkouts, state)
+    g.checked_cart = checked
+    g.was_bought = checked.cart.lines != cart.lines
+    keep_cart(checked.cart)

@@ -1,0 +1,221 @@
+"""The logged-in shopper, kept in Flask's signed session cookie: identity, customer ID and times.
+
+The cookie holds no token. The customer ID in it is for display only; pages about money or anybody's data read
+the directory.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import Any
+
+from flask import abort, g, redirect, request, session, url_for
+from werkzeug.wrappers import Response
+
+from webstore.errors import StateUnavailable
+from webstore.linking.models import LinkOutcome
+from webstore.sessions import revocation
+from webstore.sessions.models import Identity
+from webstore.sessions.revocation import SessionMark, Standing
+
+from . import services
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 24 * 3600
+ABSOLUTE_S = 7 * 24 * 3600
+#: The time of last use is written only when it is this old (seconds), so that few answers set a cookie.
+_TOUCH_S = 300
+#: Kept in the cookie no longer than this (characters, and bytes), so that it stays far below a browser's
+#: 4,096 bytes. Beyond the basic plane, a character takes twelve bytes of the cookie's JSON.
+_MAX_TEXT, _MAX_BYTES = 300, 900
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """The user who is logged in with this browser."""
+
+    user_id: str
+    name: str
+    email: str | None
+    picture: str | None
+    sid: str | None
+    customer_id: str | None
+    mark: SessionMark
+
+    @property
+    def link_status(self) -> str:
+        """The link as the pages show it: "linked" or "pending"."""
+        return "linked" if self.customer_id else "pending"
+
+
+def current_shopper() -> Shopper | None:
+    """The shopper of this request; None for a stranger or a session that ended."""
+    if "shopper" not in g:
+        g.shopper = _from_session()
+    found: Shopper | None = g.shopper
+    return found
+
+
+def logged_in_shopper() -> Shopper:
+    """The shopper of a request that `login_required` let through."""
+    shopper = current_shopper()
+    if shopper is None:
+        raise RuntimeError("login_required let a stranger through")
+    return shopper
+
+
+def unsure_shopper() -> Shopper | None:
+    """The user of a session whose revocation record may be lost."""
+    current_shopper()
+    found: Shopper | None = g.get("unsure")
+    return found
+
+
+def must_ask_provider() -> bool:
+    """Whether only the provider knows if this session still counts."""
+    return unsure_shopper() is not None
+
+
+def _from_session() -> Shopper | None:
+    stored: dict[str, Any] | None = session.get("login")
+    if not stored:
+        return None
+    now = int(time.time())
+    try:
+        found = _shopper(stored)
+        expired = now - stored["at"] > ABSOLUTE_S or now - stored["seen"] > IDLE_S
+    except (KeyError, TypeError):
+        # Signed by us, but by a version of the store that kept other things.
+        session.clear()
+        return None
+    if expired or found.mark.issuer != services().settings.auth0_issuer:
+        session.clear()
+        return None
+    match revocation.standing(services().state, found.mark):
+        case Standing.REVOKED:
+            session.clear()
+            return None
+        case Standing.UNSURE:
+            g.unsure = found
+            return None
+        case Standing.GOOD:
+            pass
+    if now - stored["seen"] > _TOUCH_S:
+        session["login"] = {**stored, "seen": now}
+    return found
+
+
+def _shopper(stored: dict[str, Any]) -> Shopper:
+    mark = SessionMark(
+        stored["id"], stored["iss"], stored["sub"], stored["sid"], stored["at"], stored["epoch"]
+    )
+    return Shopper(
+        stored["sub"],
+        stored["name"],
+        stored["email"],
+        stored["picture"],
+        stored["sid"],
+        stored["cus"],
+        mark,
+    )
+
+
+def start_session(identity: Identity, link: LinkOutcome | None) -> None:
+    """Begin a new session for the identity; nothing of an earlier one is kept."""
+    now = time.time()
+    session.clear()
+    session.permanent = True
+    session["csrf"] = secrets.token_urlsafe(16)
+    picture = identity.picture if identity.picture and len(identity.picture) <= _MAX_TEXT else None
+    session["login"] = {
+        "iss": identity.issuer,
+        "sub": identity.user_id,
+        "name": _cut(identity.name or identity.email or "Shopper"),
+        "email": _cut(identity.email) if identity.email else None,
+        "picture": picture,
+        "sid": _cut(identity.sid) if identity.sid else None,
+        "cus": link.customer_id if link else None,
+        "id": secrets.token_urlsafe(12),
+        "epoch": revocation.current_epoch(services().state),
+        "at": round(now, 3),
+        "seen": int(now),
+    }
+    g.pop("shopper", None)
+    g.pop("unsure", None)
+
+
+def _cut(text: str) -> str:
+    """The beginning of the text, as much as may go into the cookie."""
+    return text[:_MAX_TEXT].encode()[:_MAX_BYTES].decode(errors="ignore")
+
+
+def remember_customer(customer_id: str | None) -> None:
+    """Update the session's copy of the customer ID."""
+    stored = session.get("login")
+    if stored and stored["cus"] != customer_id:
+        session["login"] = {**stored, "cus": customer_id}
+        shopper = current_shopper()
+        if shopper is not None:
+            # Not read again: a request keeps its shopper to the end, even if the session ends meanwhile.
+            g.shopper = replace(shopper, customer_id=customer_id)
+
+
+def end_session() -> None:
+    """Log the shopper out; every copy of this session's cookie stops counting."""
+    shopper = current_shopper() or unsure_shopper()
+    session.clear()
+    g.pop("shopper", None)
+    g.pop("unsure", None)
+    if shopper is not None:
+        try:
+            revocation.revoke_session(services().state, shopper.mark, ABSOLUTE_S)
+        except StateUnavailable:
+            log.warning("a session ended in its browser only: the shared state is unreachable")
+
+
+def csrf_token() -> str:
+    """The token that forms of this session carry; empty for strangers."""
+    return str(session.get("csrf", "")) if session.get("login") else ""
+
+
+def csrf_matches(sent: str) -> bool:
+    """Whether a form carries this session's token."""
+    expected = csrf_token()
+    return bool(expected) and hmac.compare_digest(expected.encode(), sent.encode())
+
+
+def require_csrf_token() -> None:
+    """Refuse a form that does not carry this session's token, with 400."""
+    if not csrf_matches(request.form.get("csrf_token", "")):
+        abort(400, "This form is out of date. Go back, reload the page and try again.")
+
+
+def ask_provider_if_unsure() -> Response | None:
+    """Send a session whose revocation record may be lost through a silent login before it sees a page.
+
+    For `before_request` of every blueprint whose pages depend on who is logged in.
+    """
+    if request.method != "GET" or not must_ask_provider():
+        return None
+    return redirect(url_for("auth.login", prompt="none", next=request.full_path.rstrip("?")))
+
+
+def login_required(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Send strangers to the login, and from there back to this page."""
+
+    @wraps(view)
+    def wrapped(*args: object, **kwargs: object) -> Any:  # whatever the view returns
+        if current_shopper() is None:
+            path = request.full_path.rstrip("?") if request.method == "GET" else "/"
+            answer: Response = redirect(url_for("auth.login", next=path))
+            return answer
+        return view(*args, **kwargs)
+
+    return wrapped

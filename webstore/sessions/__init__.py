@@ -1,0 +1,1 @@
+"""Who is logged in: identity, post-login hooks, revocation, closing an account."""

@@ -1,0 +1,1 @@
+"""The shop: catalogue, browsing, cart, checkout, orders, fulfilment, money and texts."""

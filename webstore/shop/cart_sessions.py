@@ -1,0 +1,118 @@
+"""The Checkout Sessions that a cart led to: which were paid, and which can still be paid.
+
+A cart remembers the sessions that were opened with it. So it loses its paid items even if the shopper
+never came back from Stripe's page, and an old page sells nothing twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from webstore.errors import NoSuchObject, PaymentsError, StateUnavailable
+from webstore.state import State
+
+from . import cart as carts
+from .models import Cart, CheckoutSession, SessionStatus
+from .ports import Checkouts
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a paid Checkout Session is remembered, longer than a cart lives.
+_PAID_KEPT_S = 35 * 24 * 3600.0
+#: Seconds before the same session is read again on pages where it matters little.
+_READ_EVERY_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCart:
+    """A cart after its Checkout Sessions were read."""
+
+    #: Without the items that were bought.
+    cart: Cart
+    #: The sessions that can still be paid.
+    open: tuple[CheckoutSession, ...] = ()
+    #: Whether every session could be read.
+    complete: bool = True
+
+
+def remember_paid(state: State, session_id: str) -> None:
+    """Note for every browser's cart that this Checkout Session is paid."""
+    with suppress(StateUnavailable):
+        state.set(_paid_key(session_id), "1", _PAID_KEPT_S)
+
+
+def sessions_to_read(cart: Cart, state: State, *, closely: bool) -> tuple[str, ...]:
+    """The cart's Checkout Sessions that are due to be read from Stripe.
+
+    `closely`: all of them. Otherwise those that are known to be paid, and the others now and then.
+    """
+    if closely:
+        return cart.sessions
+    try:
+        paid = state.get_many([_paid_key(session_id) for session_id in cart.sessions])
+        return tuple(
+            session_id
+            for session_id in cart.sessions
+            if _paid_key(session_id) in paid or state.add(f"asked:{session_id}", "1", _READ_EVERY_S)
+        )
+    except StateUnavailable:
+        return cart.sessions
+
+
+def without_paid_items(
+    cart: Cart, session_ids: Sequence[str], checkouts: Checkouts, state: State
+) -> CheckedCart:
+    """Read these Checkout Sessions and take the items that were bought out of the cart.
+
+    Items of a session that cannot be read stay in the cart.
+    """
+    found: list[CheckoutSession] = []
+    complete = True
+    for session_id in session_ids:
+        try:
+            session = checkouts.get_session(session_id)
+        except NoSuchObject:
+            cart = carts.without_session(cart, session_id)
+        except PaymentsError as exc:
+            log.info("the cart keeps items that may be paid: %s: %s", type(exc).__name__, exc)
+            complete = False
+        else:
+            cart = after_purchase(cart, session, state)
+            found.append(session)
+    can_be_paid = tuple(session for session in found if session.status is SessionStatus.OPEN)
+    return CheckedCart(cart, can_be_paid, complete)
+
+
+def expire(sessions: Sequence[CheckoutSession], checkouts: Checkouts) -> tuple[str, ...]:
+    """Expire these Checkout Sessions, so that nobody can pay them; returns the IDs of those that expired."""
+    done = []
+    for session in sessions:
+        try:
+            checkouts.expire_session(session.id)
+        except PaymentsError as exc:
+            # It was paid a moment ago, for instance.
+            log.info("session=%s stays as it is: %s: %s", session.id, type(exc).__name__, exc)
+        else:
+            done.append(session.id)
+    return tuple(done)
+
+
+def after_purchase(cart: Cart, session: CheckoutSession, state: State) -> Cart:
+    """The cart as this Checkout Session leaves it.
+
+    A complete session took its items out of the cart, also while a bank still works on the payment.
+    """
+    if session.paid:
+        remember_paid(state, session.id)
+    if session.id not in cart.sessions or session.status is SessionStatus.OPEN:
+        return cart
+    if session.status is SessionStatus.COMPLETE:
+        cart = carts.without(cart, session.lines)
+    return carts.without_session(cart, session.id)
+
+
+def _paid_key(session_id: str) -> str:
+    return f"paid:{session_id}"

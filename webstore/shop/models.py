@@ -1,0 +1,220 @@
+"""Products, carts, Checkout Sessions and orders, as frozen values.
+
+Times are Unix seconds, amounts minor units. All but the cart is read from Stripe; the store keeps none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in the currency's minor unit as Stripe counts it, https://docs.stripe.com/currencies."""
+
+    amount: int
+    #: ISO 4217, lower case, as Stripe writes it.
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recurrence:
+    """How often a recurring price is due.
+
+    Source: https://docs.stripe.com/api/prices/object#price_object-recurring
+    """
+
+    #: "day", "week", "month" or "year".
+    interval: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One way to buy a product. Source: https://docs.stripe.com/api/prices/object"""
+
+    id: str
+    product_id: str
+    money: Money
+    #: None: bought once.
+    recurrence: Recurrence | None = None
+    nickname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product with its prices, the default one first; it always has one.
+
+    Source: https://docs.stripe.com/api/products/object
+    """
+
+    #: Also the SKU.
+    id: str
+    name: str
+    prices: tuple[Price, ...]
+    description: str | None = None
+    #: Addresses of pictures.
+    images: tuple[str, ...] = ()
+    #: False if the product's metadata says `stock` = "0".
+    in_stock: bool = True
+    #: None if Stripe does not say.
+    shippable: bool | None = None
+    created: float = 0.0
+    updated: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All products that can be bought, as they were read at `read_at`."""
+
+    products: tuple[Product, ...]
+    read_at: float
+
+    def product(self, product_id: str) -> Product | None:
+        """The product with this ID, if it can be bought."""
+        return next((product for product in self.products if product.id == product_id), None)
+
+    def priced(self, price_id: str) -> tuple[Product, Price] | None:
+        """The price with this ID, and its product, if it can be bought."""
+        for product in self.products:
+            for price in product.prices:
+                if price.id == price_id:
+                    return product, price
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CartLine:
+    """A price in the cart, its quantity, and its amount when it was added."""
+
+    price_id: str
+    quantity: int
+    seen: Money
+    #: The price's product. A changed price is a new price of the same product.
+    product_id: str | None = None
+    recurrence: Recurrence | None = None
+    #: Digest of the price's nickname, which distinguishes the variants of a product.
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cart:
+    """The cart of a browser."""
+
+    lines: tuple[CartLine, ...] = ()
+    #: Checkout Sessions that were opened with this cart and are not known to be paid or expired.
+    sessions: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of pieces."""
+        return sum(line.quantity for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """An item to be bought, at today's price."""
+
+    product: Product
+    price: Price
+    quantity: int
+
+    @property
+    def total(self) -> Money:
+        """Price times quantity, before taxes, shipping and discounts."""
+        return Money(self.price.money.amount * self.quantity, self.price.money.currency)
+
+
+class SessionStatus(StrEnum):
+    """https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-status"""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtLine:
+    """A line of a Checkout Session or an invoice."""
+
+    description: str
+    quantity: int
+    total: Money
+    price_id: str | None = None
+    product_id: str | None = None
+    #: Of a Checkout Session's line.
+    recurrence: Recurrence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutSession:
+    """Source: https://docs.stripe.com/api/checkout/sessions/object"""
+
+    id: str
+    status: SessionStatus
+    #: "paid", "unpaid" or "no_payment_required".
+    payment_status: str
+    #: "payment", "subscription" or "setup".
+    mode: str
+    created: float
+    expires_at: float
+    total: Money
+    #: Where the shopper pays; None unless the session is open.
+    url: str | None = None
+    customer_id: str | None = None
+    #: `metadata.auth0_user_id`, written by the store: the buyer.
+    owner: str | None = None
+    lines: tuple[BoughtLine, ...] = ()
+
+    @property
+    def paid(self) -> bool:
+        """Whether the items are to be handed over: they are paid, or there is nothing to pay."""
+        return self.status is SessionStatus.COMPLETE and self.payment_status != "unpaid"
+
+
+class OrderStatus(StrEnum):
+    """The state of an order, in the shopper's terms."""
+
+    PAID = "paid"
+    #: A payment method that takes days, e.g. a bank debit.
+    PROCESSING = "processing"
+    FAILED = "failed"
+    PARTLY_REFUNDED = "partly_refunded"
+    REFUNDED = "refunded"
+    #: An invoice that is not paid yet.
+    DUE = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A purchase, or the renewal of a subscription."""
+
+    #: The Checkout Session's ID, or the renewal's invoice ID.
+    id: str
+    created: float
+    status: OrderStatus
+    total: Money
+    refunded: Money
+    lines: tuple[BoughtLine, ...]
+    renewal: bool = False
+    #: The receipt or the hosted invoice at Stripe.
+    document_url: str | None = None
+    #: The metadata's `auth0_user_id`: the buyer.
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """The part of a webhook's event that the store uses: its type, and which object to read.
+
+    Source: https://docs.stripe.com/api/events/object
+    """
+
+    id: str
+    type: str
+    livemode: bool
+    #: None if the object has no ID, as a balance.
+    object_id: str | None
+    #: The object's customer, or the object itself if it is one.
+    customer_id: str | None

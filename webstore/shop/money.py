@@ -1,0 +1,92 @@
+"""Amounts as decimal numbers and in the notation of a reader's language; never as floats."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from copy import copy
+from decimal import Decimal
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+from babel.numbers import NumberPattern, format_currency
+
+from .models import Money, Recurrence
+
+DEFAULT_LOCALE = "en_US"
+
+# Stripe's own decimals, https://docs.stripe.com/currencies. They differ from CLDR's and ISO's (MGA, ISK, UGX,
+# and CLDR's whole Albanian lek or Iraqi dinars). All other currencies have two.
+_WHOLE = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+_THREE_DECIMALS = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+#: Without a minor unit, but written with two decimals that are always 00: 5 kr. are 500.
+_WRITTEN_WITH_TWO = frozenset(("isk", "ugx"))
+
+#: A language tag as browsers send it, https://www.rfc-editor.org/rfc/rfc5646#section-2.1, the simple ones.
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?")
+_MAX_TAGS = 10
+_LETTER_BEFORE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
+
+
+def exponent(currency: str) -> int:
+    """How many decimals Stripe's amounts of this currency have."""
+    if currency in _WHOLE:
+        return 0
+    return 3 if currency in _THREE_DECIMALS else 2
+
+
+def decimal_amount(money: Money) -> Decimal:
+    """The amount in the currency's major unit: 1050 cents are 10.50, 500 of Stripe's ISK are 5."""
+    amount = Decimal(money.amount).scaleb(-exponent(money.currency))
+    whole = money.currency in _WRITTEN_WITH_TWO and money.amount % 100 == 0
+    return amount.quantize(Decimal(1)) if whole else amount
+
+
+def format_money(money: Money, locale: str = DEFAULT_LOCALE) -> str:
+    """The amount as a reader of the locale writes it: "$10.50", "10,50 $", "￥500".
+
+    `locale`: one of Babel's, as `negotiate` gives it.
+    """
+    amount = decimal_amount(money)
+    pattern = _pattern(locale, decimals=-int(amount.as_tuple().exponent))
+    written = format_currency(amount, money.currency.upper(), pattern, locale, currency_digits=False)
+    # CLDR's alphaNextToNumber, which Babel does not know: "ISK 1", not "ISK1".
+    return _LETTER_BEFORE_DIGIT.sub("\N{NO-BREAK SPACE}", written)
+
+
+def per(recurrence: Recurrence | None) -> str:
+    """How often a price is due: "/ month", "every 3 months"; empty for a one-time price."""
+    if recurrence is None:
+        return ""
+    if recurrence.count == 1:
+        return f"/ {recurrence.interval}"
+    return f"every {recurrence.count} {recurrence.interval}s"
+
+
+def negotiate(tags: Iterable[str]) -> str:
+    """The first of the reader's languages that Babel knows, else `DEFAULT_LOCALE`."""
+    for tag, _ in zip(tags, range(_MAX_TAGS), strict=False):
+        if _TAG.fullmatch(tag) and (found := _known(tag.lower())):
+            return found
+    return DEFAULT_LOCALE
+
+
+@lru_cache(maxsize=1024)
+def _known(tag: str) -> str | None:
+    """Babel's name of the locale, or of its language alone; bounded, because clients can make up tags."""
+    for candidate in (tag, tag.partition("-")[0]):
+        try:
+            return str(Locale.parse(candidate, sep="-"))
+        except (UnknownLocaleError, ValueError):
+            continue
+    return None
+
+
+@lru_cache(maxsize=512)
+def _pattern(locale: str, decimals: int) -> NumberPattern:
+    """The locale's money pattern with so many decimals; with Babel's own, 10.50 lek would become 11."""
+    pattern: NumberPattern = copy(Locale.parse(locale).currency_formats["standard"])
+    pattern.frac_prec = decimals, decimals
+    return pattern

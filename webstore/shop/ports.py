@@ -1,0 +1,77 @@
+"""What the shop needs of the outside. Gateways implement these; errors are those of `errors.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from webstore.settings import CheckoutOptions
+
+from .models import Catalogue, CheckoutSession, Order, Purchase
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDraft:
+    """A Checkout Session to be made. Source: https://docs.stripe.com/api/checkout/sessions/create"""
+
+    customer_id: str
+    user_id: str
+    lines: tuple[Purchase, ...]
+    success_url: str
+    cancel_url: str
+    options: CheckoutOptions = field(default_factory=CheckoutOptions)
+    #: Where the receipt goes, if the options ask for one.
+    email: str | None = None
+
+
+class Catalogues(Protocol):
+    """The products and their prices. Errors: the children of `PaymentsError`."""
+
+    def read_catalogue(self) -> Catalogue:
+        """Every active product with a sellable active price, all pages, read fresh."""
+
+
+class Checkouts(Protocol):
+    """Checkout Sessions and the billing portal. Errors: the children of `PaymentsError`."""
+
+    def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
+        """Create once under the key, or replay the key's first answer; with it, whether it was replayed.
+
+        `NoSuchObject`: a price is unknown or not for sale. `EmailRefused`: no receipt can be sent there.
+        `NoSuchCustomer`, `AmountRefused` and `CurrencyRefused`.
+        """
+
+    def get_session(self, session_id: str) -> CheckoutSession:
+        """One session with its lines; `NoSuchObject` otherwise."""
+
+    def expire_session(self, session_id: str) -> None:
+        """Expire this session, so that nobody can pay it. Raises `PaymentsRefused` if it is not open."""
+
+    def portal_url(self, customer_id: str, return_url: str) -> str:
+        """Where the customer manages cards and subscriptions; good for a few minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSlice:
+    """A slice of a listing, the newest first."""
+
+    orders: tuple[Order, ...]
+    #: The ID after which the next slice begins; None if nothing was listed.
+    last: str | None
+    #: Whether there is a next slice.
+    more: bool
+
+
+class Orders(Protocol):
+    """What a customer bought. Errors: the children of `PaymentsError`."""
+
+    def list_purchases(self, customer_id: str, after: str | None) -> OrderSlice:
+        """Checkout Sessions that were completed."""
+
+    def list_renewals(self, customer_id: str, after: str | None) -> OrderSlice:
+        """Invoices of a subscription's further periods."""
+
+
+#: A fulfil hook: called with each paid Checkout Session at least once, so it must be idempotent.
+Fulfil = Callable[[CheckoutSession], None]
