@@ -193,7 +193,7 @@ def test_a_port_in_use_is_one_line_that_names_it(offset: int | None, who: str) -
         occupant.listen()
         done = _finish(*_arguments(port, store_port, "--", "/bin/sh", "-c", "echo started"))
     assert (done.returncode, done.stdout) == (1, "")
-    line = f"Port {busy}, wanted by {who}, is in use. Take others with: make run PORT=9000\n"
+    line = f"Port {busy} for {who} is in use. Choose other ports with: make run PORT=9000\n"
     assert done.stderr == line
 
 
