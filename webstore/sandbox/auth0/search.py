@@ -49,7 +49,7 @@ class NotSupported(Exception):
 
 @dataclass(frozen=True)
 class Query:
-    """A parsed query. `matches` tests a user. `ids` gives the IDs of all possible hits, or None when unknown."""
+    """A parsed query. `matches` tests a user. `ids` gives the IDs of possible hits, or None when unknown."""
 
     matches: Predicate
     ids: Callable[[Users], Iterable[str] | None]

@@ -1,4 +1,4 @@
-"""The currencies that Stripe takes prices in. Source: https://docs.stripe.com/currencies"""
+"""The currencies that Stripe supports for prices. Source: https://docs.stripe.com/currencies"""
 
 SUPPORTED = tuple(
     """
