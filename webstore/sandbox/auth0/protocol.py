@@ -251,7 +251,7 @@ class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has
         raise Refusal(403, "access_denied", f"Service not found: {audience}")
 
     def generate_token(self, **details: Any) -> dict[str, Any]:  # Authlib's own arguments
-        """Issue a token for the application. Authlib's `user` holds the audience, as there is no user."""
+        """Issue a token for the application. Authlib's `user` holds the audience instead of a user."""
         token: dict[str, Any] = super().generate_token(
             user=Machine(self.request.payload.data["audience"]), **details
         )

@@ -55,7 +55,7 @@ class Seed:
         )
 
     def number(self, name: str) -> int | None:
-        """The number in a name like `seed00000042`, or None when there is no such seeded user."""
+        """The number in a name like `seed00000042`, or None when it is not the name of a seeded user."""
         digits = name.removeprefix("seed")
         if digits == name or not (digits.isascii() and digits.isdecimal()):
             return None

@@ -164,7 +164,7 @@ def _product_path(id: str) -> str:
 
 
 def _page(world: World, below: int, wanted: str) -> tuple[list[Product], int | None]:
-    """One page of the matching products below a position, newest first, and the next page's position or None."""
+    """One page of the matching products below a position, and the position of the next page or None."""
     found: list[Product] = []
     folded = wanted.casefold()
     for position in range(min(below, len(world.products)) - 1, -1, -1):

@@ -25,10 +25,10 @@ from webstore.sandbox.stripe.state import State, World
 
 # Some of the cards in payments/cards.py. The page lists them as a help for testers.
 _TEST_CARDS = (
-    ("4242 4242 4242 4242", "is paid"),
+    ("4242 4242 4242 4242", "succeeds"),
     ("4000 0000 0000 0002", "is declined"),
     ("4000 0000 0000 9995", "has insufficient funds"),
-    ("4000 0025 0000 3155", "asks for 3-D Secure"),
+    ("4000 0025 0000 3155", "needs 3-D Secure"),
 )
 
 
