@@ -1,4 +1,4 @@
-"""The dashboard's pages of products and events, read and used as a person does."""
+"""The product and event pages of Stripe's dashboard, used over HTTP."""
 
 import re
 import time

@@ -303,23 +303,23 @@ def _currency_options(price: Mapping[str, object]) -> dict[str, object]:
 
 def _amount(given: Mapping[str, Any], recurring: bool, within: str) -> Decimal | None:
     """The amount from the parameters, or None when the customer chooses it. Raises StripeError."""
-    said = [name for name in _AMOUNTS if given.get(name) is not None]
-    shown = [f"{within}[{name}]" if within else name for name in said]
-    if not said:
+    named = [name for name in _AMOUNTS if given.get(name) is not None]
+    shown = [f"{within}[{name}]" if within else name for name in named]
+    if not named:
         raise StripeError(
             400,
             "Prices require an `unit_amount` or `unit_amount_decimal` parameter to be set.",
             param=within or None,
         )
-    if len(said) > 1:
+    if len(named) > 1:
         raise StripeError(
             400, f"You may only specify one of these parameters: {', '.join(shown)}.", param=shown[0]
         )
-    if said == ["custom_unit_amount"]:
+    if named == ["custom_unit_amount"]:
         if recurring:
             raise StripeError(400, "Prices with `custom_unit_amount` cannot be recurring.", param=shown[0])
         return None
-    return Decimal(given[said[0]])
+    return Decimal(given[named[0]])
 
 
 def _recurring(given: Mapping[str, Any], within: str) -> Recurring:
