@@ -215,7 +215,7 @@ def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
             f"\nStripe's products   {stripe}/test/products"
             f"\nStripe's events     {stripe}/test/events"
             f"\nShoppers            {_shoppers()}\n"
-            f"\nA store at {store_url} finds its environment with: python -m webstore.sandbox --env"
+            f"\nPrint the environment for a store at {store_url} with: python -m webstore.sandbox --env"
             "\nCtrl-C stops everything."
         )
     return (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from webstore.sandbox.auth0.user import User, database_user, hash_password, picture_of
 from webstore.sandbox.clock import Clock
 
-SEED_PASSWORD = "Password1!"  # noqa: S105 (everybody may know it)
+SEED_PASSWORD = "Password1!"  # noqa: S105 (public on purpose)
 _DEMO_SHOPPERS = {"ada@example.com": "Ada Example", "grace@example.com": "Grace Example"}
 SEED_AGE_S = 30 * 86400
 _HISTORY = 100_000

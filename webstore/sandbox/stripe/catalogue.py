@@ -139,7 +139,7 @@ def find_price(state: State, world: World, id: str, *, param: str = "id", status
 
 def new_product(call: Call, given: Mapping[str, object], *, within: str = "") -> Product:
     """Build a product from checked parameters, without adding it. Raises StripeError when its ID is taken."""
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     fields: dict[str, Any] = dict(given)
     id = fields.pop("id", None) or new_id("prod_", 14)
     if call.world.products.get(id) is not None:
@@ -157,7 +157,7 @@ def new_price(
 
     Raises StripeError.
     """
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     fields: dict[str, Any] = dict(given)
     recurring = fields.pop("recurring", None)
     amount = _amount(fields, recurring is not None, within)

@@ -24,7 +24,7 @@ KNOWN_RESOURCES = frozenset(
     prices product_catalog products promotion_codes quotes radar refunds reporting reviews setup_attempts
     setup_intents shipping_rates sigma sources subscription_items subscription_schedules subscriptions tax
     tax_codes tax_ids tax_rates terminal test_helpers tokens topups transfers treasury webhook_endpoints
-    """.split()  # noqa: SIM905 (seventy lines of a list say no more)
+    """.split()  # noqa: SIM905 (a list would take seventy lines)
 )
 
 

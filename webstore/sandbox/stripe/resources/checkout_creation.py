@@ -32,7 +32,7 @@ _OF_SUBSCRIPTION = ("subscription_data",)
 
 def create(call: Call) -> Document:
     """Create an open session. Raises StripeError."""
-    # Any: each value has been checked to be what the parameter of its name takes.
+    # Any: each value has been checked to be valid for its parameter.
     given: dict[str, Any] = dict(call.params)
     mode = _mode(given)
     _check_together(call, given, mode)

@@ -16,7 +16,7 @@ LOCALES = tuple(
     """
     auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms mt nb nl pl pt
     pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW
-    """.split()  # noqa: SIM905 (forty lines of a list say no more)
+    """.split()  # noqa: SIM905 (a list would take forty lines)
 )
 _MOST_QUANTITY = 999_999
 _AUTO = params.one_of("auto", "never")

@@ -219,7 +219,7 @@ def _existing(call: Call) -> Customer:
 
 
 def _changed(customer: Customer, given: Mapping[str, object]) -> Customer:
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     changes: dict[str, Any] = {name: value for name, value in given.items() if name != "expand"}
     if "metadata" in changes:
         changes["metadata"] = params.merged_metadata(customer.metadata, changes["metadata"])

@@ -159,7 +159,7 @@ def _show(call: Call, price: Price) -> dict[str, object]:
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:
     """The parameters that are fields of a price."""
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     return {name: value for name, value in given.items() if name not in ("expand", "transfer_lookup_key")}
 
 

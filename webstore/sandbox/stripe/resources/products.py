@@ -123,7 +123,7 @@ def _show(call: Call, product: Product) -> dict[str, object]:
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:
     """The checked parameters, converted to fields of a product."""
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     fields: dict[str, Any] = {name: value for name, value in given.items() if name != "expand"}
     sizes = fields.get("package_dimensions")
     if sizes is not None:

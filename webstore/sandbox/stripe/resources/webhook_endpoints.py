@@ -138,7 +138,7 @@ def _existing(call: Call) -> WebhookEndpoint:
 
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     return {name: value for name, value in given.items() if name != "expand"}
 
 
