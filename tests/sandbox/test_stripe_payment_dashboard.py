@@ -23,7 +23,7 @@ def _rows(page: httpx.Response, kind: str) -> list[str]:
 
 
 def test_payments_are_listed_newest_first(client: stripe.StripeClient, http: httpx.Client) -> None:
-    assert "no payments yet" in http.get("/test/payments").text
+    assert "No payments yet" in http.get("/test/payments").text
     ids = [_bought(client, http).id, _bought(client, http, **DECLINED).id][::-1]
     page = http.get("/test/payments")
     assert _rows(page, "payment") == ids
