@@ -1,4 +1,4 @@
-"""A tenant of the sandbox over real HTTP, and the few steps that a browser and an application take in it."""
+"""Helpers for tests of the sandbox's Auth0: a tenant over HTTP, a browser, and an application's requests."""
 
 import re
 import socket
@@ -18,7 +18,7 @@ from joserfc.jwk import KeySet
 from webstore.sandbox.auth0 import Auth0, Auth0Config, create_auth0
 from webstore.sandbox.server import Server
 
-# Nothing listens there: a test reads the redirect and does not follow it.
+# Nothing listens at this URL. The tests read the redirect and do not follow it.
 CALLBACK = "http://127.0.0.1:9/callback"
 AFTER_LOGOUT = "http://127.0.0.1:9/logged-out"
 API = "https://api.store.example"
@@ -30,7 +30,7 @@ _USUALLY_TYPED = {"email": "ada@example.com", "password": PASSWORD}
 
 @dataclass
 class Tenant:
-    """The tenant, where it listens, and plain HTTP to it without cookies."""
+    """A running tenant, with an HTTP client that has no cookies."""
 
     auth0: Auth0
     server: Server
@@ -45,15 +45,15 @@ class Tenant:
         return self.server.url
 
     def settings(self, **changes: object) -> None:
-        """Turn switches through the control endpoint."""
+        """Change settings through the control endpoint."""
         self.http.patch("/_sandbox/settings", json=changes).raise_for_status()
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's clock on."""
+        """Move the sandbox's clock forward by `seconds`."""
         self.http.post("/_sandbox/clock", json={"advance": seconds}).raise_for_status()
 
     def management_token(self, **changes: str) -> str:
-        """An access token for the Management API."""
+        """Request an access token for the Management API."""
         form = {
             "grant_type": "client_credentials",
             "client_id": self.config.mgmt_client_id,
@@ -65,12 +65,12 @@ class Tenant:
         return str(answer.json()["access_token"])
 
     def management(self, method: str, path: str, **request: Any) -> httpx.Response:
-        """One request to the Management API, with a token of its own unless headers are given."""
+        """Send one request to the Management API, with a new token unless `headers` are given."""
         headers = request.pop("headers", None) or {"Authorization": f"Bearer {self.management_token()}"}
         return self.http.request(method, f"/api/v2{path}", headers=headers, **request)
 
     def exchange(self, login: "Login", **changes: str) -> httpx.Response:
-        """Exchange a code as the store's application would."""
+        """Exchange a code for tokens, as the store's application does."""
         form = {
             "grant_type": "authorization_code",
             "client_id": self.config.client_id,
@@ -83,21 +83,21 @@ class Tenant:
         return self.http.post("/oauth/token", data=sent)
 
     def claims(self, token: str) -> dict[str, Any]:
-        """The claims of a token, its signature checked against the published keys."""
+        """The claims of a token. Checks its signature with the published keys."""
         keys = KeySet.import_key_set(self.http.get("/.well-known/jwks.json").json())
         return dict(jwt.decode(token, keys, algorithms=["RS256"]).claims)
 
 
 @dataclass
 class Login:
-    """An answer at the callback, and the verifier that goes with it."""
+    """A response at the callback, with the PKCE verifier of its request."""
 
     answer: dict[str, str]
     verifier: str = ""
 
 
 class Browser:
-    """A browser with its cookies, which stops at redirects that leave the tenant."""
+    """A browser with cookies. It follows redirects, but not those that leave the tenant."""
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
@@ -111,7 +111,7 @@ class Browser:
         self.http.close()
 
     def authorize(self, **changes: str | None) -> httpx.Response:
-        """Go to `/authorize` and on to the tenant's page, or to the redirect out of it."""
+        """Open `/authorize`, and return the tenant's page or the redirect to the application."""
         asked: dict[str, str | None] = {
             "client_id": self.tenant.config.client_id,
             "redirect_uri": CALLBACK,
@@ -134,16 +134,16 @@ class Browser:
         return response
 
     def submit(self, page: httpx.Response, **fields: str) -> httpx.Response:
-        """Fill in and send the first form of a page."""
+        """Fill in and submit the first form of a page."""
         action = re.search(r'<form[^>]* action="([^"]+)"', page.text)
         assert action is not None, page.text
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
         return self.follow(self.http.post(action[1], data=hidden | fields))
 
     def log_in(self, **changes: str | None) -> Login:
-        """The whole way from `/authorize` to the callback, on the log-in page when it is shown.
+        """Log in, from `/authorize` to the callback, through the login page if it is shown.
 
-        `email` and `password` are typed there; the other changes are to the request.
+        `email` and `password` go into the login page. The other changes are parameters of the request.
         """
         typed = {name: changes.pop(name, None) or usual for name, usual in _USUALLY_TYPED.items()}
         page = self.authorize(**changes)
@@ -152,26 +152,26 @@ class Browser:
         return self.arrived(page)
 
     def arrived(self, response: httpx.Response) -> Login:
-        """What came back at the callback."""
+        """The parameters that a redirect to the callback carries."""
         assert response.next_request is not None, response.text
         url = str(response.next_request.url)
         assert url.startswith(CALLBACK)
         return Login(query(url), self.verifier)
 
     def tokens(self, **changes: str | None) -> dict[str, Any]:
-        """Log in and exchange the code; gives the token endpoint's answer."""
+        """Log in and exchange the code. Returns the token endpoint's response."""
         answer = self.tenant.exchange(self.log_in(**changes))
         answer.raise_for_status()
         return dict(answer.json())
 
     def id_token(self, **changes: str | None) -> dict[str, Any]:
-        """The claims of the ID token of a new log-in."""
+        """Log in and return the claims of the ID token."""
         return self.tenant.claims(self.tokens(**changes)["id_token"])
 
 
 @contextmanager
 def sdk_of(tenant: Tenant, **changes: str) -> Iterator[ManagementClient]:
-    """Auth0's own client for the Management API, without its retries."""
+    """Auth0's SDK for the Management API, without retries."""
     with httpx.Client() as http:
         yield ManagementClient(
             base_url=f"{tenant.url}/api/v2",
@@ -182,12 +182,12 @@ def sdk_of(tenant: Tenant, **changes: str) -> Iterator[ManagementClient]:
 
 
 def query(url: str) -> dict[str, str]:
-    """The parameters in a URL."""
+    """The query parameters of a URL."""
     return dict(parse_qsl(urlsplit(url).query))
 
 
 def free_port() -> int:
-    """A port on loopback that was free a moment ago."""
+    """A loopback port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

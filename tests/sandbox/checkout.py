@@ -1,4 +1,4 @@
-"""What the tests of Checkout share: something to sell, a session, and a shopper who fills in the page."""
+"""Helpers for tests of Checkout: prices, sessions, and a shopper who fills in the payment page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ DEBIT = {"paymentMethod": "debit", "billingName": "Ada"}
 
 
 def price(client: stripe.StripeClient, cents: int = 1800, currency: str = "eur", **more: Any) -> str:
-    """A one-time price of a new product; `more` goes into the price."""
+    """The ID of a one-time price of a new product. `more` has further parameters of the price."""
     made = client.v1.prices.create(
         {"currency": currency, "unit_amount": cents, "product_data": {"name": "Mug"}, **more}  # type: ignore[typeddict-item]  # the tests' own
     )
@@ -22,13 +22,13 @@ def price(client: stripe.StripeClient, cents: int = 1800, currency: str = "eur",
 
 
 def monthly(client: stripe.StripeClient, cents: int = 1200, **recurring: Any) -> str:
-    """A price that is due each month, if nothing else is said."""
+    """The ID of a recurring price of a new product, monthly by default."""
     return price(client, cents, recurring={"interval": "month", **recurring})
 
 
-# Any: whatever parameters a test wants to try.
+# Any: a test may try any parameters.
 def params(*prices: str, **more: Any) -> Any:
-    """The parameters of a session in payment mode, one of each of these prices."""
+    """The parameters of a session in payment mode, with a quantity of one for each price."""
     return {
         "mode": "payment",
         "line_items": [{"price": one, "quantity": 1} for one in prices],
@@ -39,14 +39,14 @@ def params(*prices: str, **more: Any) -> Any:
 
 
 def session(client: stripe.StripeClient, *prices: str, **more: Any) -> stripe.checkout.Session:
-    """A new session."""
+    """Create a session."""
     return client.v1.checkout.sessions.create(params(*prices, **more))
 
 
 def refused(
     client: stripe.StripeClient, *prices: str, **more: Any
 ) -> tuple[int | None, str | None, str | None]:
-    """Status, code and parameter of the error that a creation ends with."""
+    """The status, code and parameter of the error that the creation of a session raises."""
     try:
         session(client, *prices, **more)
     except stripe.StripeError as error:
@@ -55,25 +55,25 @@ def refused(
 
 
 def page_of(session: stripe.checkout.Session) -> str:
-    """The address of the payment page, as a browser asks for it."""
+    """The URL of the payment page without its fragment, as a browser requests it."""
     return str(session.url).partition("#")[0]
 
 
 def pay(
     http: httpx.Client, session: stripe.checkout.Session, form: Mapping[str, str] = CARD, /, **more: str
 ) -> httpx.Response:
-    """Fill in the payment page and send it."""
+    """Fill in and submit the payment page."""
     return http.post(page_of(session), data={"email": "ada@example.com", **form, **more})
 
 
 def again(
     client: stripe.StripeClient, session: stripe.checkout.Session, *expand: str
 ) -> stripe.checkout.Session:
-    """The session as it is now."""
+    """Retrieve the session's current state."""
     return client.v1.checkout.sessions.retrieve(session.id, {"expand": list(expand)})
 
 
 def events(client: stripe.StripeClient, *prefixes: str) -> list[str]:
-    """The types of the events so far, oldest first, of those that begin like this."""
+    """The types of the events that begin with one of the prefixes, oldest first."""
     types = [event.type for event in client.v1.events.list({"limit": 100}).data][::-1]
     return [type_ for type_ in types if type_.startswith(prefixes or ("",))]

@@ -1,4 +1,4 @@
-"""The sandbox's Stripe over real HTTP, for the tests that drive it through Stripe's own SDK."""
+"""Fixtures: the sandbox's Stripe over HTTP, and clients for it."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -22,13 +22,13 @@ KEYS = {
     OTHER_KEY: (OTHER_ACCOUNT, False),
 }
 
-# Nothing here speaks TLS, and loading the certificate authorities for each client takes a while.
+# The sandbox does not use TLS, and loading the certificate authorities for each client is slow.
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True)
 class RunningStripe:
-    """A Stripe that answers at `url`, with clients of its own for each key."""
+    """A running Stripe. `sdk` and `http` create clients for an API key."""
 
     vendor: Stripe
     url: str

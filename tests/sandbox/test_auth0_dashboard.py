@@ -1,4 +1,4 @@
-"""The dashboard's pages, and the reset."""
+"""The pages of Auth0's dashboard, and the reset of the tenant."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""`/authorize` and the log-in pages, as a browser sees them."""
+"""`/authorize` and the login pages, used as a browser does."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Logging out of the tenant, and telling the application about it."""
+"""The logout endpoints and back-channel logout."""
 
 import time
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from webstore.sandbox.server import Server
 
 @pytest.fixture
 def delivered() -> list[str]:
-    """The logout tokens that the application got."""
+    """The logout tokens that the application received."""
     return []
 
 
 @pytest.fixture
 def tenant(delivered: list[str]) -> Iterator[Tenant]:
-    """A tenant for each test, so that a late delivery does not reach the next one."""
+    """A new tenant for each test, so that a late delivery does not disturb the next test."""
     application = Flask(__name__)
 
     @application.post("/backchannel-logout")
@@ -46,7 +46,7 @@ def logged_in(browser: Browser) -> bool:
 
 
 def deliveries(tenant: Tenant, number: int) -> list[dict[str, object]]:
-    """The deliveries, once there are so many."""
+    """Wait for this number of deliveries and return them."""
     for _ in range(100):
         found: list[dict[str, object]] = tenant.http.get("/_sandbox/auth0/backchannel").json()["deliveries"]
         if len(found) >= number:

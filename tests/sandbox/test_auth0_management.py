@@ -1,4 +1,4 @@
-"""The Management API, through Auth0's own SDK where it shows what matters, else plain HTTP."""
+"""The Management API, called with Auth0's SDK or with plain HTTP."""
 
 import threading
 import time
@@ -188,7 +188,7 @@ def test_a_body_that_the_api_refuses(tenant: Tenant, sent: object, part: str) ->
     assert tenant.management("GET", f"/users/{ADA}").json() == before
 
 
-def test_what_is_not_acted_out_is_501(tenant: Tenant) -> None:
+def test_unsupported_endpoints_are_501(tenant: Tenant) -> None:
     assert tenant.management("PATCH", f"/users/{ADA}", json={"phone_number": "+1"}).status_code == 501
     for method, path in (
         ("GET", "/clients"),

@@ -1,4 +1,4 @@
-"""Keys, tokens and the token endpoint, as applications see them."""
+"""Signing keys, tokens, `/userinfo` and the token endpoint, used as an application does."""
 
 import base64
 import json
@@ -182,7 +182,7 @@ def test_userinfo_answers_by_scope_and_refuses_other_tokens(browser: Browser, te
     assert userinfo(tenant, tokens["access_token"]).status_code == 401
 
 
-def test_the_acted_out_action_adds_the_claim_only_where_there_is_a_customer(
+def test_the_simulated_action_adds_the_claim_only_where_there_is_a_customer(
     tenant: Tenant, browser: Browser
 ) -> None:
     claim = "https://store.example/stripe_customer_id"
@@ -269,7 +269,7 @@ def test_a_grant_that_the_application_may_not_use_is_refused(tenant: Tenant) -> 
     refused(answer, 400, "invalid_request", "Missing required parameter: grant_type")
 
 
-def test_a_management_token_is_had_by_form_and_json_by_post_and_basic(tenant: Tenant) -> None:
+def test_a_management_token_is_available_by_form_and_json_by_post_and_basic(tenant: Tenant) -> None:
     config = tenant.config
     public = {"grant_type": "client_credentials", "audience": config.management_audience}
     secret = {"client_id": config.mgmt_client_id, "client_secret": config.mgmt_client_secret}
@@ -342,7 +342,7 @@ def test_moving_the_clock_on_does_not_date_tokens_into_the_future(tenant: Tenant
     assert 3595 <= claims["iat"] - claims["auth_time"] <= 3605
 
 
-def test_a_clock_that_is_wrong_can_be_acted_out(tenant: Tenant, browser: Browser) -> None:
+def test_the_tenants_clock_can_be_wrong(tenant: Tenant, browser: Browser) -> None:
     tenant.settings(token_skew_s=120)
     assert 115 <= browser.id_token()["iat"] - time.time() <= 125
 
@@ -354,7 +354,7 @@ def test_no_code_token_or_secret_gets_into_the_logs(
     login = browser.log_in()
     tokens: dict[str, Any] = tenant.exchange(login).json()
     management = tenant.management_token()
-    # The test's own HTTP client logs what it gets.
+    # The test's own HTTP client logs the URLs of its requests.
     records = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
     log = "\n".join(record.getMessage() for record in records) + "".join(capfd.readouterr())
 

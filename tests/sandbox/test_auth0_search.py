@@ -1,4 +1,4 @@
-"""Listing and searching users, and the seed with many of them."""
+"""Listing and searching users, and seeding many of them."""
 
 import time
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def seed(tenant: Tenant, **spec: object) -> None:
 
 
 def search(tenant: Tenant, q: str, **parameters: object) -> list[str]:
-    """The IDs found."""
+    """The IDs of the users that a query finds."""
     answer = tenant.management("GET", "/users", params={"q": q, **parameters})
     assert answer.status_code == 200, answer.text
     return [user["user_id"] for user in answer.json()]
@@ -33,7 +33,7 @@ def search(tenant: Tenant, q: str, **parameters: object) -> list[str]:
 
 @pytest.fixture
 def people(tenant: Tenant) -> Tenant:
-    """Ada with a customer and some metadata, Grace as she is, and a social user without e-mail."""
+    """A tenant with Ada (who has a customer and metadata), Grace, and a social user without e-mail."""
     metadata = {
         "stripe_customer_id": "cus_1",
         "quote": 'say "hi" \\ bye',

@@ -1,4 +1,4 @@
-"""`python -m webstore.sandbox`, run as a person runs it."""
+"""The command `python -m webstore.sandbox`, run in a process as a person runs it."""
 
 import os
 import shlex
@@ -16,7 +16,7 @@ import pytest
 
 from webstore.sandbox.vendors import Sandbox
 
-# A store as small as can be: it says where it found what, answers on its port, and ends when told to.
+# A minimal store: it prints settings from its environment, answers on its port, and ends on SIGTERM.
 STORE = """
 import http.server, os, signal, sys
 class Store(http.server.BaseHTTPRequestHandler):
@@ -34,7 +34,7 @@ STUBBORN = STORE.replace("sys.exit(0)", "None")
 
 
 def _free_ports() -> tuple[int, int]:
-    """A free port with a free one behind it, and one more."""
+    """Two free ports. The port after the first is free, too."""
     while True:
         with socket.socket() as first, socket.socket() as second, socket.socket() as store:
             first.bind(("127.0.0.1", 0))
@@ -57,7 +57,7 @@ def _finish(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def _running(output: Path, *command: str) -> Iterator[tuple["subprocess.Popen[bytes]", int, int]]:
-    """The sandbox around a command, without a terminal, and the ports of Auth0 and the store."""
+    """Run the sandbox, with a command or alone. Yields its process and the ports of Auth0 and the store."""
     port, store_port = _free_ports()
     more = ["--", *command] if command else []
     environment = {**os.environ, "AUTH0_MGMT_DOMAIN": "real-tenant.example.com"}
@@ -193,7 +193,7 @@ def test_a_port_in_use_is_one_line_that_names_it(offset: int | None, who: str) -
         occupant.listen()
         done = _finish(*_arguments(port, store_port, "--", "/bin/sh", "-c", "echo started"))
     assert (done.returncode, done.stdout) == (1, "")
-    line = f"Port {busy}, wanted by {who}, is in use. Take others with: make run PORT=9000\n"
+    line = f"Port {busy} for {who} is in use. Choose other ports with: make run PORT=9000\n"
     assert done.stderr == line
 
 

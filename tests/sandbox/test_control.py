@@ -1,4 +1,4 @@
-"""The controls that both vendors have, on an application made for the purpose, over real HTTP."""
+"""The server and the controls that both vendors share, tested over HTTP with a minimal application."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ from webstore.sandbox.server import Server
 
 @dataclass
 class Switches:
-    """One switch of each type."""
+    """One setting of each type."""
 
     enabled: bool = False
     lag_s: float = 1.0
@@ -27,7 +27,7 @@ class Switches:
 
 
 class Vendor:
-    """Counts its visits; the smallest vendor that there can be."""
+    """A minimal vendor that counts its visits."""
 
     def __init__(self) -> None:
         self.visits = 0
@@ -39,17 +39,17 @@ class Vendor:
         self.control.install(self.app, reset=self.reset, seed=self.seed, settings=self.switches)
 
     def visit(self, name: str) -> dict[str, object]:
-        """Say how often it was visited."""
+        """Count a visit and return the number of visits."""
         self.visits += 1
         return {"name": name, "visits": self.visits, "body": request.get_data(as_text=True)}
 
     def reset(self) -> None:
-        """Forget the visits."""
+        """Set the number of visits to 0."""
         self.visits = 0
 
-    # Any: the shape of a seed is the vendor's.
+    # Any: each vendor decides the shape of its seeds.
     def seed(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Begin with this many visits."""
+        """Set the number of visits."""
         if set(spec) != {"visits"}:
             raise ValueError("seed visits")
         self.visits = spec["visits"]
@@ -284,7 +284,7 @@ def test_a_trickle_sends_headers_at_once_and_then_byte_by_byte(web: httpx.Client
     assert headers_after < 0.3
     assert time.monotonic() - began >= 0.02 * len(content)
     assert answer.json()["visits"] == 1
-    # The log learns of the end when the last byte has been sent, which may be just after it was read.
+    # The server logs the end after it has sent the last byte, which may be after the client has read it.
     deadline = time.monotonic() + 5
     while vendor.control.requests()[-1].status is None and time.monotonic() < deadline:
         time.sleep(0.01)

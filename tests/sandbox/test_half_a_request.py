@@ -1,4 +1,4 @@
-"""A client that ends in the middle of a request has asked for nothing."""
+"""A request whose client disconnects before sending the whole body has no effect."""
 
 from __future__ import annotations
 

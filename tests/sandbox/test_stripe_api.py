@@ -1,4 +1,4 @@
-"""What holds for every request to the sandbox's Stripe: keys, worlds, headers, errors, parameters."""
+"""Rules for every request to the sandbox's Stripe: API keys, modes, headers, errors and parameters."""
 
 import base64
 

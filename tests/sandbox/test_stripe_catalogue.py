@@ -13,7 +13,7 @@ from stripe.params import PriceCreateParams, ProductCreateParams
 from tests.sandbox.conftest import RESTRICTED_KEY, RunningStripe
 from webstore.sandbox.stripe import LIVE_KEY
 
-# Answers have these only when they are expanded or when the object is deleted; one is the SDK's own.
+# Not in a product's JSON: `deleted` is only in that of a deleted object, `OBJECT_NAME` is the SDK's.
 _NOT_IN_A_PRODUCT = {"OBJECT_NAME", "deleted"}
 _NOT_IN_A_PRICE = {"OBJECT_NAME", "currency_options", "deleted", "tiers"}
 
@@ -24,12 +24,12 @@ def mug(client: stripe.StripeClient) -> stripe.Product:
 
 
 def _price(client: stripe.StripeClient, product: str, cents: int = 1800, **more: Any) -> stripe.Price:
-    # Any: more parameters of a price, whatever a test is about.
+    # Any: a test may send any further parameters of a price.
     sent: PriceCreateParams = {"currency": "eur", "unit_amount": cents, "product": product, **more}  # type: ignore[typeddict-item]  # as above
     return client.v1.prices.create(sent)
 
 
-def _ids(page: Any) -> list[str]:  # Any: a list of whatever has an ID
+def _ids(page: Any) -> list[str]:  # Any: a list of any objects with an ID
     return [row.id for row in page.data]
 
 
@@ -476,7 +476,7 @@ def test_nothing_is_expanded_where_there_is_nothing(client: stripe.StripeClient,
     assert client.v1.products.retrieve(mug.id, {"expand": ["default_price"]}).default_price is None
 
 
-# Worlds, keys, idempotency
+# Modes, API keys, idempotency keys
 
 
 def test_test_and_live_mode_sell_different_things(running: RunningStripe, mug: stripe.Product) -> None:
@@ -534,7 +534,7 @@ def test_what_happens_to_products_and_prices_is_recorded(client: stripe.StripeCl
     assert events[0].data.object.to_dict() == product.to_dict()
     assert events[1].data.object["id"] == price
     changed = [events[place].data.previous_attributes for place in (2, 3, 4)]
-    # `updated` is among them, too, where a second has passed.
+    # `updated` has also changed if a second has passed.
     assert [
         {name: value for name, value in previous.to_dict().items() if name != "updated"}
         for previous in changed

@@ -124,7 +124,7 @@ def test_the_bounds_of_the_expiry(running: RunningStripe, client: stripe.StripeC
     assert refused(client, one, expires_at=now + 86_500) == (400, None, "expires_at")
 
 
-# What is refused
+# Refused parameters
 
 
 def test_what_has_to_be_there(client: stripe.StripeClient) -> None:
@@ -229,7 +229,7 @@ def test_automatic_tax_needs_to_know_where_the_customer_is(client: stripe.Stripe
 
 
 @pytest.mark.parametrize("address", ["", "store.test/ok", "javascript:alert(1)", "https://"])
-def test_addresses_that_are_none(client: stripe.StripeClient, address: str) -> None:
+def test_urls_that_are_not_valid(client: stripe.StripeClient, address: str) -> None:
     status, _, name = refused(client, price(client), success_url=address)
     assert (status, name) == (400, "success_url")
     assert refused(client, price(client), cancel_url=address)[2] == "cancel_url"
@@ -252,7 +252,7 @@ def test_live_mode_goes_back_by_https_only(running: RunningStripe) -> None:
         {"payment_method_types": ["klarna"]},
     ],
 )
-def test_what_the_sandbox_does_not_do_it_says(client: stripe.StripeClient, given: dict[str, object]) -> None:
+def test_unsupported_parameters_are_501(client: stripe.StripeClient, given: dict[str, object]) -> None:
     assert refused(client, price(client), **given)[0] == 501
 
 
@@ -311,7 +311,7 @@ def test_a_session_expires_by_the_clock(running: RunningStripe, client: stripe.S
     running.control.clock.advance(86_399 - 60)
     assert again(client, made).status == "open"
     running.control.clock.advance(61)
-    # Nobody has to ask for it.
+    # It has expired before any request.
     (world,) = (one for one in running.vendor.state.worlds() if one.payments.sessions)
     assert world.payments.sessions.at(0)["status"] == "expired"
     assert again(client, made).status == "expired"

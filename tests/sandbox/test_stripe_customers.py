@@ -10,7 +10,7 @@ from stripe.params import CustomerUpdateParams
 from tests.sandbox.conftest import RunningStripe
 from webstore.sandbox.stripe import LIVE_KEY
 
-# Answers have these only when they are expanded, or when the customer is deleted; one is the SDK's own.
+# Only in the JSON of an expanded or deleted customer. `OBJECT_NAME` is the SDK's.
 _ABSENT = {
     "OBJECT_NAME",
     "cash_balance",
@@ -70,7 +70,7 @@ def test_what_is_sent_comes_back(client: stripe.StripeClient) -> None:
     assert customer["invoice_settings"]["custom_fields"] == [{"name": "PO", "value": "1"}]
     assert customer["invoice_settings"]["footer"] == "Thanks"
     same = set(sent) - {"address", "shipping", "invoice_settings"}
-    assert {name: customer[name] for name in same} == {name: sent[name] for name in same}  # type: ignore[literal-required]  # of this very dict
+    assert {name: customer[name] for name in same} == {name: sent[name] for name in same}  # type: ignore[literal-required]  # its own keys
 
 
 def test_an_update_changes_only_what_it_names(client: stripe.StripeClient) -> None:
@@ -111,7 +111,7 @@ def test_an_id_with_odd_characters_is_just_missing(client: stripe.StripeClient) 
     assert _missing(client, "cus_/../x?y=1#'%").user_message == "No such customer: 'cus_/../x?y=1#'%'"
 
 
-# What is refused
+# Refused parameters
 
 
 @pytest.mark.parametrize(

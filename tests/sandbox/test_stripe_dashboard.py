@@ -1,4 +1,4 @@
-"""The dashboard's pages, read as a browser gets them."""
+"""The customer pages of Stripe's dashboard, used over HTTP."""
 
 import re
 from html import unescape

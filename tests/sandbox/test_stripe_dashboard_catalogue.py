@@ -1,4 +1,4 @@
-"""The dashboard's pages of products and events, read and used as a person does."""
+"""The product and event pages of Stripe's dashboard, used over HTTP."""
 
 import re
 import time
@@ -190,7 +190,7 @@ def test_events_are_listed_newest_first_searched_and_paged(
     about = http.get("/test/events", params={"q": mug.id})
     assert re.findall(r'data-event-type="([^"]+)"', about.text) == ["product.created"]
     assert _rows(http.get("/events"), "event") == []
-    assert "events are recorded and sent nowhere" in about.text
+    assert "Events are recorded, but not sent" in about.text
 
 
 def test_an_events_page_shows_its_deliveries_and_sends_it_again(

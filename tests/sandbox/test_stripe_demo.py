@@ -1,4 +1,4 @@
-"""The demonstration's catalogue: whole, believable, and with pictures of its own."""
+"""The demo catalogue and its pictures."""
 
 from xml.etree import ElementTree
 
@@ -51,7 +51,7 @@ def test_each_has_a_picture_that_draws_its_own_background(
         background = drawing.find(f"{_SVG}rect")
         assert background is not None
         assert (background.get("width"), background.get("height")) == ("400", "400")
-        # Nothing is fetched from anywhere else, and nothing runs.
+        # The picture loads nothing from other URLs and has no scripts.
         assert "href" not in picture.text
         assert "<script" not in picture.text
 

@@ -1,4 +1,4 @@
-"""Idempotency keys, and endpoints that fail: https://docs.stripe.com/api/idempotent_requests"""
+"""Idempotency keys, and ordered failures: https://docs.stripe.com/api/idempotent_requests"""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -168,7 +168,7 @@ def test_many_at_once_execute_once(running: RunningStripe) -> None:
     assert _count(running.http()) == 5
 
 
-# Endpoints that fail
+# Ordered failures
 
 
 def _fail(http: httpx.Client, **order: object) -> None:
@@ -240,7 +240,7 @@ def test_a_failure_that_makes_no_sense_is_refused(http: httpx.Client, wrong: dic
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
 
 
-# Faults of the transport, and keys
+# Transport faults and idempotency keys
 
 
 def test_a_cut_after_the_effect_is_repaired_by_the_key(running: RunningStripe, http: httpx.Client) -> None:

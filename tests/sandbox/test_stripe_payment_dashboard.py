@@ -1,4 +1,4 @@
-"""The dashboard's pages of payments, read and used as a person does."""
+"""The payment pages of Stripe's dashboard, used over HTTP."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.sandbox.checkout import CARD, DEBIT, DECLINED, again, monthly, pay, p
 
 
 def _bought(client: stripe.StripeClient, http: httpx.Client, **form: str) -> stripe.PaymentIntent:
-    """A payment of 18.00 EUR by a new customer."""
+    """The payment intent of a payment of 18.00 EUR by a new customer."""
     customer = client.v1.customers.create({"email": "ada@example.com"}).id
     made = session(
         client, price(client), customer=customer, payment_intent_data={"metadata": {"owner": "<ada>"}}
@@ -23,7 +23,7 @@ def _rows(page: httpx.Response, kind: str) -> list[str]:
 
 
 def test_payments_are_listed_newest_first(client: stripe.StripeClient, http: httpx.Client) -> None:
-    assert "no payments yet" in http.get("/test/payments").text
+    assert "No payments yet" in http.get("/test/payments").text
     ids = [_bought(client, http).id, _bought(client, http, **DECLINED).id][::-1]
     page = http.get("/test/payments")
     assert _rows(page, "payment") == ids

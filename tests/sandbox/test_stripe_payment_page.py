@@ -1,4 +1,4 @@
-"""The hosted payment page, filled in as a shopper does: https://docs.stripe.com/payments/checkout"""
+"""The hosted payment page, used as a shopper does: https://docs.stripe.com/payments/checkout"""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +47,7 @@ def _problem(page: httpx.Response) -> str:
 
 
 def _paid(client: stripe.StripeClient, made: stripe.checkout.Session) -> Any:
-    """The session with its payment, as the API gives it."""
+    """Retrieve the session with its payment expanded."""
     return again(client, made, "payment_intent.latest_charge", "line_items").to_dict(recursive=True)
 
 
@@ -56,7 +56,7 @@ def _is_success(answer: httpx.Response, made: stripe.checkout.Session) -> bool:
     return (answer.status_code, answer.headers.get("location")) == (303, wanted)
 
 
-# A payment that goes well
+# Successful payments
 
 
 def test_the_page_shows_what_is_bought(client: stripe.StripeClient, http: httpx.Client) -> None:
@@ -101,7 +101,7 @@ def test_a_payment_has_every_field_of_a_real_one(client: stripe.StripeClient, ht
     pay(http, made)
     paid = _paid(client, made)
     intent, charge = paid["payment_intent"], paid["payment_intent"]["latest_charge"]
-    # What is only there for some payments, or when it is expanded.
+    # Fields that only some payments have, or only expanded ones.
     seldom = {
         "OBJECT_NAME",
         "allowed_payment_method_types",
@@ -189,7 +189,7 @@ def test_nothing_to_pay_needs_no_card(client: stripe.StripeClient, http: httpx.C
     assert done.customer is not None
 
 
-# A payment that does not
+# Refused payments
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_a_bank_that_asks_first(client: stripe.StripeClient, http: httpx.Client,
     assert ("Complete" in page.text, "Fail" in page.text) == (True, True)
     assert _is_success(http.post(answer.headers["location"], data={"result": "complete"}), made)
     assert again(client, made).payment_status == "paid"
-    # Nothing is left to be asked.
+    # The bank has no further questions.
     assert _is_success(http.get(answer.headers["location"]), made)
     assert _is_success(http.post(answer.headers["location"], data={"result": "complete"}), made)
     assert len(client.v1.charges.list().data) == 1
@@ -309,7 +309,7 @@ def test_a_shopper_who_fails_at_the_bank(client: stripe.StripeClient, http: http
     assert _is_success(pay(http, made), made)
 
 
-# Payments that take days: https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification
+# Delayed payments: https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_a_bank_debit_takes_its_time(
     assert http.post("/_sandbox/stripe/payments/pi_none/settle", json={}).status_code == 404
 
 
-# What else the page asks for
+# Other inputs of the page
 
 
 def test_a_shipping_address(client: stripe.StripeClient, http: httpx.Client) -> None:

@@ -65,7 +65,7 @@ def test_a_subscription_is_canceled_and_kept_after_all(
     assert client.v1.subscriptions.retrieve(subscription.id).cancel_at_period_end is False
 
 
-def test_nobody_changes_what_is_another_ones(
+def test_a_subscription_of_another_customer_cannot_be_changed(
     client: stripe.StripeClient, http: httpx.Client, customer: str
 ) -> None:
     (subscription,) = client.v1.subscriptions.list({"customer": customer}).data

@@ -1,4 +1,4 @@
-"""Reading payments, and giving money back: https://docs.stripe.com/api/refunds"""
+"""Refunds, and reading payments: https://docs.stripe.com/api/refunds"""
 
 import httpx
 import pytest
@@ -11,7 +11,7 @@ from webstore.sandbox.stripe import LIVE_KEY
 
 @pytest.fixture
 def paid(client: stripe.StripeClient, http: httpx.Client) -> stripe.PaymentIntent:
-    """A payment of 18.00 EUR by a customer."""
+    """The payment intent of a payment of 18.00 EUR by a customer."""
     customer = client.v1.customers.create({"email": "ada@example.com"}).id
     made = session(client, price(client), customer=customer)
     pay(http, made)

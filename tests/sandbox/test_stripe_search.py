@@ -10,7 +10,7 @@ from tests.sandbox.conftest import RunningStripe
 
 @pytest.fixture
 def people(running: RunningStripe, client: stripe.StripeClient) -> dict[str, str]:
-    """A few customers by name, old enough to be searchable."""
+    """The IDs of a few customers by name. They are older than the lag of the search index."""
     given: list[CustomerCreateParams] = [
         {"name": "Ada Lovelace", "email": "ada@example.com", "metadata": {"auth0_user_id": "auth0|1"}},
         {"name": "Grace Hopper", "email": "grace@example.com", "phone": "+1555"},

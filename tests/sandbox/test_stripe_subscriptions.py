@@ -27,7 +27,7 @@ DAY_S = 86_400
 def _subscribe(
     client: stripe.StripeClient, http: httpx.Client, *prices: str, **more: object
 ) -> stripe.Subscription:
-    """A subscription that was bought, of a customer of its own; `form` is what the page is filled in with."""
+    """Buy a subscription, by default as a new customer. `form` has the inputs of the payment page."""
     form = more.pop("form", CARD)
     if "customer" not in more:
         more["customer"] = client.v1.customers.create({"email": "ada@example.com"}).id
@@ -51,7 +51,7 @@ def _invoices(client: stripe.StripeClient, subscription: stripe.Subscription) ->
     return client.v1.invoices.list({"subscription": subscription.id}).data
 
 
-# Buying one
+# Buying a subscription
 
 
 def test_it_has_every_field_of_a_real_one(client: stripe.StripeClient, http: httpx.Client) -> None:
@@ -125,7 +125,7 @@ def test_a_refused_card_makes_no_subscription(client: stripe.StripeClient, http:
     assert len(client.v1.payment_intents.list().data) == 1
 
 
-def test_who_is_no_customer_yet_becomes_one(client: stripe.StripeClient, http: httpx.Client) -> None:
+def test_a_new_shopper_becomes_a_customer(client: stripe.StripeClient, http: httpx.Client) -> None:
     made = session(client, monthly(client), mode="subscription")
     pay(http, made, email="grace@example.com")
     customer = again(client, made, "customer").customer
@@ -216,7 +216,7 @@ def test_a_card_that_needs_the_shopper_again_leaves_it_past_due(
     assert "invoice.payment_failed" in events(client, "invoice")
 
 
-# Ending
+# Cancellation
 
 
 def test_it_can_end_with_its_period(

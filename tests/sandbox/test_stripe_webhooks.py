@@ -17,33 +17,33 @@ from webstore.sandbox.stripe import LIVE_KEY
 from webstore.sandbox.vendors import Sandbox
 
 SECRET = "whsec_of_a_test"
-# Answers have these only when the endpoint is created or deleted; one is the SDK's own.
+# Only in the JSON of a new or deleted endpoint. `OBJECT_NAME` is the SDK's.
 _ABSENT = {"OBJECT_NAME", "deleted", "secret"}
 
 
 @dataclass
 class Receiver:
-    """An endpoint of a store: keeps what it gets, and answers what it is told to (200 after that)."""
+    """A store's webhook endpoint. It keeps its requests and answers with `answers`, then with 200."""
 
     url: str = ""
     answers: list[int] = field(default_factory=list)
     got: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
-    #: While it is not set, nothing is answered.
+    #: The endpoint does not answer until this is set.
     gate: threading.Event = field(default_factory=threading.Event)
 
     def take(self) -> tuple[str, int, dict[str, str]]:
-        """Keep one request."""
+        """Keep a request and answer it."""
         self.got.append((request.get_data(), dict(request.headers)))
         status = self.answers.pop(0) if self.answers else 200
         self.gate.wait(20)
         return f"answer {status}", status, {"Location": "/elsewhere"} if status == 302 else {}
 
     def names(self) -> list[str]:
-        """The names of the customers that the events are about."""
+        """The names of the customers in the events."""
         return [json.loads(body)["data"]["object"]["name"] for body, _ in self.got]
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many deliveries came, and no more for a moment."""
+        """Wait for exactly `count` requests. Fails when another one follows within a moment."""
         _until(lambda: len(self.got) >= count)
         time.sleep(0.3)
         assert len(self.got) == count
@@ -63,7 +63,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def listening(running: RunningStripe, receiver: Receiver) -> Iterator[RunningStripe]:
-    """A Stripe that sends everything to the receiver."""
+    """A Stripe that sends all events to the receiver."""
     running.vendor.listen(receiver.url, SECRET)
     yield running
     running.vendor.stop()
@@ -298,7 +298,7 @@ def test_nothing_is_sent_to_other_machines(running: RunningStripe, client: strip
     )
 
 
-# On demand
+# Order, copies, delay and redelivery
 
 
 @pytest.mark.usefixtures("listening")
@@ -377,7 +377,7 @@ def test_an_event_from_before_the_endpoint_can_be_sent_to_it(
     receiver.wait_for(1)
 
 
-# Beginning and end
+# Reset, threads and start
 
 
 def test_a_reset_forgets_what_is_to_be_sent_and_listens_again(

@@ -1,1 +1,1 @@
-"""Local stand-ins for Auth0 and Stripe: real HTTP servers with real state, on loopback only."""
+"""The sandbox: local HTTP servers that imitate Auth0 and Stripe, with state in memory, on loopback only."""

@@ -1,4 +1,4 @@
-"""`python -m webstore.sandbox`: a local Auth0 and Stripe, alone or around a store."""
+"""The command `python -m webstore.sandbox`: runs a local Auth0 and Stripe, alone or with a store."""
 
 import argparse
 import contextlib
@@ -16,37 +16,37 @@ from collections.abc import Iterator, Mapping, Sequence
 from webstore.sandbox.vendors import Sandbox, auth0_config, environment
 
 HOST = "127.0.0.1"
-# A store that has not answered by then has a problem that it tells about itself.
+# After this time without an answer, the command says so. The store's own output then shows the reason.
 STORE_START_S = 30.0
 CHILD_STOP_S = 10.0
 _POLL_S = 0.1
-# A real tenant or account in the shell must not shine through into a store on the sandbox.
+# A store on the sandbox must not inherit the settings of a real tenant or account from the shell.
 _VENDORS_OWN = ("AUTH0_", "STRIPE_")
 
 _DESCRIPTION = """\
 Start a local Auth0 and a local Stripe on 127.0.0.1, with two shoppers and a dozen products.
-Nothing is real, nothing leaves this machine, and everything is forgotten at the end.
+Nothing is real: the data is made up, stays on this machine and is lost when the sandbox stops.
 
-With a COMMAND after --, start it too, in an environment that points a store at the two, and stop when
-it stops. Ctrl-C stops everything.
+With a COMMAND after --, also run that command. Its environment points a store at the local Auth0 and
+Stripe. The sandbox stops when the command ends. Ctrl-C stops everything.
 """
 _EXAMPLES = """\
 examples:
   python -m webstore.sandbox
-      only the two vendors
+      start Auth0 and Stripe only
   eval "$(python -m webstore.sandbox --env)"
-      point a store that you start yourself at them
+      set the environment of a store that you start yourself
   python -m webstore.sandbox -- gunicorn -c gunicorn.conf.py wsgi:app
-      the vendors and the store together
+      start Auth0, Stripe and the store together
 """
 
 
 class _Refused(Exception):
-    """A reason to stop at once, in one line for the person who started this."""
+    """The command cannot go on. The message is one line for the person who started it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and give the exit code."""
+    """Run the command line and return the exit code."""
     options = _parser().parse_args(arguments)
     store_url = f"http://{HOST}:{options.store_port}"
     ports = {"Auth0": options.port, "Stripe": options.port + 1, "the store": options.store_port}
@@ -78,12 +78,14 @@ def _parser() -> argparse.ArgumentParser:
         "--store-port",
         type=int,
         default=8000,
-        help="where the store is or will be, for its registered addresses (default: %(default)s)",
+        help="the store's port, used in its callback and logout URLs (default: %(default)s)",
     )
     parser.add_argument(
-        "--env", action="store_true", help="print the store's environment for a shell, and stop"
+        "--env", action="store_true", help="print the store's environment as shell exports, and exit"
     )
-    parser.add_argument("command", nargs="*", metavar="-- COMMAND ARGS", help="what to start, and stop with")
+    parser.add_argument(
+        "command", nargs="*", metavar="-- COMMAND ARGS", help="the command to run, usually the store"
+    )
     return parser
 
 
@@ -129,25 +131,25 @@ def _run(command: Sequence[str], ports: Mapping[str, int], store_url: str, stop:
 
 
 def _check_free(port: int, who: str) -> None:
-    """Raises _Refused when somebody listens on the port already, or this user may not."""
+    """Check that this user can listen on the port. Raises _Refused when the port is in use or forbidden."""
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
             probe.listen()
     except PermissionError as exc:
-        raise _Refused(f"Port {port}, wanted by {who}, needs more rights. {_other_ports()}") from exc
+        raise _Refused(f"Port {port} for {who} needs more rights. {_other_ports()}") from exc
     except OSError as exc:
-        raise _Refused(f"Port {port}, wanted by {who}, is in use. {_other_ports()}") from exc
+        raise _Refused(f"Port {port} for {who} is in use. {_other_ports()}") from exc
 
 
 def _other_ports() -> str:
-    return "Take others with: make run PORT=9000"
+    return "Choose other ports with: make run PORT=9000"
 
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C, SIGTERM and a closed terminal set, instead of a traceback."""
+    """An event that is set by Ctrl-C, SIGTERM or a closed terminal, so that the command ends cleanly."""
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
@@ -160,7 +162,7 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 @contextlib.contextmanager
 def _child(command: Sequence[str], store: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """The command, running in a process group of its own, which ends with the block."""
+    """The command as a running process in its own process group. The group is stopped with the block."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_VENDORS_OWN)}
     no_proxy = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), HOST)))
     env = {**inherited, "NO_PROXY": no_proxy, "no_proxy": no_proxy, **store}
@@ -176,7 +178,7 @@ def _child(command: Sequence[str], store: Mapping[str, str]) -> Iterator[subproc
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Ask the child to end, and its children through it; then end what is left of its group."""
+    """Send SIGTERM to the process, wait for it, then kill the rest of its process group."""
     child.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(CHILD_STOP_S)
@@ -186,7 +188,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_store(port: int, child: subprocess.Popen[bytes], stop: threading.Event) -> bool:
-    """Whether the store answers before it ends, somebody stops all this, or the time is up."""
+    """Wait for the store's first answer. False when it exits, the user stops it, or time runs out first."""
     deadline = time.monotonic() + STORE_START_S
     while time.monotonic() < deadline:
         if child.poll() is not None or stop.is_set():
@@ -213,7 +215,7 @@ def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
             f"\nStripe's products   {stripe}/test/products"
             f"\nStripe's events     {stripe}/test/events"
             f"\nShoppers            {_shoppers()}\n"
-            f"\nA store at {store_url} finds its environment with: python -m webstore.sandbox --env"
+            f"\nPrint the environment for a store at {store_url} with: python -m webstore.sandbox --env"
             "\nCtrl-C stops everything."
         )
     return (
@@ -225,9 +227,9 @@ def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
         f"\nShoppers            {_shoppers()}\n"
         "\nWhat to try"
         "\n  1. Log in at the store as one of the shoppers, or sign up: the page shows a new customer's ID."
-        "\n  2. Find it on both sides: app_metadata at Auth0, metadata at Stripe."
+        "\n  2. Find the link on both sides: app_metadata at Auth0, metadata at Stripe."
         "\n  3. Log out and in again: it is still the same customer."
-        "\n  4. Put something into the cart, pay with the card 4242 4242 4242 4242, and see it under Orders."
+        "\n  4. Add a product to the cart, pay with the card 4242 4242 4242 4242, and see it under Orders."
         "\n  5. Delete the customer at Stripe and buy again: a new customer, and the old order stays."
         "\n\nCtrl-C stops everything."
     )

@@ -1,4 +1,4 @@
-"""The sandbox's clock: real time plus an offset that tests move on."""
+"""The sandbox's clock: real time plus an offset that tests increase."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Unix time in seconds that can be moved forward, never back (except by `reset`)."""
+    """A clock in Unix seconds that tests can move forward. Only `reset` moves it back."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -14,12 +14,12 @@ class Clock:
         self._jobs: list[Callable[[], object]] = []
 
     def now(self) -> float:
-        """Unix seconds: real time plus whatever `advance` added."""
+        """The time in Unix seconds: real time plus the seconds that `advance` added."""
         with self._lock:
             return time.time() + self._offset
 
     def advance(self, seconds: float) -> None:
-        """Move on by `seconds`. Raises ValueError for a negative or infinite number."""
+        """Move the clock forward by `seconds`. Raises ValueError for a negative or infinite number."""
         if not 0 <= seconds < float("inf"):
             raise ValueError("the clock only moves forward, by a finite number of seconds")
         with self._lock:
@@ -28,10 +28,10 @@ class Clock:
             job()
 
     def when_moved(self, job: Callable[[], object]) -> None:
-        """Do something after each time that the clock is moved on, in the thread that moves it."""
+        """Call `job` each time after the clock was moved forward, in the thread that moved it."""
         self._jobs.append(job)
 
     def reset(self) -> None:
-        """Back to real time."""
+        """Set the clock back to real time."""
         with self._lock:
             self._offset = 0.0

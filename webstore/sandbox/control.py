@@ -1,7 +1,6 @@
-"""What tests and demonstrations hold on to: the request log, faults, clock, seeds and switches of a vendor.
+"""A vendor's controls for tests and demonstrations: request log, faults, clock, seeds and settings.
 
-Everything under `/_sandbox/` is here, as HTTP endpoints and as methods of `Control` for tests in the
-same process.
+Tests in the same process call the methods of `Control`. Others use the HTTP endpoints under `/_sandbox/`.
 """
 
 import dataclasses
@@ -25,20 +24,20 @@ if TYPE_CHECKING:
 
 LOG_LIMIT = 200_000
 PREFIX = "/_sandbox/"
-# What a person opens in a browser, or a browser fetches by itself, says nothing about the store.
+# Paths that only a person's browser requests. They are not logged, because the store does not call them.
 DEFAULT_PAGES = r"/dashboard(/.*)?|/static/.*|/favicon\.ico"
 
-# Any: seeds and their answers are JSON whose shape each vendor decides.
+# Any: each vendor decides the shape of its seeds and of their results, which are JSON.
 Reset = Callable[[], None]
 Seed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclasses.dataclass
 class LoggedRequest:
-    """One request a vendor got: no bodies, no headers, no secrets.
+    """One request that a vendor received, without bodies, headers or secrets.
 
-    `started` is in Unix seconds of the sandbox's clock, `duration_s` in real seconds. `status` and
-    `duration_s` are None while the request hangs and after it was cut off.
+    `started` is in Unix seconds of the sandbox's clock, `duration_s` in real seconds. Both `status` and
+    `duration_s` are None until the response is complete, and stay None when a fault cuts it off.
     """
 
     method: str
@@ -52,7 +51,7 @@ class LoggedRequest:
 
 
 class Control:
-    """The controls of one vendor; `install` connects them to its application."""
+    """The controls of one vendor. `install` connects them to the vendor's application."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -61,7 +60,7 @@ class Control:
         self._settings_lock = threading.Lock()
         self._reset: Reset = _nothing_to_reset
         self._seed: Seed = _nothing_to_seed
-        # Any: a dataclass of switches that each vendor declares for itself.
+        # Any: each vendor has its own settings dataclass.
         self._settings: Any = None
         self._first_settings: dict[str, object] = {}
         self._pages = re.compile(DEFAULT_PAGES)
@@ -69,10 +68,10 @@ class Control:
     def install(
         self, app: Flask, *, reset: Reset, seed: Seed, settings: object, pages: str = DEFAULT_PAGES
     ) -> None:
-        """Add the `/_sandbox/` endpoints to `app` and put log and faults in front of it.
+        """Add the `/_sandbox/` endpoints to `app`, and wrap it with the request log and the faults.
 
-        `settings` is a mutable dataclass of switches; its values now are the ones that `reset` brings
-        back. Requests whose whole path matches the regular expression `pages` are not logged.
+        `settings` is a mutable dataclass. `reset` restores the values that it has now. Requests whose
+        whole path matches the regular expression `pages` are not logged.
         """
         self._reset, self._seed = reset, seed
         self._settings = settings
@@ -83,21 +82,21 @@ class Control:
         app.wsgi_app = _Middleware(app.wsgi_app, self)  # type: ignore[method-assign]  # documented
 
     def reset(self) -> None:
-        """State, log, faults, clock and settings back to the start."""
+        """Restore the initial state, clock and settings, and remove all faults and the request log."""
         self.clear_faults()
         self.clock.reset()
-        # Before the settings: one of them may let go what was held back and is to be forgotten.
+        # Before the settings: restoring them could release withheld webhooks that the reset must discard.
         self._reset()
         self.change_settings(self._first_settings)
         self.clear_requests()
 
-    # Any: the shape of a seed is the vendor's.
+    # Any: each vendor decides the shape of its seeds.
     def seed(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Fill the vendor with made-up data. Raises ValueError for a seed that it does not know."""
+        """Fill the vendor with made-up data. Raises ValueError for a seed that it does not support."""
         return self._seed(spec)
 
     def requests(self) -> list[LoggedRequest]:
-        """What was asked since the start or the last clearing, oldest first (the newest 200,000)."""
+        """The requests since the start or the last `clear_requests`, oldest first, 200,000 at most."""
         return list(self._log)
 
     def clear_requests(self) -> None:
@@ -105,11 +104,11 @@ class Control:
         self._log.clear()
 
     def settings(self) -> dict[str, object]:
-        """The switches and their values now."""
+        """The settings and their current values."""
         return dataclasses.asdict(self._settings)
 
     def change_settings(self, changes: Mapping[str, object]) -> None:
-        """Set switches, all or none. Raises ValueError for an unknown name or a value of the wrong type."""
+        """Change settings, all or none. Raises ValueError for an unknown name or a value of a wrong type."""
         hints = get_type_hints(type(self._settings))
         for name, value in changes.items():
             if name not in hints:
@@ -121,9 +120,9 @@ class Control:
                 setattr(self._settings, name, value)
 
     def add_fault(self, **spec: object) -> int:
-        """Add a fault (the fields of `webstore.sandbox.faults.Fault`) and give its number.
+        """Add a fault and return its number. `spec` has the fields of `webstore.sandbox.faults.Fault`.
 
-        Raises ValueError for a description that makes no sense.
+        Raises ValueError for an invalid description.
         """
         return self._faults.add(spec)
 
@@ -132,11 +131,11 @@ class Control:
         return self._faults.describe()
 
     def clear_faults(self) -> None:
-        """Forget all faults and let go of the requests that they hold."""
+        """Remove all faults and release the requests that they delay."""
         self._faults.clear()
 
     def serve(self, environ: "WSGIEnvironment", app: "WSGIApplication") -> Response:
-        """Answer one request, logged and disturbed. Raises ConnectionCut where a fault says so."""
+        """Answer and log one request, with the fault that it meets. Raises ConnectionCut for a cut."""
         path, _, query = environ["REQUEST_URI"].partition("?")
         method = environ["REQUEST_METHOD"]
 
@@ -157,7 +156,7 @@ class Control:
         if whole and not response.is_streamed:
             _finish(entry, response, began)
         elif whole:
-            # A trickle is finished only when its last byte is out.
+            # A trickle is complete only after its last byte.
             response.response = _then(response.response, lambda: _finish(entry, response, began))
         return response
 
@@ -190,7 +189,7 @@ def _nothing_to_seed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _fits(value: object, hint: Any) -> bool:  # Any: type hints have no type of their own
-    """Whether a JSON value is one that a field with this annotation takes."""
+    """Whether a field with this type annotation accepts a JSON value."""
     origin = get_origin(hint)
     if origin is Literal:
         return value in get_args(hint)
@@ -204,7 +203,7 @@ def _fits(value: object, hint: Any) -> bool:  # Any: type hints have no type of 
 
 
 def _endpoints(control: Control) -> Blueprint:
-    """The HTTP side of `control`: JSON in, JSON out, 400 with `error` for what makes no sense."""
+    """The HTTP endpoints of `control`. They read and return JSON; an invalid request gets 400 and `error`."""
     endpoints = Blueprint("sandbox_control", __name__, url_prefix="/_sandbox")
 
     @endpoints.errorhandler(ValueError)
@@ -267,7 +266,7 @@ def _endpoints(control: Control) -> Blueprint:
 
 
 def json_object() -> dict[str, object]:
-    """The request's body as a JSON object, an empty one for no body. Raises ValueError for anything else."""
+    """The JSON object in the request's body; empty without a body. Raises ValueError for other bodies."""
     if not request.get_data():
         return {}
     body = request.get_json(force=True, silent=True)

@@ -1,6 +1,7 @@
-"""Faults of the transport: what can go wrong between a client and a vendor, on demand.
+"""Transport faults that a test can order: latency, hangs, resets, error statuses, truncated or slow answers.
 
-They know nothing of what the vendor does; a vendor's own failures (Stripe's stored 500s) are the vendor's.
+A fault works the same for both vendors. Errors that depend on the vendor's own logic, such as Stripe's
+stored 500s, belong to the vendor.
 """
 
 import json
@@ -26,12 +27,13 @@ _DEFAULT_SECONDS = {"hang": 120.0, "trickle": 1.0}
 
 @dataclass
 class Fault:
-    """One disturbance, for requests whose method and whole path match.
+    """A transport fault for requests whose method and whole path match.
 
-    `times` is how often it strikes (None: until cleared), after letting `skip` matches through, each
-    time with `probability`. `when` is before or after the request had its effect; `truncate` and
-    `trickle` need the real answer, so the effect comes first with them whatever `when` says. `seconds`:
-    how long a latency is, how long a hang lasts at most, the pause between the bytes of a trickle.
+    The first `skip` matching requests pass. After that the fault strikes each matching request with
+    `probability`, up to `times` times (None: until it is cleared). `when` says whether it strikes before
+    or after the request has its effect. `truncate` and `trickle` need the real answer, so they always
+    strike after the effect. `seconds` is the length of a latency, the longest duration of a hang, or the
+    pause between two bytes of a trickle.
     """
 
     id: int
@@ -51,7 +53,7 @@ class Fault:
 
     @classmethod
     def parse(cls, number: int, given: Mapping[str, object]) -> Self:
-        """Make one from the JSON that a test sent. Raises ValueError saying what is wrong with it."""
+        """Build a fault from the JSON that a test sent. Raises ValueError when it is invalid."""
         if unknown := set(given) - {*_WHEN_FIELDS, *_WHAT_FIELDS}:
             raise ValueError(f"unknown fault fields: {', '.join(sorted(unknown))}")
         action = given.get("action")
@@ -85,11 +87,11 @@ class Fault:
         )
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a request is one that this fault is about."""
+        """Whether the request has this fault's method and path."""
         return self.method in (None, method) and self.path.fullmatch(path) is not None
 
     def describe(self) -> dict[str, object]:
-        """What `GET /_sandbox/faults` says of it."""
+        """The fault as `GET /_sandbox/faults` returns it."""
         return {
             "id": self.id,
             "action": self.action,
@@ -105,9 +107,10 @@ class Fault:
         }
 
     def strike(self, serve: Callable[[], Response]) -> tuple[Response, bool]:
-        """Answer in `serve`'s place; the flag says whether the whole answer will reach the client.
+        """Apply the fault to a request that `serve` would answer.
 
-        Raises ConnectionCut where there is no answer at all.
+        Returns the response, and whether the client receives it whole. Raises ConnectionCut when the
+        client receives no response.
         """
         effect_first = self.when == "after" or self.action in ("truncate", "trickle")
         answer = serve() if effect_first else None
@@ -134,7 +137,7 @@ class Fault:
 
 
 class Faults:
-    """The faults of one vendor, in order of creation. Safe for several threads."""
+    """The faults of one vendor, in order of creation. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -142,7 +145,7 @@ class Faults:
         self._last_id = 0
 
     def add(self, given: Mapping[str, object]) -> int:
-        """Add one and give its number. Raises ValueError for a description that makes no sense."""
+        """Add a fault and return its number. Raises ValueError for an invalid description."""
         with self._lock:
             fault = Fault.parse(self._last_id + 1, given)
             self._last_id = fault.id
@@ -150,19 +153,19 @@ class Faults:
             return fault.id
 
     def describe(self) -> list[dict[str, object]]:
-        """All of them, used up or not, with how often each has struck."""
+        """All faults, used up or not, each with the number of its hits."""
         with self._lock:
             return [fault.describe() for fault in self._faults]
 
     def clear(self) -> None:
-        """Forget them all and let go of the requests that they hold."""
+        """Remove all faults and release the requests that they delay."""
         with self._lock:
             for fault in self._faults:
                 fault.released.set()
             self._faults.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The first one that strikes this request, counted as a hit."""
+        """The first fault that strikes this request, or None. Counts the hit."""
         with self._lock:
             for fault in self._faults:
                 if not fault.matches(method, path) or fault.hits == fault.times:

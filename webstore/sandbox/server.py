@@ -1,7 +1,7 @@
-"""A small threaded HTTP/1.1 server on loopback for one vendor of the sandbox.
+"""A small threaded HTTP/1.1 server on loopback. Each vendor of the sandbox runs in one.
 
-Werkzeug's development server closes the connection after each answer. Real vendors keep it open, and
-clients with connection pools behave differently then, so the request handler below keeps it open.
+Werkzeug's development server closes the connection after each response. Real vendors keep it open, and
+connection pools in clients depend on that. So the request handler below keeps it open.
 """
 
 import io
@@ -23,7 +23,7 @@ _BODILESS = frozenset({204, 304})
 
 
 class ConnectionCut(Exception):
-    """Raised by an application to end the connection where it is, with or without a TCP reset."""
+    """Raised by an application to close the connection at once, with or without a TCP reset."""
 
     def __init__(self, *, reset: bool = False) -> None:
         super().__init__("connection cut on purpose")
@@ -54,7 +54,7 @@ class _Handler(WSGIRequestHandler):
                 self._reset_connection()
 
     def _read_body(self, environ: "WSGIEnvironment") -> bytes | None:
-        """The whole body; None when the client ended before it had sent all of it."""
+        """The whole body, or None when the client closed the connection before sending all of it."""
         if environ.get("wsgi.input_terminated"):
             return bytes(environ["wsgi.input"].read())
         length = environ.get("CONTENT_LENGTH", "")
@@ -87,7 +87,7 @@ class _Handler(WSGIRequestHandler):
         code, _, reason = status.partition(" ")
         names = {name.lower() for name, _ in headers}
         if "content-length" not in names and int(code) not in _BODILESS:
-            # Without a length a client cannot tell where the answer ends on a kept connection.
+            # On a connection that stays open, a client finds the end of the response by its length.
             first += b"".join(stream)
             headers = [*headers, ("Content-Length", str(len(first)))]
         self.send_response(int(code), reason)
@@ -110,16 +110,16 @@ class _Handler(WSGIRequestHandler):
         socket.close(self.connection.detach())
 
     def log(self, type: str, message: str, *args: object) -> None:
-        """Say nothing: addresses carry codes and keys."""
+        """Log nothing, because URLs contain authorization codes and tokens."""
 
 
 def _refuse_write(data: bytes) -> None:
-    """WSGI's old `write` callable, which Flask never uses."""
+    """WSGI's legacy `write` callable, which Flask never uses."""
     raise NotImplementedError("the sandbox's server takes bodies from the iterable only")
 
 
 class _Listener(ThreadedWSGIServer):
-    """Knows its open connections, so that they can be closed with it."""
+    """A listening server that tracks its open connections, so that it can close them."""
 
     def __init__(self, listening: socket.socket, app: Flask) -> None:
         host, port = listening.getsockname()
@@ -139,24 +139,23 @@ class _Listener(ThreadedWSGIServer):
         super().close_request(request)
 
     def close_connections(self) -> None:
-        """Shut down every open connection; its thread sees the end and goes."""
+        """Shut down every open connection, which ends the thread that serves it."""
         with self._open_lock:
             connections = list(self._open)
         for connection in connections:
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                continue  # it went away by itself
+                continue  # already closed
 
 
 class Server:
-    """Serves a Flask application over real HTTP/1.1 in a daemon thread.
+    """Serves a Flask application over HTTP/1.1 in a daemon thread.
 
-    The port is taken when the object is made (0 takes a free one), so `url` is known before `start`, and
-    an application that has to know its own address may be set as `app` in between.
-    After `stop` the vendor is really down: new connections are refused and open ones end. It can be
-    started again on the same port. Raises OSError when the port is not to be had, ValueError for a
-    host that is not the loopback address.
+    The constructor binds the port (0 picks a free one), so `url` is known before `start`. An application
+    that needs its own URL can be built then and set as `app`. After `stop`, new connections are refused
+    and open ones are closed. `start` works again afterwards, on the same port. Raises OSError when the
+    port is not available, and ValueError for a host other than 127.0.0.1.
     """
 
     def __init__(self, app: Flask | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -171,11 +170,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The address without a slash at the end, like `http://127.0.0.1:8001`."""
+        """The base URL without a trailing slash, like `http://127.0.0.1:8001`."""
         return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
-        """Begin to answer. Does nothing when it already does. Raises ValueError without an application."""
+        """Start serving, unless it already serves. Raises ValueError when no application is set."""
         if self._listener is not None:
             return
         if self.app is None:
@@ -191,7 +190,7 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the listening socket and every open connection. Does nothing when it is down."""
+        """Close the listening socket and every open connection, unless it is already stopped."""
         if self._bound is not None:
             self._bound.close()
             self._bound = None

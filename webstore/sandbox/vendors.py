@@ -1,4 +1,4 @@
-"""Both vendors together, and the environment that points a store at them."""
+"""The local Auth0 and Stripe together, and the environment variables that point a store at them."""
 
 import hashlib
 from typing import Self
@@ -13,16 +13,16 @@ API_AUDIENCE = "https://api.webstore.example/"
 API_SCOPES = ("read:me", "create:checkout")
 DEFAULT_STORE_URL = "http://127.0.0.1:8000"
 
-# Fixed, so that a restart logs nobody out, and derived from a sentence that says what it is good for.
+# Fixed, so that a restart does not log anybody out. The hashed text warns that it is not for production.
 _APP_SECRET_KEY = hashlib.sha256(b"the webstore's sandbox, never for production").hexdigest()
 _WEBHOOK_SECRET = "whsec_sandbox_nothing_here_is_real"  # noqa: S105 (public on purpose)
 
 
 class Sandbox:
-    """An Auth0 and a Stripe on loopback, for the stores at the given addresses.
+    """A local Auth0 and a local Stripe on loopback, for the stores at `store_urls`.
 
-    The ports are taken when it is made (0 takes free ones); `start` or `with` begins to answer. Raises
-    OSError when a port is not to be had.
+    The constructor binds the ports (0 picks a free one). The servers answer after `start`, or inside
+    `with`. Raises OSError when a port is not available.
     """
 
     def __init__(self, *store_urls: str, auth0_port: int = 0, stripe_port: int = 0) -> None:
@@ -40,27 +40,27 @@ class Sandbox:
         self.stripe_server.app = self.stripe.app
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start both servers and the delivery of webhooks."""
         self.auth0_server.start()
         self.stripe_server.start()
         self.stripe.start()
 
     def stop(self) -> None:
-        """Answer no more."""
+        """Stop both servers and the delivery of webhooks."""
         self.stripe.stop()
         self.auth0_server.stop()
         self.stripe_server.stop()
 
     def send_webhooks(self, store_url: str | None = None) -> None:
-        """Send what happens at Stripe to a store from now on; without `store_url` to the first of them."""
+        """Deliver Stripe's webhooks to a store from now on; without `store_url`, to the first store."""
         self.stripe.listen(f"{store_url or self.store_urls[0]}/webhooks/stripe", _WEBHOOK_SECRET)
 
     def open_shop(self) -> None:
-        """Put the demonstration's products on sale, again after each reset, too."""
+        """Add the demo catalogue now, and again after each reset."""
         demo.open_shop(self.stripe.state, self.stripe_server.url)
 
     def environment(self, store_url: str | None = None) -> dict[str, str]:
-        """What a store has to find in its environment; without `store_url` the first of the stores."""
+        """The environment variables for a store; without `store_url`, for the first store."""
         return environment(self._auth0_config, self.stripe_server.url, store_url or self.store_urls[0])
 
     def __enter__(self) -> Self:
@@ -72,21 +72,21 @@ class Sandbox:
 
 
 def auth0_config(auth0_url: str, *store_urls: str) -> Auth0Config:
-    """The tenant at `auth0_url`, with the callbacks of the stores at `store_urls` registered."""
+    """The configuration of a tenant at `auth0_url` that has the URLs of the stores registered."""
     return Auth0Config(
         domain=urlsplit(auth0_url).netloc,
         callback_urls=tuple(f"{url}/callback" for url in store_urls),
         logout_urls=tuple(address for url in store_urls for address in (url, f"{url}/")),
         backchannel_logout_url=f"{store_urls[0]}/backchannel-logout",
         audiences={API_AUDIENCE: API_SCOPES},
-        # A program may read the catalogue.
+        # A token without scopes: it is enough to read the catalogue.
         client_grants={API_AUDIENCE: ()},
         claim_namespace=store_urls[0],
     )
 
 
 def environment(config: Auth0Config, stripe_url: str, store_url: str) -> dict[str, str]:
-    """What a store at `store_url` has to find in its environment to use these two vendors."""
+    """The environment variables that point a store at `store_url` to the local Auth0 and Stripe."""
     return {
         "BASE_URL": store_url,
         "BIND": urlsplit(store_url).netloc,

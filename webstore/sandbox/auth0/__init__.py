@@ -1,11 +1,11 @@
-"""A stand-in for one Auth0 tenant.
+"""The sandbox's Auth0: a local server that imitates one Auth0 tenant.
 
     auth0 = create_auth0(Auth0Config(domain="127.0.0.1:8001"))
     Server(auth0.app, port=8001).start()
 
-Beside the controls that both vendors have there are `POST /_sandbox/auth0/rotate` and
-`POST /_sandbox/auth0/revoke` for the signing keys, and `GET /_sandbox/auth0/backchannel` for what became
-of logout tokens.
+In addition to the controls that both vendors have, `POST /_sandbox/auth0/rotate` and
+`POST /_sandbox/auth0/revoke` change the signing keys, and `GET /_sandbox/auth0/backchannel` lists the
+deliveries of logout tokens.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _PAGES = r"/|/dashboard(/.*)?|/static/.*|/favicon\.ico"
 
 @dataclass(frozen=True)
 class Auth0:
-    """One tenant: its application, its controls and its state."""
+    """One tenant: its Flask application, its controls and its state."""
 
     app: Flask
     control: Control
@@ -43,7 +43,7 @@ class Auth0:
 
 
 def create_auth0(config: Auth0Config | None = None, clock: Clock | None = None) -> Auth0:
-    """A tenant with two demo shoppers, `ada@example.com` and `grace@example.com` (password `Password1!`)."""
+    """Create a tenant with two demo users, `ada@example.com` and `grace@example.com` (`Password1!`)."""
     clock = clock or Clock()
     tenant = Tenant(config or Auth0Config(), clock)
     app = Flask(__name__, template_folder=str(_SANDBOX / "templates"), static_folder=str(_SANDBOX / "static"))

@@ -1,4 +1,4 @@
-"""Errors of the Management API, with the bodies that Auth0 gives them."""
+"""Errors of the Management API, with Auth0's response bodies."""
 
 from flask import Response, jsonify
 
@@ -15,7 +15,7 @@ _REASONS = {
 
 
 class ApiError(Exception):
-    """Ends a request to the Management API."""
+    """Ends a request to the Management API with an error response."""
 
     def __init__(self, status: int, message: str, code: str | None = None) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class ApiError(Exception):
         self.code = code
 
     def response(self) -> Response:
-        """`{"statusCode", "error", "message", "errorCode"}`: https://auth0.com/docs/api/management/v2 ."""
+        """The error as JSON: https://auth0.com/docs/api/management/v2 ."""
         body = {"statusCode": self.status, "error": _REASONS[self.status], "message": self.message}
         if self.code is not None:
             body["errorCode"] = self.code
@@ -36,20 +36,20 @@ class ApiError(Exception):
 
 
 def bad_query(message: str) -> ApiError:
-    """A query parameter that Auth0 refuses."""
+    """The error for an invalid query parameter (400)."""
     return ApiError(400, f"Query validation error: '{message}'", "invalid_query_string")
 
 
 def bad_body(message: str) -> ApiError:
-    """A body that Auth0 refuses."""
+    """The error for an invalid body (400)."""
     return ApiError(400, f"Payload validation error: '{message}'", "invalid_body")
 
 
 def no_such_user() -> ApiError:
-    """404."""
+    """The error for a user who does not exist (404)."""
     return ApiError(404, "The user does not exist.", "inexistent_user")
 
 
 def not_implemented(what: str) -> ApiError:
-    """The sandbox's own answer to what it does not act out."""
+    """The error for a feature of Auth0 that the sandbox lacks (501, which Auth0 itself never sends)."""
     return ApiError(501, f"The sandbox does not implement {what}.", "sandbox_not_implemented")

@@ -1,4 +1,4 @@
-"""`/authorize`: checks the request, and answers at once, with an error or with the log-in pages.
+"""The endpoint `/authorize`: checks a request and answers with a code, an error or the login pages.
 
 https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce/authorize-with-pkce
 """
@@ -22,7 +22,7 @@ from webstore.sandbox.auth0.tokens import Login
 
 @dataclass(frozen=True)
 class Problem:
-    """An error for the application's callback."""
+    """An OAuth error that goes to the application's callback."""
 
     error: str
     description: str
@@ -37,7 +37,7 @@ class Authorization:
         self.blueprint.get("/authorize")(self._begin)
 
     def finish(self, parameters: Mapping[str, str], session: Session) -> Response:
-        """The way back to the application with a code, now that the user is known."""
+        """Redirect to the application with a code for the session's user, or with an error."""
         tenant = self._tenant
         now = tenant.clock.now()
         user = tenant.users.change(session.user_id, lambda user: user.logged_in(now, request.remote_addr))
@@ -62,7 +62,7 @@ class Authorization:
         return go(answer.headers["Location"], self._issuer())
 
     def fail(self, parameters: Mapping[str, str], problem: Problem) -> Response:
-        """The way back to the application with an error."""
+        """Redirect to the application with an error."""
         answer = {
             "error": problem.error,
             "error_description": problem.description,
@@ -95,7 +95,7 @@ class Authorization:
         return self._show_pages(parameters)
 
     def _refuse_untrusted(self, parameters: Mapping[str, str]) -> None:
-        """Where the application or its callback is not known, an error must not be sent anywhere."""
+        """Show an error page for an unknown application or callback: it must not get a redirect."""
         if "client_id" not in parameters:
             refuse("Missing required parameter: client_id")
         client = self._tenant.protocol.clients.get(parameters["client_id"])
@@ -107,7 +107,7 @@ class Authorization:
             refuse("The sandbox implements response_mode=query only.", status=501)
 
     def _problem(self, parameters: Mapping[str, str]) -> Problem | None:
-        """What Auth0 itself finds wrong with a request, before the protocol's own checks."""
+        """The error that Auth0's own checks find before Authlib checks the protocol, or None."""
         config, settings = self._tenant.config, self._tenant.settings
         audience, organization = parameters.get("audience"), parameters.get("organization")
         if "response_type" not in parameters:
@@ -127,7 +127,7 @@ class Authorization:
         return None
 
     def _usable_session(self, parameters: Mapping[str, str]) -> Session | None:
-        """The browser's session, when it is fresh enough and of the connection asked for."""
+        """The browser's session, or None when it is older than `max_age` or of another connection."""
         session = self._tenant.sessions.find(request.cookies.get(SESSION_COOKIE))
         if session is None or self._tenant.users.get(session.user_id) is None:
             return None

@@ -1,4 +1,4 @@
-"""Delivers logout tokens to the application, as Auth0 does when a session ends.
+"""Delivery of logout tokens to applications when a session ends.
 
 https://auth0.com/docs/authenticate/login/logout/back-channel-logout
 """
@@ -13,23 +13,23 @@ _TIMEOUT_S = 5
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of one logout token; `status` is None when there was no answer."""
+    """The result of sending one logout token. `status` is None when the application did not answer."""
 
     sid: str
     status: int | None
 
 
 class BackChannel:
-    """Posts logout tokens, each in a thread of its own, and keeps what came of it."""
+    """Posts each logout token in its own thread, and keeps the results."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._deliveries: list[Delivery] = []
 
     def clear(self) -> None:
-        """Forget past deliveries."""
+        """Remove all past deliveries."""
         with self._lock:
-            # A new list, so that a delivery under way ends up in the old one.
+            # A new list, because a delivery in progress still appends its result to the old one.
             self._deliveries = []
 
     def deliveries(self) -> list[dict[str, object]]:
@@ -38,7 +38,7 @@ class BackChannel:
             return [asdict(delivery) for delivery in self._deliveries]
 
     def send(self, url: str, logout_token: str, sid: str) -> None:
-        """Begin a delivery and return at once."""
+        """Start a delivery in the background."""
         arguments = (url, logout_token, sid, self._deliveries)
         threading.Thread(target=self._post, args=arguments, daemon=True).start()
 
@@ -48,6 +48,6 @@ class BackChannel:
             with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
                 status = client.post(url, data={"logout_token": logout_token}).status_code
         except httpx.HTTPError:
-            pass  # Auth0 does not try again either; the list says that there was no answer.
+            pass  # No retry, as at Auth0. The delivery's status stays None.
         with self._lock:
             deliveries.append(Delivery(sid, status))

@@ -1,4 +1,4 @@
-"""What all pages that a person sees have in common: cookies, errors, the way back to the application."""
+"""Helpers for the tenant's pages in a browser: cookies, error pages and redirects to the application."""
 
 from collections.abc import Mapping
 from typing import NoReturn
@@ -11,14 +11,14 @@ SESSION_COOKIE = "auth0_sandbox"
 BROWSER_COOKIE = "auth0_sandbox_browser"
 SESSION_COOKIE_S = 3 * 86400
 
-# Without form-action: browsers apply it to the redirect after a form, which leads to the application.
+# No form-action: browsers would apply it to the redirect after a form too, which goes to the application.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
 )
 
 
 def refuse(message: str, *, status: int = 400) -> NoReturn:
-    """End the request with the tenant's own error page.
+    """End the request with the tenant's error page.
 
     https://auth0.com/docs/authenticate/login/auth0-universal-login/error-pages
     """
@@ -26,7 +26,7 @@ def refuse(message: str, *, status: int = 400) -> NoReturn:
 
 
 def go(url: str, parameters: Mapping[str, str | None]) -> Response:
-    """A redirect to `url` with further parameters in its query; those that are None are left out."""
+    """A redirect to `url` with these parameters added to its query. Parameters that are None are omitted."""
     given = {name: value for name, value in parameters.items() if value is not None}
     parts = urlsplit(url)
     query = "&".join(part for part in (parts.query, urlencode(given)) if part)
@@ -34,5 +34,5 @@ def go(url: str, parameters: Mapping[str, str | None]) -> Response:
 
 
 def set_cookie(response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
-    """Set one of the tenant's cookies; their names cannot clash with the application's on another port."""
+    """Set a cookie of the tenant. Ports share cookies, so its name differs from those of the store."""
     response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="Lax")

@@ -1,4 +1,4 @@
-"""The tenant's applications, in the shape that Authlib's server asks for."""
+"""The tenant's applications, as client objects for Authlib's server."""
 
 import secrets
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from webstore.sandbox.auth0.config import Auth0Config
 
 @dataclass(frozen=True, kw_only=True)
 class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
-    """One application and what it is registered for."""
+    """An application: its credentials, grant types and registered URLs."""
 
     client_id: str
     client_secret: str
@@ -20,30 +20,30 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     backchannel_logout_url: str | None = None
 
     def get_client_id(self) -> str:
-        """The public identifier."""
+        """The client ID."""
         return self.client_id
 
     def get_default_redirect_uri(self) -> None:
-        """No default: a request says where it wants to go."""
+        """None, because each request must name its redirect URI."""
 
     def get_allowed_scope(self, scope: str | None) -> str:
-        """All of it for now: what is granted depends on the audience too."""
+        """The scope as requested. The grant reduces it later, because it also depends on the audience."""
         return scope or ""
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        """Whether it is registered, to the letter."""
+        """Whether exactly this redirect URI is registered."""
         return redirect_uri in self.callback_urls
 
     def check_client_secret(self, client_secret: str) -> bool:
-        """Whether it is the secret."""
+        """Whether the client secret is right. Compares in constant time."""
         return secrets.compare_digest(self.client_secret.encode(), client_secret.encode())
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        """Basic and post are both taken: https://auth0.com/docs/get-started/applications/credentials ."""
+        """Whether the method is supported: https://auth0.com/docs/get-started/applications/credentials ."""
         return method in ("client_secret_basic", "client_secret_post")
 
     def check_response_type(self, response_type: str) -> bool:
-        """Only the code flow."""
+        """Whether the response type is `code`, the only one that the sandbox supports."""
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
@@ -52,7 +52,7 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
 
 
 def applications(config: Auth0Config) -> dict[str, Client]:
-    """The store's application and the one for the Management API, which may be one and the same."""
+    """The applications by client ID: the store's and the Management API's, which may be the same."""
     if config.client_id == config.mgmt_client_id:
         both = ("authorization_code", "client_credentials")
         clients = [_store(config, both)]

@@ -1,4 +1,4 @@
-"""What one sandbox tenant is made of, and the switches that a test may turn while it runs."""
+"""The configuration of a sandbox tenant, and the settings that a test may change while it runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ SOCIAL = "google-oauth2"
 
 @dataclass(frozen=True, kw_only=True)
 class Auth0Config:
-    """The tenant: its address, its two applications and its APIs.
+    """The configuration of a tenant: its domain, its two applications and its APIs.
 
-    `domain` is host and port. `audiences` maps the identifier of each further API to its scopes, and
-    `client_grants` that of each one that the Management API application may ask for to what it is granted.
-    `claim_namespace` is where the acted-out Action puts its claim.
-    The Management API application may be the same as the one for logins.
+    `domain` is host and port. `audiences` maps the identifier of each API (besides the Management API) to
+    its scopes. `client_grants` maps the identifier of each API that the Management API application may
+    request to the scopes that it gets. `claim_namespace` is the prefix of the claims that the simulated
+    post-login Action sets. One application may serve both for logins and for the Management API.
     """
 
     domain: str = "127.0.0.1:8001"
@@ -31,29 +31,29 @@ class Auth0Config:
 
     @property
     def issuer(self) -> str:
-        """The issuer, with the trailing slash that Auth0's have."""
+        """The issuer URL, with a trailing slash as at Auth0."""
         return f"http://{self.domain}/"
 
     @property
     def management_audience(self) -> str:
-        """The Management API's identifier: https even here, as the SDKs ask for it."""
+        """The Management API's identifier. It begins with https even here, because the SDKs send it so."""
         return f"https://{self.domain}/api/v2/"
 
     @property
     def userinfo_audience(self) -> str:
-        """The second audience of access tokens that were issued with the scope `openid`."""
+        """The second audience of access tokens with the scope `openid`."""
         return f"{self.issuer}userinfo"
 
     def claim(self, name: str) -> str:
-        """The full name of a claim that the acted-out Action sets."""
+        """The full name of a claim that the simulated post-login Action sets."""
         return f"{self.claim_namespace.rstrip('/')}/{name}"
 
 
 @dataclass
 class Settings:
-    """Switches, changed with `PATCH /_sandbox/settings`.
+    """Settings that a test changes with `PATCH /_sandbox/settings`.
 
-    Times are in seconds. `token_skew_s` is how far the tenant's clock is ahead of everybody else's.
+    Times are in seconds. `token_skew_s` is how far the tenant's clock is ahead of real time.
     `callback_iss` is the tenant setting `authorization_response_iss_parameter_supported`, off by default:
     https://auth0.com/docs/get-started/applications/configure-fapi-compliance/configure-auth0-to-pass-openid-fapi-certification-tests
     """

@@ -1,6 +1,6 @@
-"""A dashboard like the one that developers know: the users, and one user with `app_metadata`.
+"""The tenant's dashboard, modelled on Auth0's: a list of users, and a page of one user with `app_metadata`.
 
-Nobody logs in here: the sandbox listens on loopback, and nothing in it is real.
+It needs no login, because the sandbox listens on loopback only and its data is made up.
 """
 
 import base64
@@ -43,7 +43,7 @@ class Dashboard:
         wanted = request.args.get("q", "").strip()
         page = max(0, request.args.get("page", 0, type=int))
         everybody = self._tenant.users.indexed(0)
-        # A million users are looked through only so far; an exact ID or e-mail is found all the same.
+        # The text search stops after `_SEARCHED` users. An exact ID or e-mail address is always found.
         found = (
             (user for user in islice(everybody, _SEARCHED) if _mentions(user, wanted))
             if wanted
@@ -66,7 +66,7 @@ class Dashboard:
     def _user(self, user_id: str) -> ResponseReturnValue:
         user = self._tenant.users.get(user_id) or self._tenant.users.get(_decoded(user_id))
         if user is None:
-            refuse("There is no such user.", status=404)
+            refuse("This user does not exist.", status=404)
         profile = profile_of(user)
         metadata = profile.pop("app_metadata", {})
         identities = profile.pop("identities")
@@ -82,7 +82,7 @@ class Dashboard:
         return self._apply({"email": request.form.get("email", "").strip()})
 
     def _edit_metadata(self) -> ResponseReturnValue:
-        """Replaces the whole object, as the dashboard's editor does."""
+        """Replace the whole `app_metadata` object, as the editor in Auth0's dashboard does."""
         try:
             metadata = json.loads(request.form.get("app_metadata", ""))
         except ValueError:
@@ -120,13 +120,13 @@ def _mentions(user: User, text: str) -> bool:
 
 
 def _refuse_other_sites() -> None:
-    """Another page in the same browser must not press these buttons (browsers send Sec-Fetch-Site)."""
+    """Refuse forms that another site submits in the same browser. Browsers send `Sec-Fetch-Site`."""
     if request.method == "POST" and request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         refuse("This form was sent by another site.", status=403)
 
 
 def _decoded(address: str) -> str:
-    """A user's ID from the unpadded base64 of its percent-encoded form, as manage.auth0.com has it."""
+    """Decode a user ID in a URL of manage.auth0.com: unpadded base64 of the percent-encoded ID."""
     try:
         padded = address + "=" * (-len(address) % 4)
         return unquote(base64.b64decode(padded, validate=True).decode("ascii"))

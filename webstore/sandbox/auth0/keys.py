@@ -1,7 +1,8 @@
 """The tenant's signing keys.
 
-A tenant always publishes the key it signs with and the next one, and the previous one until that is
-revoked: https://auth0.com/docs/get-started/tenant-settings/signing-keys/rotate-signing-keys
+A tenant always publishes its current key and its next key. After a rotation it also publishes the
+previous key, until that is revoked:
+https://auth0.com/docs/get-started/tenant-settings/signing-keys/rotate-signing-keys
 """
 
 import threading
@@ -18,10 +19,10 @@ ALGORITHM = "RS256"
 
 
 class InvalidToken(Exception):
-    """The token was not signed by this tenant."""
+    """The token is malformed, or was not signed with a key that this tenant publishes."""
 
 
-# All tenants of a process share one row of keys, because making one takes a noticeable part of a second.
+# All tenants of a process share one sequence of keys, because generating an RSA key is slow.
 _keys: list[RSAKey] = []
 _keys_lock = threading.Lock()
 
@@ -36,25 +37,25 @@ def _key(number: int) -> RSAKey:
 
 
 class SigningKeys:
-    """The current key, the next one and perhaps the previous one."""
+    """The signing keys: the current one, the next one and sometimes the previous one."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
-        """Back to the first keys."""
+        """Go back to the first keys."""
         self._current = 0
         self._previous_published = False
 
     def rotate(self) -> None:
-        """Sign with the next key from now on; the key used until now stays published, older ones do not."""
+        """Sign with the next key from now on. The previous key stays published, older ones do not."""
         with self._lock:
             self._current += 1
             self._previous_published = True
 
     def revoke(self) -> None:
-        """Withdraw the previous key: tokens that it signed are worthless from now on."""
+        """Stop publishing the previous key, so that tokens signed with it are no longer valid."""
         with self._lock:
             self._previous_published = False
 
@@ -63,12 +64,12 @@ class SigningKeys:
         return [dict(key.as_dict(private=False)) for key in self._keys()]
 
     def sign(self, claims: Claims, typ: str = "JWT") -> str:
-        """A compact RS256 JWT, signed with the current key."""
+        """Sign claims with the current key. Returns a compact RS256 JWT."""
         key = _key(self._current)
         return jwt.encode({"alg": ALGORITHM, "typ": typ, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
 
     def verify(self, token: str) -> Claims:
-        """The claims of a token signed with a published key, whatever its times. Raises InvalidToken."""
+        """The claims of a token signed with a published key. Does not check expiry. Raises InvalidToken."""
         try:
             return dict(jwt.decode(token, KeySet(list(self._keys())), algorithms=[ALGORITHM]).claims)
         except (JoseError, ValueError) as problem:

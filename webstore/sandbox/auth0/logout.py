@@ -1,4 +1,4 @@
-"""`/oidc/logout` and `/v2/logout`.
+"""The logout endpoints `/oidc/logout` and `/v2/logout`.
 
 https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0
 https://auth0.com/docs/api/authentication/logout/auth-0-logout
@@ -18,7 +18,7 @@ from webstore.sandbox.auth0.tenant import Tenant
 
 @dataclass(frozen=True)
 class _Hints:
-    """Whose session is to end, as far as the application says."""
+    """The application and the session that a logout request names."""
 
     client_id: str | None
     sid: str | None
@@ -41,7 +41,7 @@ class Logout:
             target = next(iter(client.logout_urls), None)
         session = self._tenant.sessions.find(request.cookies.get(SESSION_COOKIE))
         if session is not None and hints.sid != session.sid:
-            # Somebody else than the user may have asked. The form asks again, naming the right session.
+            # Another site may have sent this request, so the user must confirm. The form names the session.
             fields = {name: request.values.get(name) for name in ("post_logout_redirect_uri", "state")}
             fields |= {"client_id": hints.client_id, "logout_hint": session.sid}
             return render_template("auth0/log_out.html", fields=fields)
@@ -86,7 +86,7 @@ class Logout:
 
 
 def _target(client: Client | None, url: str | None) -> str | None:
-    """The URL to return to, which must be registered to the letter; ends the request when it is not."""
+    """The URL to return to. Ends the request with an error page unless exactly this URL is registered."""
     if url is not None and (client is None or url not in client.logout_urls):
         refuse("The URL to return to after the logout is not in the list of allowed logout URLs.")
     return url

@@ -1,4 +1,4 @@
-"""The Management API, version 2: users.
+"""The users part of the Management API, version 2.
 
 https://auth0.com/docs/api/management/v2/users/get-users
 """
@@ -35,7 +35,7 @@ class ManagementApi:
         self.blueprint.add_url_rule("/<path:path>", "all", self._answer, methods=methods)
 
     def _answer(self, path: str) -> ResponseReturnValue:
-        del path  # decoded already, so a slash in an ID would look like one between segments
+        del path  # already decoded, so a slash in a user ID would look like a path separator
         allowance = self._tenant.rate_limit.take()
         try:
             response = self._dispatch() if allowance.granted else _too_many()
@@ -69,7 +69,7 @@ class ManagementApi:
                 raise not_implemented(f"{request.method} {_PREFIX}{path}")
 
     def _scopes(self) -> frozenset[str]:
-        """The scopes of the access token. Raises ApiError for a missing, foreign or expired one."""
+        """The access token's scopes. Raises ApiError for a missing, invalid or expired token."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token or scheme.lower() != "bearer":
             raise ApiError(401, "Missing authentication")
@@ -132,7 +132,7 @@ class ManagementApi:
         return jsonify(start=start, limit=per_page, length=len(shown), users=shown, total=total)
 
     def _found(self, start: int, stop: int) -> tuple[list[User], int]:
-        """The users from `start` to `stop` in the search's order, and how many there are."""
+        """The search's hits from `start` to `stop`, and the number of all hits."""
         lag = self._tenant.settings.search_lag_s
         text, sort = request.args.get("q", ""), request.args.get("sort")
         if not text and sort is None:
@@ -201,7 +201,7 @@ def _flag(name: str, *, default: bool) -> bool:
 
 
 def _shown(user: User) -> Profile:
-    """The profile, reduced by `fields` and `include_fields`."""
+    """The profile with the fields that the parameters `fields` and `include_fields` select."""
     profile = profile_of(user)
     fields = request.args.get("fields")
     if not fields:

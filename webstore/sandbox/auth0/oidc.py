@@ -1,4 +1,4 @@
-"""Discovery, keys, the token endpoint and `/userinfo`."""
+"""The endpoints that applications call: discovery, signing keys, the token endpoint and `/userinfo`."""
 
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -9,7 +9,7 @@ from webstore.sandbox.auth0.tenant import Tenant
 
 
 def endpoints(tenant: Tenant) -> Blueprint:
-    """The endpoints that applications call, not browsers."""
+    """The blueprint with the endpoints that applications call."""
     blueprint = Blueprint("oidc", __name__)
 
     @blueprint.get("/.well-known/openid-configuration")
@@ -27,7 +27,7 @@ def endpoints(tenant: Tenant) -> Blueprint:
 
     @blueprint.route("/userinfo", methods=["GET", "POST"])
     def userinfo() -> ResponseReturnValue:
-        """https://auth0.com/docs/api/authentication/user-profile/get-user-info ."""
+        """The user's claims: https://auth0.com/docs/api/authentication/user-profile/get-user-info ."""
         scheme, _, access_token = request.headers.get("Authorization", "").partition(" ")
         granted = tenant.tokens.userinfo_grant(access_token) if scheme.lower() == "bearer" else None
         user = tenant.users.get(granted[0]) if granted is not None else None
@@ -42,7 +42,10 @@ def endpoints(tenant: Tenant) -> Blueprint:
 
 
 def _metadata(tenant: Tenant) -> dict[str, object]:
-    """https://auth0.com/docs/get-started/applications/configure-applications-with-oidc-discovery ."""
+    """The discovery document.
+
+    https://auth0.com/docs/get-started/applications/configure-applications-with-oidc-discovery
+    """
     issuer = tenant.config.issuer
     metadata: dict[str, object] = {
         "issuer": issuer,

@@ -1,7 +1,7 @@
-"""The OAuth 2.0 and OpenID Connect part of the tenant: Authlib's server, made to answer as Auth0 does.
+"""The tenant's OAuth 2.0 and OpenID Connect server: Authlib's server with Auth0's responses.
 
-Statuses and bodies of the token endpoint are the ones that Auth0 gives (403 `invalid_grant`, 401
-`access_denied`) rather than the RFC's.
+The token endpoint answers errors with Auth0's statuses and bodies (403 `invalid_grant`, 401
+`access_denied`), not with those of the RFC.
 https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce/get-token-pkce
 """
 
@@ -43,7 +43,7 @@ logging.getLogger("authlib.oauth2.rfc6749.grants").setLevel(logging.INFO)
 
 @dataclass(frozen=True, kw_only=True)
 class Code(AuthorizationCodeMixin):  # type: ignore[misc]  # Authlib has no types
-    """An authorization code that was issued; `expires_at` is on the sandbox's clock."""
+    """An issued authorization code. `expires_at` is in Unix seconds of the sandbox's clock."""
 
     code: str
     login: Login
@@ -55,23 +55,23 @@ class Code(AuthorizationCodeMixin):  # type: ignore[misc]  # Authlib has no type
     expires_at: float
 
     def get_redirect_uri(self) -> str:
-        """Where it was sent."""
+        """The redirect URI that received the code."""
         return self.redirect_uri
 
     def get_scope(self) -> str:
-        """What was granted."""
+        """The granted scope."""
         return self.login.scope
 
 
 @dataclass(frozen=True)
 class Machine:
-    """An application that asks for itself, and for which API."""
+    """The subject of a client credentials grant: an application that wants a token for `audience`."""
 
     audience: str
 
 
 class Codes:
-    """Authorization codes: good for ten minutes and for one use."""
+    """The issued authorization codes. Each is valid for ten minutes and for one use."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -79,12 +79,12 @@ class Codes:
         self._codes: dict[str, Code] = {}
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all codes."""
         with self._lock:
             self._codes.clear()
 
     def add(self, code: Code) -> None:
-        """Keep a code, and drop the expired ones."""
+        """Add a code and remove the expired ones."""
         now = self._clock.now()
         with self._lock:
             for old in [c.code for c in self._codes.values() if c.expires_at <= now]:
@@ -92,20 +92,20 @@ class Codes:
             self._codes[code.code] = code
 
     def find(self, code: str, client_id: str) -> Code | None:
-        """The code, when it is fresh and was issued to this application."""
+        """The code, or None when it has expired, was used or was issued to another application."""
         found = self._codes.get(code)
         if found is None or found.login.client_id != client_id or found.expires_at <= self._clock.now():
             return None
         return found
 
     def take(self, code: str) -> bool:
-        """Use a code up. Of several callers at once exactly one gets True."""
+        """Use a code. Of several concurrent callers exactly one gets True."""
         with self._lock:
             return self._codes.pop(code, None) is not None
 
 
 class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
-    """Parameters of an authorization or token request, wherever they came from."""
+    """An authorization or token request with parameters from a query, a form or JSON."""
 
     def __init__(self, config: Auth0Config, parameters: Iterable[tuple[str, str]]) -> None:
         super().__init__(request.method, config.issuer, headers=request.headers)
@@ -139,11 +139,11 @@ class _Parameters(OAuth2Payload):  # type: ignore[misc]  # Authlib has no types
 
 
 class Refusal(OAuth2Error):  # type: ignore[misc]  # Authlib has no types
-    """An error of Auth0's own, with its status and description."""
+    """An error with Auth0's own status and description."""
 
     def __init__(self, status: int, error: str, description: str) -> None:
         super().__init__(error=error, status_code=status)
-        # Not through the constructor, which refuses the quotation marks in Auth0's texts.
+        # Set here, because the constructor rejects the quotation marks in Auth0's texts.
         self.description = description
 
 
@@ -169,17 +169,17 @@ class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has n
         return self.server.codes.find(code, client.client_id)
 
     def authenticate_user(self, authorization_code: Code) -> Login | None:
-        # The last check before tokens are made, so that of two exchanges at once one fails.
+        # The last check before tokens are issued, so that only one of two concurrent exchanges succeeds.
         login = authorization_code.login
         known = self.server.users.get(login.user_id) is not None
         return login if self.server.codes.take(authorization_code.code) and known else None
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
-        """It was used up already."""
+        """Do nothing: `authenticate_user` has already removed the code."""
 
 
 class _Pkce(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
-    """S256 only, as https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce says."""
+    """PKCE with S256 only: https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce"""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
 
@@ -192,7 +192,7 @@ class _Pkce(CodeChallenge):  # type: ignore[misc]  # Authlib has no types
         if self._settings.require_pkce and "code_challenge" not in parameters:
             raise InvalidRequestError("Parameter 'code_challenge' is required")
         if "code_challenge" in parameters and "code_challenge_method" not in parameters:
-            # RFC 7636, section 4.3: without a method it is plain.
+            # RFC 7636, section 4.3: without a method it is `plain`, which Auth0 refuses here.
             raise InvalidRequestError("Unsupported 'code_challenge_method'")
         super().validate_code_challenge(grant, redirect_uri)
 
@@ -221,7 +221,7 @@ class _IdToken(OpenIDCode):  # type: ignore[misc]  # Authlib has no types
 
 
 class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
-    """https://auth0.com/docs/api/authentication/client-credential-flow/get-token ."""
+    """Client credentials: https://auth0.com/docs/api/authentication/client-credential-flow/get-token ."""
 
     server: "AuthorizationEndpoints"
     TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
@@ -251,7 +251,7 @@ class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has
         raise Refusal(403, "access_denied", f"Service not found: {audience}")
 
     def generate_token(self, **details: Any) -> dict[str, Any]:  # Authlib's own arguments
-        """A token for the application itself: what it is for takes the place of the user."""
+        """Issue a token for the application. Authlib's `user` holds the audience instead of a user."""
         token: dict[str, Any] = super().generate_token(
             user=Machine(self.request.payload.data["audience"]), **details
         )
@@ -259,7 +259,7 @@ class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has
 
 
 class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Authlib has no types
-    """The protocol's two endpoints; everything that a person sees is elsewhere."""
+    """The authorization and token endpoints, without the pages that a user sees."""
 
     def __init__(
         self, config: Auth0Config, settings: Settings, clock: Clock, users: Users, tokens: Tokens
@@ -274,11 +274,11 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
         self.register_grant(_ClientGrant)
 
     def create_oauth2_request(self, request: ProtocolRequest | None) -> ProtocolRequest:
-        """The request given, or the token request that is being served (form or JSON)."""
+        """The given request, or the token request that Flask is serving (form or JSON)."""
         return request if request is not None else ProtocolRequest(self.config, _token_parameters())
 
     def handle_error_response(self, request: ProtocolRequest, error: OAuth2Error) -> Response:
-        """An error that goes back to the application in a redirect, or one of the token endpoint."""
+        """The response to an error: a redirect to the application, or the token endpoint's JSON."""
         if error.redirect_uri:
             redirect: Response = super().handle_error_response(request, error)
             return redirect
@@ -289,7 +289,7 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
         return answer
 
     def granted_scope(self, asked: str, audience: str | None) -> str:
-        """The scopes that exist, in the order asked for."""
+        """The requested scopes that exist, in the requested order."""
         known = (*OIDC_SCOPES, *self.config.audiences.get(audience or "", ()))
         return " ".join(scope for scope in asked.split() if scope in known)
 
@@ -303,7 +303,7 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
         expires_in: int | None,
         include_refresh_token: bool,
     ) -> dict[str, Any]:
-        """Authlib's token generator. The response of the token endpoint, without the ID token."""
+        """Authlib's token generator: the token endpoint's response without the ID token."""
         del grant_type, expires_in, include_refresh_token
         if isinstance(user, Machine):
             token = self.tokens.client_access_token(client.client_id, user.audience, scope)
@@ -316,7 +316,7 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
 
 
 def _token_parameters() -> Iterable[tuple[str, str]]:
-    """The body of a token request; Auth0 takes JSON as well as a form."""
+    """The parameters of a token request. Auth0 accepts a form or JSON."""
     if not request.is_json:
         return request.form.items(multi=True)
     body = request.get_json(silent=True)

@@ -1,6 +1,6 @@
-"""The Management API's rate limit.
+"""The Management API's rate limit: a token bucket that is refilled once a second.
 
-A bucket of requests that is refilled once a second, told in three headers of each answer.
+Each response reports the limit in three headers.
 https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy/rate-limit-use-cases
 """
 
@@ -14,14 +14,14 @@ from webstore.sandbox.auth0.config import Settings
 
 @dataclass(frozen=True)
 class Allowance:
-    """Whether a request may pass, and the headers that say how things stand."""
+    """Whether a request may pass, and the rate limit headers of its response."""
 
     granted: bool
     headers: dict[str, str]
 
 
 class RateLimit:
-    """`rate_limit_burst` requests at once, `rate_limit_per_s` more with each second of real time."""
+    """A bucket of `rate_limit_burst` requests. Each second of real time adds `rate_limit_per_s`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -29,13 +29,13 @@ class RateLimit:
         self.reset()
 
     def reset(self) -> None:
-        """A full bucket."""
+        """Fill the bucket."""
         with self._lock:
             self._used = 0.0
             self._refilled = math.floor(time.time())
 
     def take(self) -> Allowance:
-        """Take one request out of the bucket, if there is one."""
+        """Take one request from the bucket, unless it is empty."""
         burst, rate = self._settings.rate_limit_burst, self._settings.rate_limit_per_s
         with self._lock:
             second = math.floor(time.time())

@@ -1,11 +1,11 @@
-"""The part of Auth0's user search syntax (Lucene) that applications of this kind use.
+"""Auth0's user search syntax (Lucene), as far as the sandbox supports it.
 
 https://auth0.com/docs/manage-users/user-search/user-search-query-syntax
 
     query   = all { OR all }
     all     = one { AND one }
     one     = [NOT | -] one | ( query ) | _exists_ : field | field : value
-    value   = "quoted" | bare* | *bare | [from TO to]     (braces exclude the bound)
+    value   = "quoted" | bare* | *bare | [from TO to]     (braces exclude a bound)
 """
 
 import re
@@ -40,23 +40,23 @@ Predicate = Callable[[User], bool]
 
 
 class QueryError(Exception):
-    """The query is malformed, or says something that Auth0 refuses."""
+    """The query is malformed, or Auth0 refuses it."""
 
 
 class NotSupported(Exception):
-    """The query is fine for Auth0, but the sandbox does not understand it."""
+    """Auth0 accepts the query, but the sandbox does not support it."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A parsed query: `matches` decides; `ids` narrows the users down to a few where it can, else None."""
+    """A parsed query. `matches` tests a user. `ids` gives the IDs of possible hits, or None when unknown."""
 
     matches: Predicate
     ids: Callable[[Users], Iterable[str] | None]
 
 
 def parse(text: str) -> Query:
-    """Raises QueryError and NotSupported."""
+    """Parse a query. Raises QueryError and NotSupported."""
     parser = _Parser(text)
     query = parser.any_of()
     if parser.rest():
@@ -185,7 +185,7 @@ def _range(field: str, bounds: re.Match[str]) -> Query:
 
     def inside(value: Any) -> bool:  # Any: a number of log-ins or a time in ISO 8601
         if isinstance(value, str):
-            # A bound like 2026-01-31 covers the whole day, so only that much of the time is compared.
+            # A bound like 2026-01-31 covers the whole day, so only that many characters are compared.
             above = low == "*" or (value > low if open_low else value[: len(low)] >= low)
             below = high == "*" or (value < high if open_high else value[: len(high)] <= high)
             return above and below
@@ -197,7 +197,7 @@ def _range(field: str, bounds: re.Match[str]) -> Query:
 
 
 def _field(field: str) -> tuple[str, Callable[[str], str]]:
-    """The field's path, and how its values are folded before they are compared."""
+    """The field's path, and the function that folds the case of its values before a comparison."""
     if field.endswith(".raw"):
         return field.removesuffix(".raw"), str
     return field, (str.casefold if field in _CASELESS or field == "email.domain" else str)
@@ -212,7 +212,7 @@ def _same(fold: Callable[[str], str], value: Any, expected: str) -> bool:  # Any
 
 
 def _values(user: User, path: str) -> Iterable[Any]:  # Any: JSON scalars
-    """The indexed values at a path; arrays are walked through, null and empty ones are not indexed."""
+    """The indexed values at a path. Each item of an array counts. Null and empty objects are not indexed."""
     root, _, inner = path.partition(".")
     if root in ("app_metadata", "user_metadata"):
         metadata = getattr(user, root)

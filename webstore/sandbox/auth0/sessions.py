@@ -1,4 +1,4 @@
-"""Who is logged in at the tenant (single sign-on), and which log-ins are under way."""
+"""The tenant's single sign-on sessions, and the login transactions in progress."""
 
 import secrets
 import threading
@@ -15,7 +15,7 @@ _TRANSACTION_S = 3600
 
 @dataclass
 class Session:
-    """One browser's log-in at the tenant. `sid` goes into ID tokens; the cookie's value is another secret."""
+    """A browser's login at the tenant. `sid` goes into ID tokens. The cookie's value is a separate secret."""
 
     sid: str
     user_id: str
@@ -27,7 +27,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Transaction:
-    """An authorization request whose user is at the log-in pages; only the browser that began it goes on."""
+    """An authorization request whose user is on the login pages. Only the browser that began it can go on."""
 
     parameters: Mapping[str, str]
     browser: str
@@ -35,7 +35,7 @@ class Transaction:
 
 
 class Sessions:
-    """Sessions by the value of their cookie."""
+    """The sessions, by the value of their cookie. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -43,14 +43,15 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
 
     def clear(self) -> None:
-        """Log everybody out, without telling anybody."""
+        """End all sessions without sending logout tokens."""
         with self._lock:
             self._sessions.clear()
 
     def start(self, user_id: str, connection: str, replacing: str | None) -> tuple[str, Session]:
-        """Log a user in; gives the value for the cookie, and the session.
+        """Log a user in. Returns the value of the session cookie, and the session.
 
-        Whoever logs in again keeps the session's ID; another user gets a session of their own.
+        `replacing` is the cookie of the browser's earlier session. If that belonged to the same user, the
+        session keeps its ID. Otherwise the user gets a new session.
         """
         now = self._clock.now()
         cookie = secrets.token_urlsafe(32)
@@ -64,7 +65,7 @@ class Sessions:
         return cookie, session
 
     def find(self, cookie: str | None) -> Session | None:
-        """The living session behind a cookie; using it keeps it alive."""
+        """The session of a cookie, or None when it has expired. A call extends the idle lifetime."""
         with self._lock:
             session = self._sessions.get(cookie or "")
             now = self._clock.now()
@@ -77,7 +78,7 @@ class Sessions:
             return session
 
     def end(self, cookie: str | None) -> Session | None:
-        """End the session and give it."""
+        """End the session of a cookie and return it, or None."""
         with self._lock:
             return self._sessions.pop(cookie or "", None)
 
@@ -89,7 +90,7 @@ class Sessions:
 
 
 class Transactions:
-    """Log-ins under way, by the `state` of the tenant's own pages."""
+    """The logins in progress, by the `state` parameter of the login pages. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -97,12 +98,12 @@ class Transactions:
         self._transactions: dict[str, Transaction] = {}
 
     def clear(self) -> None:
-        """Forget all; their pages then say that they expired."""
+        """Remove all transactions. Their pages then say that they have expired."""
         with self._lock:
             self._transactions.clear()
 
     def start(self, parameters: Mapping[str, str], browser: str) -> str:
-        """Keep an authorization request; gives the `state` of its pages."""
+        """Keep an authorization request. Returns the `state` for its login pages."""
         state = secrets.token_urlsafe(24)
         now = self._clock.now()
         with self._lock:
@@ -112,13 +113,13 @@ class Transactions:
         return state
 
     def find(self, state: str, browser: str | None) -> Transaction | None:
-        """The transaction, when this browser began it and it is not older than an hour."""
+        """The transaction, or None when another browser began it or it is older than an hour."""
         transaction = self._transactions.get(state)
         if transaction is None or transaction.browser != browser:
             return None
         return transaction if self._clock.now() - transaction.started <= _TRANSACTION_S else None
 
     def finish(self, state: str) -> None:
-        """Forget a transaction that has its answer."""
+        """Remove a transaction that has been answered."""
         with self._lock:
             self._transactions.pop(state, None)

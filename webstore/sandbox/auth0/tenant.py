@@ -1,4 +1,4 @@
-"""The tenant as a whole: everything that its pages and endpoints share."""
+"""The tenant: the state that its pages and endpoints share."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ _SEED_FIELDS = frozenset({"users", "linked", "stripe_account"})
 
 
 class Tenant:
-    """State in memory; each part guards itself against several threads."""
+    """The tenant's state in memory. Each part is thread-safe by itself."""
 
     def __init__(self, config: Auth0Config, clock: Clock) -> None:
         self.config = config
@@ -33,7 +33,7 @@ class Tenant:
         self.rate_limit = RateLimit(self.settings)
 
     def reset(self) -> None:
-        """Everything but the settings back to the start: the two demo shoppers, nobody logged in."""
+        """Restore the initial state (two demo users, nobody logged in). The settings stay."""
         self.users.clear()
         self.keys.reset()
         self.tokens.clear()
@@ -44,9 +44,10 @@ class Tenant:
         self.rate_limit.reset()
 
     def seed(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON of the control endpoint
-        """Replace the made-up population: `{"users": n, "linked": m, "stripe_account": "acct_... test"}`.
+        """Replace the seeded users: `{"users": n, "linked": m, "stripe_account": "acct_... test"}`.
 
-        `stripe_account` may be left out. Raises ValueError for anything else.
+        The first `linked` users have a Stripe customer in their metadata. `stripe_account` is optional.
+        Raises ValueError for an invalid seed.
         """
         unknown = sorted(set(spec) - _SEED_FIELDS)
         if unknown:
@@ -61,7 +62,10 @@ class Tenant:
         return {"users": users, "linked": linked}
 
     def log_out(self, cookie: str | None) -> Session | None:
-        """End a browser's session and tell the applications that were part of it."""
+        """End a browser's session and send a logout token to each application that took part in it.
+
+        Returns the session, or None when there was none.
+        """
         session = self.sessions.end(cookie)
         if session is not None:
             for client_id in sorted(session.clients):
@@ -72,7 +76,7 @@ class Tenant:
         return session
 
     def delete_user(self, user_id: str) -> None:
-        """Remove a user, if there, and their sessions."""
+        """Delete a user, if the user exists, and end all sessions of the user."""
         self.users.delete(user_id)
         self.sessions.end_of_user(user_id)
 

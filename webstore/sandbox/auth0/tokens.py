@@ -1,8 +1,9 @@
-"""The tokens of the tenant: ID tokens, access tokens, logout tokens.
+"""The tenant's tokens: ID tokens, access tokens and logout tokens.
 
-The relying parties live in real time, the tenant on the sandbox's clock. What happened a while ago on
-the sandbox's clock is said to have happened that long ago in real time, so that moving the clock on ages
-sessions without making new tokens look as if they came from the future. `Settings.token_skew_s` does that.
+Relying parties use real time, the tenant uses the sandbox's clock. So tokens for relying parties carry
+real time. `auth_time` is real time minus the session's age on the sandbox's clock. A test can therefore
+age sessions with the clock, and new tokens still are not from the future. A test that wants tokens from
+the future sets `Settings.token_skew_s`.
 """
 
 import secrets
@@ -27,7 +28,7 @@ _PROFILE_CLAIMS = ("given_name", "family_name", "nickname", "name", "picture")
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """What one authorization established: who, in which session, for what."""
+    """A completed authorization: the user, the session, the application and the granted scope."""
 
     user_id: str
     sid: str
@@ -40,7 +41,7 @@ class Login:
 
 @dataclass
 class Tokens:
-    """Makes tokens and knows the opaque ones again."""
+    """Issues tokens, and keeps the opaque access tokens to recognize them later."""
 
     config: Auth0Config
     settings: Settings
@@ -55,7 +56,7 @@ class Tokens:
             self._opaque.clear()
 
     def id_token(self, user: User, login: Login, *, nonce: str | None, with_auth_time: bool) -> str:
-        """An ID token: https://auth0.com/docs/secure/tokens/id-tokens/id-token-structure ."""
+        """Issue an ID token: https://auth0.com/docs/secure/tokens/id-tokens/id-token-structure ."""
         now = self._now()
         claims: Claims = {
             **self.profile_claims(user, login.scope),
@@ -76,7 +77,7 @@ class Tokens:
         return self.keys.sign(claims)
 
     def user_access_token(self, user: User, login: Login) -> str:
-        """An access token for a logged-in user: opaque, or a JWT when an API is its audience.
+        """Issue an access token for a logged-in user: opaque, or a JWT when its audience is an API.
 
         https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles
         """
@@ -101,7 +102,7 @@ class Tokens:
         return self.keys.sign(claims)
 
     def client_access_token(self, client_id: str, audience: str, scope: str) -> str:
-        """An access token that an application got for itself; its times are the sandbox clock's."""
+        """Issue an access token for an application itself. Its times are on the sandbox's clock."""
         now = int(self.clock.now())
         return self.keys.sign(
             {
@@ -117,7 +118,7 @@ class Tokens:
         )
 
     def logout_token(self, client_id: str, user_id: str, sid: str) -> str:
-        """A logout token: https://auth0.com/docs/authenticate/login/logout/back-channel-logout ."""
+        """Issue a logout token: https://auth0.com/docs/authenticate/login/logout/back-channel-logout ."""
         now = self._now()
         claims: Claims = {
             "iss": self.config.issuer,
@@ -133,7 +134,7 @@ class Tokens:
         return self.keys.sign(claims, typ="logout+jwt")
 
     def userinfo_grant(self, token: str) -> tuple[str, str] | None:
-        """The user ID and scope behind an access token that opens `/userinfo`, or None."""
+        """The user ID and scope of an access token for `/userinfo`, or None when it is not valid there."""
         with self._lock:
             kept = self._opaque.get(token)
         if kept is not None:
@@ -148,11 +149,11 @@ class Tokens:
         return (claims["sub"], claims["scope"]) if fits and claims["exp"] > self._now() else None
 
     def userinfo(self, user: User, scope: str) -> Claims:
-        """What `/userinfo` answers, custom claims included."""
+        """The response of `/userinfo`, with custom claims."""
         return {"sub": user.user_id, **self.profile_claims(user, scope), **self._action_claims(user)}
 
     def profile_claims(self, user: User, scope: str) -> Claims:
-        """Claims by scope: https://auth0.com/docs/get-started/apis/scopes/openid-connect-scopes ."""
+        """A scope's claims: https://auth0.com/docs/get-started/apis/scopes/openid-connect-scopes ."""
         claims: Claims = {}
         scopes = scope.split()
         if "profile" in scopes:
@@ -164,7 +165,7 @@ class Tokens:
         return claims
 
     def _action_claims(self, user: User) -> Mapping[str, Any]:  # Any: claims are JSON
-        """What a bound post-login Action would set with `api.idToken.setCustomClaim`.
+        """The claims that a post-login Action would set with `api.idToken.setCustomClaim`.
 
         https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims
         """

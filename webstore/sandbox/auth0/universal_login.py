@@ -1,7 +1,7 @@
-"""The pages of Universal Login: log in, sign up, the social provider, decline.
+"""The pages of Universal Login: login, sign-up and the social provider. On each the user may decline.
 
 https://auth0.com/docs/authenticate/login/auth0-universal-login
-Each form carries the `state` of its log-in, which only the browser that began it may use.
+Each form carries the `state` of its transaction, which only works in the browser that began it.
 """
 
 import re
@@ -28,7 +28,7 @@ _KINDS_OF_CHARACTERS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
 
 
 class UniversalLogin:
-    """The pages of one tenant."""
+    """The login pages of one tenant."""
 
     def __init__(self, tenant: Tenant, authorization: Authorization) -> None:
         self._tenant = tenant
@@ -57,7 +57,7 @@ class UniversalLogin:
         if _declined():
             return self._decline(transaction)
         email, password = _field("email"), request.form.get("password", "")
-        problem = _why_not(email, password)
+        problem = _sign_up_problem(email, password)
         if problem is not None:
             return self._page("sign_up", transaction, problem=problem)
         user = database_user(
@@ -70,7 +70,7 @@ class UniversalLogin:
         return self._logged_in(transaction, user)
 
     def _social(self) -> ResponseReturnValue:
-        """Stands in for the provider's own pages; an account there may have no e-mail."""
+        """The imitation of a social provider's login page. An account there may have no e-mail address."""
         transaction = self._transaction()
         if request.method == "GET":
             return self._page("social", transaction)
@@ -88,7 +88,7 @@ class UniversalLogin:
         return self._logged_in(transaction, user)
 
     def _transaction(self) -> Transaction:
-        """The log-in that this page belongs to; ends the request when there is none."""
+        """The login transaction of this page. Ends the request with an error page when there is none."""
         state = request.values.get("state", "")
         transaction = self._tenant.transactions.find(state, request.cookies.get(BROWSER_COOKIE))
         if transaction is None:
@@ -129,10 +129,10 @@ def _declined() -> bool:
     return request.form.get("action") == "decline"
 
 
-def _why_not(email: str, password: str) -> str | None:
-    """Why these cannot be signed up with, or None.
+def _sign_up_problem(email: str, password: str) -> str | None:
+    """The reason to refuse a sign-up with this e-mail and password, or None.
 
-    The policy is the tenant's default: https://auth0.com/docs/authenticate/database-connections/password-strength
+    The password policy is Auth0's default: https://auth0.com/docs/authenticate/database-connections/password-strength
     """
     if not _EMAIL.fullmatch(email):
         return "Email is not valid"

@@ -1,4 +1,4 @@
-"""One user of the tenant, and what the Management API says about them."""
+"""A user of the tenant, and the user's profile in the Management API."""
 
 import hashlib
 import secrets
@@ -13,14 +13,14 @@ from webstore.sandbox.auth0.config import DATABASE, SOCIAL
 _ROUNDS = 1000
 _COLOURS = ("#3b6ea5", "#7a4ea3", "#2f7d5b", "#a5573b", "#8a6d1f")
 
-# Any: metadata is whatever JSON the tenant's applications put there.
+# Any: metadata is arbitrary JSON.
 Metadata = Mapping[str, Any]
 Profile = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class User:
-    """A user; times are Unix seconds of the sandbox's clock. A change makes a new object."""
+    """A user. Times are Unix seconds of the sandbox's clock. Immutable: a change creates a new object."""
 
     user_id: str
     email: str | None
@@ -43,7 +43,7 @@ class User:
 
     @property
     def provider(self) -> str:
-        """The part of the user ID before the bar."""
+        """The identity provider: the part of the user ID before the `|`."""
         return self.user_id.partition("|")[0]
 
     @property
@@ -52,14 +52,14 @@ class User:
         return self.connection == DATABASE
 
     def logged_in(self, now: float, ip: str | None) -> "User":
-        """The same user after one more log-in."""
+        """The user after one more login."""
         return replace(self, last_login=now, last_ip=ip, logins_count=self.logins_count + 1, updated_at=now)
 
 
 def database_user(
     email: str, password_hash: str, now: float, *, name: str | None = None, user_id: str | None = None
 ) -> User:
-    """A new user of the database connection, e-mail lower-cased.
+    """A new user of the database connection. The e-mail address is lower-cased.
 
     https://auth0.com/docs/manage-users/user-accounts/user-profiles/user-profile-structure
     """
@@ -78,7 +78,7 @@ def database_user(
 
 
 def social_user(account: str, email: str | None, name: str | None, now: float) -> User:
-    """A new user of the social connection; the same account at the provider gives the same ID."""
+    """A new user of the social connection. The user ID is derived from the account at the provider."""
     digits = int.from_bytes(hashlib.sha256(account.encode()).digest()) % (9 * 10**20) + 10**20
     return User(
         user_id=f"{SOCIAL}|{digits}",
@@ -94,13 +94,13 @@ def social_user(account: str, email: str | None, name: str | None, now: float) -
 
 
 def hash_password(password: str) -> str:
-    """A salted hash, cheap because nothing here is worth guarding."""
+    """A salted password hash. It is cheap to compute, because the passwords here protect nothing."""
     salt = secrets.token_bytes(8)
     return f"{salt.hex()}:{_derive(password, salt)}"
 
 
 def password_matches(password: str, password_hash: str | None) -> bool:
-    """Whether `password` is the one behind `password_hash` (None matches nothing)."""
+    """Whether `password` has the hash `password_hash` (None matches no password)."""
     if password_hash is None:
         return False
     salt, _, expected = password_hash.partition(":")
@@ -112,9 +112,9 @@ def _derive(password: str, salt: bytes) -> str:
 
 
 def picture_of(who: str) -> str:
-    """Initials on a coloured square.
+    """A data URL with a picture: initials on a coloured square.
 
-    Auth0 points to a picture on another host; the sandbox must not make a browser leave the machine.
+    Auth0 gives a URL on another host. The sandbox must not make a browser contact other machines.
     """
     initials = "".join(letter for letter in who if letter.isalnum())[:2].upper() or "?"
     colour = _COLOURS[sum(who.encode()) % len(_COLOURS)]
@@ -127,12 +127,12 @@ def picture_of(who: str) -> str:
 
 
 def timestamp(unix_seconds: float) -> str:
-    """ISO 8601 in UTC with milliseconds and `Z`, as Auth0 writes times."""
+    """A time in Auth0's format: ISO 8601 in UTC with milliseconds and `Z`."""
     return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def profile_of(user: User) -> Profile:
-    """The user as the Management API gives them; fields that were never set are absent.
+    """The user's profile as the Management API returns it. Fields that were never set are absent.
 
     https://auth0.com/docs/manage-users/user-accounts/user-profiles/user-profile-structure
     """

@@ -1,4 +1,4 @@
-"""What `PATCH /api/v2/users/{id}` does to a user.
+"""Checks and applies the body of `PATCH /api/v2/users/{id}`.
 
 https://auth0.com/docs/api/management/v2/users/patch-users-by-id
 https://auth0.com/docs/manage-users/user-accounts/metadata/manage-metadata-api
@@ -37,8 +37,8 @@ _TYPES: dict[str, type] = {
 }
 _JSON_NAMES = {str: "string", bool: "boolean", dict: "object", int: "integer", float: "number", list: "array"}
 _UNSETTABLE = frozenset({"blocked", "family_name", "given_name", "name", "nickname", "picture"})
-_NOT_ACTED_OUT = frozenset({"phone_number", "phone_verified", "username", "verify_phone_number"})
-# A social provider's own attributes are written by it at each log-in, not by the API.
+_NOT_IMPLEMENTED = frozenset({"phone_number", "phone_verified", "username", "verify_phone_number"})
+# The social provider sets these attributes at each login, so the API refuses to change them.
 _PROVIDERS_OWN = frozenset(
     {"email", "email_verified", "family_name", "given_name", "name", "nickname", "password", "picture"}
 )
@@ -69,14 +69,14 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 def checked(body: object) -> Body:
-    """The body, when its properties and their types are the documented ones. Raises ApiError."""
+    """Check the properties of a body and their types. Returns the body. Raises ApiError."""
     if not isinstance(body, dict):
         raise bad_body(f"Expected type object but found type {_json_name(body)}")
     unknown = [name for name in body if name not in _TYPES]
     if unknown:
         raise bad_body(f"Additional properties not allowed: {', '.join(unknown)}")
     for name, value in body.items():
-        if name in _NOT_ACTED_OUT:
+        if name in _NOT_IMPLEMENTED:
             raise not_implemented(f"changes of {name}")
         if not (isinstance(value, _TYPES[name]) or (value is None and name in _UNSETTABLE)):
             expected = _JSON_NAMES[_TYPES[name]]
@@ -91,7 +91,7 @@ def checked(body: object) -> Body:
 
 
 def updated(user: User, body: Body, now: float) -> User:
-    """The user after the update. Raises ApiError where Auth0 refuses it for this user."""
+    """The user after the update. Raises ApiError when Auth0 refuses the update for this user."""
     if body.get("connection", user.connection) != user.connection:
         raise ApiError(400, "The specified connection does not match the user's.", "invalid_body")
     own = sorted(_PROVIDERS_OWN & set(body))
@@ -125,7 +125,10 @@ def updated(user: User, body: Body, now: float) -> User:
 
 
 def _merged(before: Metadata | None, patch: Metadata) -> Metadata:
-    """Root keys merged, what is below them replaced; null deletes a key, an empty object all of them."""
+    """The metadata after a patch. Only top-level keys are merged.
+
+    Null deletes a key. An empty patch deletes all keys.
+    """
     if not patch:
         return {}
     return {name: value for name, value in {**(before or {}), **patch}.items() if value is not None}

@@ -1,4 +1,4 @@
-"""All users of the tenant: what is true now, and what the lagging search index still says."""
+"""All users of the tenant: their current state, and their older state in the lagging search index."""
 
 import functools
 import itertools
@@ -10,21 +10,21 @@ from dataclasses import dataclass, replace
 from webstore.sandbox.auth0.user import User, database_user, hash_password, picture_of
 from webstore.sandbox.clock import Clock
 
-SEED_PASSWORD = "Password1!"  # noqa: S105 (everybody may know it)
+SEED_PASSWORD = "Password1!"  # noqa: S105 (public on purpose)
 _DEMO_SHOPPERS = {"ada@example.com": "Ada Example", "grace@example.com": "Grace Example"}
 SEED_AGE_S = 30 * 86400
 _HISTORY = 100_000
 
 
 class UserExists(Exception):
-    """Another user of the database connection has this e-mail."""
+    """Another user of the database connection has this e-mail address."""
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A made-up population: user i is `auth0|seed%08d`, and the first `linked` ones have a customer.
+    """A population of made-up users: user i is `auth0|seed%08d`. The first `linked` have a Stripe customer.
 
-    They exist as numbers until somebody asks for them, so that a million cost nothing.
+    A user is generated on each read, so that a million users need no memory.
     """
 
     users: int = 0
@@ -33,7 +33,7 @@ class Seed:
     created_at: float = 0.0
 
     def user(self, number: int) -> User:
-        """User `number`, counted from 0."""
+        """The user with this number, counted from 0."""
         name = f"seed{number:08d}"
         email = f"{name}@example.com"
         metadata = None
@@ -55,7 +55,7 @@ class Seed:
         )
 
     def number(self, name: str) -> int | None:
-        """The number in `seed00000042`, or None for any other name and for numbers beyond the last."""
+        """The number in a name like `seed00000042`, or None when it is not the name of a seeded user."""
         digits = name.removeprefix("seed")
         if digits == name or not (digits.isascii() and digits.isdecimal()):
             return None
@@ -74,7 +74,7 @@ def _seed_picture() -> str:
 
 
 class Users:
-    """Reads and changes users; several threads may."""
+    """The users of one tenant. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -82,7 +82,7 @@ class Users:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everybody but the two demo shoppers."""
+        """Remove all users except the two demo users."""
         with self._lock:
             self._seed = Seed()
             # None marks a seeded user who was deleted.
@@ -98,7 +98,7 @@ class Users:
             self._history.clear()
 
     def seed(self, seed: Seed) -> None:
-        """Replace the made-up population; users from elsewhere stay."""
+        """Replace the seeded users. Other users stay."""
         with self._lock:
             self._seed = seed
             for user_id in [user_id for user_id in self._changed if user_id.startswith("auth0|seed")]:
@@ -107,7 +107,7 @@ class Users:
             self._history.clear()
 
     def get(self, user_id: str) -> User | None:
-        """The user now, or None."""
+        """The user's current state, or None."""
         with self._lock:
             if user_id in self._changed:
                 return self._changed[user_id]
@@ -115,7 +115,7 @@ class Users:
             return None if number is None else self._seed.user(number)
 
     def with_email(self, email: str) -> list[User]:
-        """Everybody whose e-mail is exactly this, case and all."""
+        """The users with exactly this e-mail address. The case matters."""
         with self._lock:
             ids = sorted(self._by_email.get(email, ()))
             number = self._seed.number(email.removesuffix("@example.com"))
@@ -125,20 +125,20 @@ class Users:
             return [user for user in found if user is not None and user.email == email]
 
     def in_database(self, email: str) -> User | None:
-        """The user of the database connection with this e-mail, whatever its case."""
+        """The user of the database connection with this e-mail address, in any case."""
         return next((user for user in self.with_email(email.lower()) if user.is_database), None)
 
     def add(self, user: User) -> None:
-        """Add a user. Raises UserExists when the database connection has the e-mail already."""
+        """Add a user. Raises UserExists when the database connection already has the e-mail address."""
         with self._lock:
             self._refuse_taken_email(user)
             self._put(user.user_id, user)
 
     def change(self, user_id: str, how: Callable[[User], User]) -> User | None:
-        """Replace the user by `how(user)` and give it; None when there is nobody.
+        """Replace the user by `how(user)`, atomically. Returns the new user, or None for an unknown ID.
 
-        Nobody else changes the user meanwhile. Raises what `how` raises, and UserExists for an e-mail
-        that another user of the database connection has.
+        Raises what `how` raises, and UserExists when another user of the database connection has the new
+        e-mail address.
         """
         with self._lock:
             user = self.get(user_id)
@@ -151,23 +151,22 @@ class Users:
             return changed
 
     def delete(self, user_id: str) -> None:
-        """Remove the user, if there."""
+        """Delete the user, if the user exists."""
         with self._lock:
             if self.get(user_id) is not None:
                 self._put(user_id, None)
 
     def count(self, lag: float = 0) -> int:
-        """How many there were `lag` seconds ago."""
+        """The number of users `lag` seconds ago."""
         with self._lock:
             lagging = self._lagging(lag)
             now = {**self._changed, **lagging}
             return sum(1 for user in now.values() if user is not None) + self._untouched_count()
 
     def indexed(self, lag: float, ids: Iterable[str] | None = None) -> Iterator[User]:
-        """The users as the search index knows them, `lag` seconds behind; of all, or of `ids` only.
+        """The users as a search index shows them that is `lag` seconds behind: all users, or those in `ids`.
 
-        Ids that changed within the lag are always among the candidates, since the index may hold an
-        older version that matches.
+        Users that changed within the lag are always included, because their older version may match.
         """
         with self._lock:
             lagging = self._lagging(lag)
@@ -183,7 +182,7 @@ class Users:
         yield from untouched
 
     def ids_with_email(self, email: str) -> list[str]:
-        """The IDs behind an e-mail in any case, for the search index."""
+        """The IDs of the users with this e-mail address in any case, for the search index."""
         with self._lock:
             spelled = [known for known in self._by_email if known.lower() == email.lower()]
             ids = [user_id for known in spelled for user_id in self._by_email[known]]
@@ -209,10 +208,10 @@ class Users:
             raise UserExists
 
     def _lagging(self, lag: float) -> dict[str, User | None]:
-        """For each user changed within the lag, how they were before it."""
+        """For each user that changed within the last `lag` seconds, the version before that time."""
         horizon = self._clock.now() - lag
         recent = itertools.takewhile(lambda change: change[0] > horizon, reversed(self._history))
-        # Walking back in time, so the oldest version within the lag is the one that stays.
+        # The changes are in reverse order, so the oldest version within the lag is the one that stays.
         return {user_id: before for _, user_id, before in recent}
 
     def _untouched_count(self) -> int:

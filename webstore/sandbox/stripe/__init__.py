@@ -1,6 +1,7 @@
-"""The sandbox's Stripe: its API as far as the store uses it, and a dashboard, over one state in memory.
+"""The sandbox's Stripe: the part of the API that the store uses, hosted pages and a dashboard.
 
-A resource is a file in `resources/`; what is not there answers 501 and says so.
+All of them share one state in memory. Each API resource is a file in `resources/`. Every other resource
+of the real API answers 501.
 Source: https://docs.stripe.com/api, version 2026-10-28.endive.
 """
 
@@ -45,32 +46,32 @@ __all__ = [
 ]
 
 _PACKAGE = Path(__file__).parent.parent
-# Everything outside the API is a page that a person opens.
+# Every path outside the API is a page for a person's browser.
 _PAGES = r"(?!/v[12](/|$)).*"
 
 
 @dataclass(frozen=True)
 class Stripe:
-    """The sandbox's Stripe: an application to serve, its state, and its controls."""
+    """The sandbox's Stripe: its Flask application, its state and its controls."""
 
     app: Flask
     state: State
     control: Control
 
     def fail(self, **order: object) -> None:
-        """Let an endpoint itself fail, as `POST /_sandbox/stripe/failures` does.
+        """Make matching requests fail with a 500, as `POST /_sandbox/stripe/failures` does.
 
-        `method` (POST), `path` (a regular expression for the whole path), `times` (1; None: until
-        cleared), `effect` ("none", "now" or "later", with `delay_s` seconds of the sandbox's clock).
-        Raises ValueError for anything else.
+        `order` may have `method` (default POST), `path` (a regular expression for the whole path),
+        `times` (default 1; None: until cleared), `effect` ("none", "now" or "later") and `delay_s` (for
+        "later", in seconds of the sandbox's clock). Raises ValueError for an invalid order.
         """
         with self.state.lock:
             self.state.failures.add(order)
 
     def listen(self, url: str, secret: str, *events: str) -> None:
-        """Send events of test mode to `url`, signed with `secret`; without `events` all of them.
+        """Register a webhook endpoint at `url` in test mode, now and again after each reset.
 
-        The endpoint is there again after a reset.
+        Deliveries are signed with `secret`. `events` are the event types to send (none given: all).
         """
 
         def register() -> None:
@@ -88,14 +89,14 @@ class Stripe:
     def redeliver(self, event_id: str) -> int:
         """Send an event once more, as `POST /_sandbox/stripe/events/<id>/redeliver` does.
 
-        Gives to how many endpoints. Raises LookupError for an event that there is not.
+        Returns the number of endpoints that receive it. Raises LookupError for an unknown event.
         """
         return self.state.redeliver(event_id)
 
     def settle(self, payment_intent_id: str, *, succeeded: bool) -> None:
-        """Let a payment that takes days succeed or fail now.
+        """Let a delayed payment (a bank debit) succeed or fail now.
 
-        Raises LookupError for a payment that there is not, ValueError for one that is not processing.
+        Raises LookupError for an unknown payment intent, ValueError for one that is not processing.
         """
         with self.state.lock:
             now = self.state.catch_up()
@@ -111,21 +112,21 @@ class Stripe:
         raise LookupError(f"there is no payment intent {payment_intent_id}")
 
     def start(self) -> None:
-        """Send events again after `stop`."""
+        """Resume sending webhooks after `stop`."""
         self.state.deliveries.start()
 
     def stop(self) -> None:
-        """Send no events any more; what was still to be sent is forgotten."""
+        """Stop sending webhooks and drop those that are waiting."""
         self.state.deliveries.stop()
 
     def clear_failures(self) -> None:
-        """Let endpoints fail no more."""
+        """Remove all ordered failures."""
         with self.state.lock:
             self.state.failures.clear()
 
 
 def create_stripe(config: StripeConfig | None = None) -> Stripe:
-    """Make a Stripe with nothing in it yet."""
+    """Create a Stripe without any objects."""
     clock, settings = Clock(), StripeSettings()
     state = State(config or StripeConfig(), settings, clock)
     app = Flask(

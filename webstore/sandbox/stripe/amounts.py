@@ -1,4 +1,4 @@
-"""Amounts: how many decimals a currency has at Stripe, and the least and the most that can be charged.
+"""Amounts of money: the decimals of each currency at Stripe, and the smallest and largest charge.
 
 Source: https://docs.stripe.com/currencies
 """
@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 _NO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())  # noqa: SIM905 (codes)
 _THREE_DECIMALS = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
-# Without decimals in everyday life, yet with two in the API.
+# Written without decimals, although the API counts two.
 _ROUND = frozenset({"isk", "ugx"})
 
 # In minor units: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
@@ -40,18 +40,18 @@ MOST = 99_999_999
 
 
 def least(currency: str) -> int:
-    """The smallest amount that can be charged, in minor units; for a currency not listed a guess."""
+    """The smallest amount that can be charged, in minor units. A guess for currencies that are not listed."""
     return _LEAST.get(currency, 1 if currency in _NO_DECIMALS else 50)
 
 
 def in_minor_units(amount: Decimal, currency: str) -> int:
-    """What a person means by `12.50`, as the API counts it; digits too small for the currency are rounded."""
+    """An amount like `12.50` in the API's minor units. Digits beyond the currency's decimals are rounded."""
     decimals = 0 if currency in _NO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
     return int((amount * 10**decimals).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def shown(amount: int, currency: str) -> str:
-    """An amount in minor units for a person to read, like `12.50 EUR`."""
+    """An amount in minor units as readable text, like `12.50 EUR`."""
     if currency in _NO_DECIMALS:
         return f"{amount:,} {currency.upper()}"
     if currency in _ROUND and amount % 100 == 0:
@@ -61,5 +61,5 @@ def shown(amount: int, currency: str) -> str:
 
 
 def line_total(unit: Decimal, quantity: int) -> int:
-    """What so many cost, in whole minor units: a price may have fractions of one."""
+    """The price of `quantity` units, rounded to whole minor units, as `unit` may have fractions of one."""
     return int((unit * quantity).quantize(Decimal(1), ROUND_HALF_UP))

@@ -1,7 +1,7 @@
-"""One request to `/v1/`, from its headers to its answer.
+"""The handling of an API request, from its headers to its response.
 
-The order matters and is Stripe's: key, rate limit, permission, parameters, idempotency, execution.
-Only an endpoint that began to execute leaves anything under an idempotency key.
+The order of the checks is Stripe's: key, rate limit, permission, parameters, idempotency, execution.
+Only a request that began to execute leaves a response under its idempotency key.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ def create_api(state: State) -> Blueprint:
     @api.route("/v1/<path:_>", methods=_METHODS)
     @api.route("/v2/<path:_>", methods=_METHODS)
     def answer(_: str = "") -> Response:
-        # The path is read as it was sent: Flask's own has lost its percent-encoding.
+        # The path comes from the raw URI, because Flask has already decoded its own.
         return _Request(state, request).answer()
 
     return api
@@ -48,7 +48,7 @@ class _Reply:
 
 
 class _Request:
-    """One request on its way through."""
+    """One API request while it is handled."""
 
     def __init__(self, state: State, http: Request) -> None:
         self._state = state
@@ -58,7 +58,7 @@ class _Request:
         self._caller: Caller | None = None
 
     def answer(self) -> Response:
-        """What is sent back, errors included."""
+        """The HTTP response, also for an error."""
         try:
             reply = self._reply()
         except StripeError as error:
@@ -102,7 +102,7 @@ class _Request:
         raise unrecognized_url(method, self._path)
 
     def _is_ours(self) -> bool:
-        """Whether the address is one that the sandbox answers to another method."""
+        """Whether the sandbox answers this path for another method."""
         return any(route.match(route.method, self._path) is not None for route in ROUTES)
 
     def _check_headers(self) -> None:
@@ -134,7 +134,7 @@ class _Request:
         kept = False
         try:
             answer = self._execute(route, call)
-            # 400 and 501 are about the parameters, so nothing has begun to execute.
+            # 400 and 501 report invalid or unsupported parameters, so the request did not begin to execute.
             kept = answer.status not in (400, 501)
             return _Reply(answer, {"Original-Request": self._id})
         finally:
@@ -166,7 +166,7 @@ class _Request:
 
 
 def _fail(failure: Failure, route: Route, call: Call) -> None:
-    """Answer 500 whatever the endpoint does, now, later or never."""
+    """Answer 500, and let the endpoint have its effect now, later or never, as the failure orders."""
     if failure.effect == "now":
         with contextlib.suppress(StripeError):
             route.endpoint(call)

@@ -1,4 +1,7 @@
-"""API keys. Source: https://docs.stripe.com/api/authentication and https://docs.stripe.com/keys"""
+"""Authentication with API keys.
+
+Sources: https://docs.stripe.com/api/authentication and https://docs.stripe.com/keys
+"""
 
 import base64
 import binascii
@@ -17,7 +20,7 @@ _NO_KEY = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and in which world."""
+    """The API key of a request, and the account and mode that it opens."""
 
     key: str
     world: World
@@ -37,7 +40,7 @@ class Caller:
 
 
 def authenticate(authorization: str | None, state: State) -> Caller:
-    """Who an Authorization header stands for, Bearer or Basic. Raises StripeError 401."""
+    """The caller that an Authorization header (Bearer or Basic) names. Raises StripeError 401."""
     key = _key(authorization or "")
     if not key:
         raise StripeError(401, _NO_KEY, headers=_CHALLENGE)

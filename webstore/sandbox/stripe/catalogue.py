@@ -1,4 +1,4 @@
-"""Making, finding and showing products and prices: what both resources share.
+"""Functions for products and prices: creating, finding, changing and rendering them.
 
 Sources: https://docs.stripe.com/api/products and https://docs.stripe.com/api/prices
 """
@@ -19,7 +19,7 @@ from webstore.sandbox.stripe.recording import differences, record
 from webstore.sandbox.stripe.routing import Call, Route
 from webstore.sandbox.stripe.state import State, World
 
-# What `expand` may name, of a price and of a product: https://docs.stripe.com/api/expanding_objects
+# The paths that `expand` may name, for prices and for products: https://docs.stripe.com/api/expanding_objects
 PRICE_EXPANDS = ("product", "product.default_price", "product.tax_code", "currency_options", "tiers")
 PRODUCT_EXPANDS = ("default_price", "default_price.product", "default_price.currency_options", "tax_code")
 
@@ -30,7 +30,7 @@ _AMOUNTS = ("unit_amount", "unit_amount_decimal", "custom_unit_amount")
 
 
 def search_route(root: str, permission: str, expand: params.Schema) -> Route:
-    """The search under a resource's `root`, which checks its parameters and then says that it is not there.
+    """The search route of a resource. It checks its parameters and then raises NotInSandbox.
 
     Source: https://docs.stripe.com/search
     """
@@ -77,7 +77,7 @@ def _only_true(value: Value, name: str) -> bool:
     return True
 
 
-# What a new price is made of, wherever it is made.
+# The parameters of every new price.
 PRICE_DATA: params.Schema = {
     "currency": _currency,
     "currency_options": params.not_in_sandbox,
@@ -103,7 +103,7 @@ PRICE_DATA: params.Schema = {
     "unit_amount": params.integer(0, _MOST_AMOUNT),
     "unit_amount_decimal": params.decimal(12),
 }
-# What a new product may have, wherever it is made.
+# The parameters of every new product.
 PRODUCT_DATA: params.Schema = {
     "active": params.boolean,
     "id": params.given_text(),
@@ -118,7 +118,7 @@ CURRENCY = _currency
 
 
 def find_product(state: State, world: World, id: str, *, param: str = "id", status: int = 404) -> Product:
-    """A living product. Raises StripeError, which says so when the other mode has it."""
+    """The product with this ID. Raises StripeError, with a hint when the other mode has the product."""
     product = world.products.get(id)
     if product is None:
         other = state.other_mode(world)
@@ -128,7 +128,7 @@ def find_product(state: State, world: World, id: str, *, param: str = "id", stat
 
 
 def find_price(state: State, world: World, id: str, *, param: str = "id", status: int = 404) -> Price:
-    """A living price. Raises StripeError, which says so when the other mode has it."""
+    """The price with this ID. Raises StripeError, with a hint when the other mode has the price."""
     price = world.prices.get(id)
     if price is None:
         other = state.other_mode(world)
@@ -138,8 +138,8 @@ def find_price(state: State, world: World, id: str, *, param: str = "id", status
 
 
 def new_product(call: Call, given: Mapping[str, object], *, within: str = "") -> Product:
-    """A product of checked parameters, not in the table yet. Raises StripeError when its ID is taken."""
-    # Any: each value has been checked to be what the field of its name holds.
+    """Build a product from checked parameters, without adding it. Raises StripeError when its ID is taken."""
+    # Any: each value has been checked to be valid for the field of the same name.
     fields: dict[str, Any] = dict(given)
     id = fields.pop("id", None) or new_id("prod_", 14)
     if call.world.products.get(id) is not None:
@@ -153,8 +153,11 @@ def new_product(call: Call, given: Mapping[str, object], *, within: str = "") ->
 def new_price(
     call: Call, given: Mapping[str, object], product_id: str, *, within: str = "", id: str | None = None
 ) -> Price:
-    """A price of checked parameters (`PRICE_DATA` and more), not in the table yet. Raises StripeError."""
-    # Any: each value has been checked to be what the field of its name holds.
+    """Build a price from checked parameters (`PRICE_DATA` and more), without adding it.
+
+    Raises StripeError.
+    """
+    # Any: each value has been checked to be valid for the field of the same name.
     fields: dict[str, Any] = dict(given)
     recurring = fields.pop("recurring", None)
     amount = _amount(fields, recurring is not None, within)
@@ -175,13 +178,13 @@ def new_price(
 
 
 def add_product(call: Call, product: Product) -> None:
-    """Put a new product into its table, and say so."""
+    """Add a new product to its table and record the event."""
     call.world.products.add(product)
     record(call, "product.created", product_json(product, call.world))
 
 
 def change_product(call: Call, before: Product, after: Product) -> Product:
-    """Put a product's new state in the place of its old one, and say so; give what it is now."""
+    """Replace a product and record the event, if something changed. Returns the new product."""
     if after == before:
         return before
     after = replace(after, updated=int(call.now))
@@ -192,13 +195,13 @@ def change_product(call: Call, before: Product, after: Product) -> Product:
 
 
 def add_price(call: Call, price: Price) -> None:
-    """Put a new price into its table, and say so."""
+    """Add a new price to its table and record the event."""
     call.world.prices.add(price)
     record(call, "price.created", price_json(price, call.world))
 
 
 def change_price(call: Call, before: Price, after: Price) -> None:
-    """Put a price's new state in the place of its old one, and say so."""
+    """Replace a price and record the event, if something changed."""
     if after == before:
         return
     shown = price_json(after, call.world)
@@ -207,7 +210,7 @@ def change_price(call: Call, before: Price, after: Price) -> None:
 
 
 def product_json(product: Product, world: World) -> dict[str, object]:
-    """A living product as the API answers it, nothing expanded."""
+    """A product as the API returns it, without expanded objects."""
     return {
         "id": product.id,
         "object": "product",
@@ -233,7 +236,7 @@ def product_json(product: Product, world: World) -> dict[str, object]:
 
 
 def price_json(price: Price, world: World) -> dict[str, object]:
-    """A living price as the API answers it, nothing expanded."""
+    """A price as the API returns it, without expanded objects."""
     recurring = price.recurring
     return {
         "id": price.id,
@@ -266,7 +269,7 @@ def price_json(price: Price, world: World) -> dict[str, object]:
 
 
 def expanded(shown: dict[str, object], paths: Iterable[str], world: World) -> dict[str, object]:
-    """A product or price with objects in the place of the IDs at paths like `product.default_price`."""
+    """Expand paths like `product.default_price` in the JSON of a product or price, in place."""
     for path in paths:
         name, _, rest = path.partition(".")
         inner = shown.get(name)
@@ -289,7 +292,7 @@ def _object(name: str, id: str, world: World) -> dict[str, object]:
 
 def _place(position: int | None) -> int:
     if position is None:
-        raise LookupError("a product or a price names an object that there never was")
+        raise LookupError("a product or a price refers to an object that never existed")
     return position
 
 
@@ -299,24 +302,24 @@ def _currency_options(price: Mapping[str, object]) -> dict[str, object]:
 
 
 def _amount(given: Mapping[str, Any], recurring: bool, within: str) -> Decimal | None:
-    """The amount that the parameters say, None for one that the customer chooses. Raises StripeError."""
-    said = [name for name in _AMOUNTS if given.get(name) is not None]
-    shown = [f"{within}[{name}]" if within else name for name in said]
-    if not said:
+    """The amount from the parameters, or None when the customer chooses it. Raises StripeError."""
+    named = [name for name in _AMOUNTS if given.get(name) is not None]
+    shown = [f"{within}[{name}]" if within else name for name in named]
+    if not named:
         raise StripeError(
             400,
             "Prices require an `unit_amount` or `unit_amount_decimal` parameter to be set.",
             param=within or None,
         )
-    if len(said) > 1:
+    if len(named) > 1:
         raise StripeError(
             400, f"You may only specify one of these parameters: {', '.join(shown)}.", param=shown[0]
         )
-    if said == ["custom_unit_amount"]:
+    if named == ["custom_unit_amount"]:
         if recurring:
             raise StripeError(400, "Prices with `custom_unit_amount` cannot be recurring.", param=shown[0])
         return None
-    return Decimal(given[said[0]])
+    return Decimal(given[named[0]])
 
 
 def _recurring(given: Mapping[str, Any], within: str) -> Recurring:
@@ -336,7 +339,7 @@ def _recurring(given: Mapping[str, Any], within: str) -> Recurring:
 
 
 def _decimal_text(amount: Decimal | None) -> str | None:
-    """As short as can be: `1800`, `0.5`."""
+    """The amount without trailing zeros: `1800`, `0.5`."""
     if amount is None:
         return None
     text = f"{amount:f}"

@@ -1,4 +1,4 @@
-"""The products and prices of one account and mode."""
+"""Products and prices, and the table of prices."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from webstore.sandbox.stripe.tables import RowTable
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """One product as it is at one moment. Times are Unix seconds.
+    """One version of a product. Times are in Unix seconds.
 
     Source: https://docs.stripe.com/api/products/object
     """
@@ -47,10 +47,11 @@ class Recurring:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """One price as it is at one moment. `unit_amount` is in minor units, and may have decimals.
+    """One version of a price. `unit_amount` is in minor units and may have decimals.
 
-    None as the amount goes with `custom_unit_amount`: the customer chooses. An `inline` price was made
-    up for one purchase and is in no list. Source: https://docs.stripe.com/api/prices/object
+    With `custom_unit_amount` the customer chooses the amount, and `unit_amount` is None. An `inline` price
+    was created for one Checkout Session and does not appear in lists.
+    Source: https://docs.stripe.com/api/prices/object
     """
 
     id: str
@@ -75,13 +76,13 @@ class Price:
 
     @property
     def whole_amount(self) -> int | None:
-        """The amount in minor units where it has no decimals, else None."""
+        """The amount in minor units, or None when it has decimals or the customer chooses it."""
         amount = self.unit_amount
         return int(amount) if amount is not None and amount == amount.to_integral_value() else None
 
 
 class PriceTable(RowTable[Price]):
-    """Prices by position, and by the product that they belong to."""
+    """Prices by position, by product and by lookup key."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -89,28 +90,28 @@ class PriceTable(RowTable[Price]):
         self._by_lookup_key: dict[str, str] = {}
 
     def add(self, row: Price) -> None:
-        """Put a new price at the end."""
+        """Append a new price."""
         self._of_product[row.product].append(len(self))
         super().add(row)
         if row.lookup_key is not None:
             self._by_lookup_key[row.lookup_key] = row.id
 
     def change(self, row: Price) -> None:
-        """Put a price's new state in the place of its old one. Raises KeyError."""
+        """Replace the price with the same ID. Raises KeyError."""
         super().change(row)
         if row.lookup_key is not None and not row.deleted:
             self._by_lookup_key[row.lookup_key] = row.id
 
     def positions_of_product(self, product_id: str) -> Sequence[int]:
-        """Where the prices of a product are, oldest first, deleted ones too."""
+        """The positions of a product's prices, oldest first, including deleted ones."""
         return self._of_product.get(product_id, ())
 
     def of_product(self, product_id: str) -> list[Price]:
-        """The living prices of a product, oldest first."""
+        """The prices of a product that are not deleted, oldest first."""
         prices = map(self.at, self.positions_of_product(product_id))
         return [price for price in prices if not price.deleted]
 
     def with_lookup_key(self, key: str) -> Price | None:
-        """The living price that has this lookup key, or None."""
+        """The price with this lookup key, or None when no price has it or the price was deleted."""
         price = self.get(self._by_lookup_key.get(key, ""))
         return price if price is not None and price.lookup_key == key else None

@@ -1,4 +1,4 @@
-"""What the sandbox's Stripe is set up with, and the switches that tests turn."""
+"""The configuration of the sandbox's Stripe, and the settings that tests change."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,10 +17,10 @@ def _default_keys() -> dict[str, tuple[str, bool]]:
 
 @dataclass(frozen=True)
 class StripeConfig:
-    """The accounts that exist, by the keys that open them.
+    """The API keys, and through them the accounts that exist.
 
-    `keys` maps each API key to its account's ID and whether it is a live-mode key. Keys that begin
-    with `rk_` are restricted ones. Test and live mode of an account are two worlds.
+    `keys` maps each API key to its account's ID and to whether it is a live-mode key. Keys that begin
+    with `rk_` are restricted. An account's test mode and live mode share no objects.
     Source: https://docs.stripe.com/keys
     """
 
@@ -37,33 +37,38 @@ class StripeConfig:
 
 @dataclass
 class StripeSettings:
-    """The switches of `/_sandbox/settings`. Seconds are the sandbox clock's unless said otherwise."""
+    """Settings that a test changes with `PATCH /_sandbox/settings`.
 
-    # How far behind the search index is: https://docs.stripe.com/search#data-freshness
+    Seconds are on the sandbox's clock unless a comment says real time.
+    """
+
+    # How far the search index lags behind: https://docs.stripe.com/search#data-freshness
     search_lag_s: float = 1.0
     # Some countries have no search: https://docs.stripe.com/search#regional-availability
     search: Literal["on", "unavailable"] = "on"
-    # A hit is found by what the index knew, and shown as it is now or as the index knew it.
+    # The index finds the hits. The response shows their current state, or the index's older state.
     search_shows: Literal["current", "indexed"] = "current"
-    # How long answers are kept for replay: https://docs.stripe.com/api/idempotent_requests
+    # How long responses are kept for replay: https://docs.stripe.com/api/idempotent_requests
     idempotency_ttl_s: float = 86_400.0
-    # Requests a second (real time) for each account and mode; 0 is no limit: https://docs.stripe.com/rate-limits
+    # Requests per second of real time, for each account and mode. 0 means unlimited:
+    # https://docs.stripe.com/rate-limits
     rate_limit_per_s: int = 0
-    # Real seconds that a POST is being executed before its effect, with its idempotency key in use.
+    # Real seconds that a POST takes before its effect. Its idempotency key is in use for that time.
     execution_s: float = 0.0
-    # What restricted keys may not do, like "customer_write": https://docs.stripe.com/keys#limit-access
+    # Permissions that restricted keys lack, like "customer_write": https://docs.stripe.com/keys#limit-access
     denied_permissions: list[str] = field(default_factory=list)
-    # Whether events are sent to webhook endpoints; what is withheld goes out once this is "on" again.
+    # Whether webhooks are sent. Withheld webhooks are sent once this is "on" again.
     webhooks: Literal["on", "withheld"] = "on"
-    # Which of several waiting events goes first: Stripe promises no order.
+    # The order in which waiting events are sent. Stripe does not guarantee any order:
     # https://docs.stripe.com/webhooks#event-ordering
     webhook_order: Literal["kept", "reversed", "shuffled"] = "kept"
-    # How many times each event arrives: https://docs.stripe.com/webhooks#handle-duplicate-events
+    # How often each event is delivered: https://docs.stripe.com/webhooks#handle-duplicate-events
     webhook_copies: int = 1
-    # From an event to its first delivery.
+    # The time from an event to its first delivery.
     webhook_delay_s: float = 0.0
-    # Real seconds until an endpoint that does not answer has failed.
+    # Real seconds after which a delivery without an answer counts as failed.
     webhook_timeout_s: float = 10.0
-    # From a failure to the next attempt; the first ones are short, so that a demonstration sees them. The
-    # real ones take hours, with keys of test mode, or days: https://docs.stripe.com/webhooks#retries
+    # The times from each failure to the next attempt. The first are short, to be visible in a demonstration.
+    # Real Stripe retries over hours in test mode and over days in live mode:
+    # https://docs.stripe.com/webhooks#retries
     webhook_retries_s: list[float] = field(default_factory=lambda: [1.0, 5.0, 30.0, 600.0, 3600.0, 10_800.0])

@@ -1,4 +1,4 @@
-"""The currencies that Stripe takes prices in. Source: https://docs.stripe.com/currencies"""
+"""The currencies that Stripe supports for prices. Source: https://docs.stripe.com/currencies"""
 
 SUPPORTED = tuple(
     """
@@ -8,5 +8,5 @@ SUPPORTED = tuple(
     mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron
     rsd rub rwf sar sbd scr sek sgd shp sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs
     vnd vuv wst xaf xcd xcg xof xpf yer zar zmw
-    """.split()  # noqa: SIM905 (a line for each would say no more)
+    """.split()  # noqa: SIM905 (a list would take many lines)
 )

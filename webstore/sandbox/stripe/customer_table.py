@@ -1,4 +1,4 @@
-"""The customers of one account and mode: where each is in order of creation, and what each was before."""
+"""The customers of one account and mode, in order of creation and with their older versions."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from webstore.sandbox.stripe.seeds import SeedBatch
 
-# How long old versions are kept for a lagging search; more than any lag that a test asks for.
+# How long old versions are kept for the lagging search index, in seconds. Longer than the lag of any test.
 _HISTORY_S = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One customer as it is at one moment. `created` is in Unix seconds, `balance` in minor units."""
+    """One version of a customer. `created` is in Unix seconds, `balance` in minor units."""
 
     id: str
     created: int
@@ -41,9 +41,9 @@ class _Version:
 
 
 class CustomerTable:
-    """Customers by position, 0 the oldest. Not safe for threads by itself: the state's lock guards it.
+    """Customers by position; 0 is the oldest. Not thread-safe by itself: the state's lock guards it.
 
-    A seeded customer takes no memory until it is changed: its batch makes it up when asked.
+    A seeded customer needs no memory until it is changed, because its batch generates it on each read.
     """
 
     def __init__(self) -> None:
@@ -57,14 +57,14 @@ class CustomerTable:
         return self._length
 
     def add(self, customer: Customer, now: float) -> None:
-        """Put a new customer at the end."""
+        """Append a new customer."""
         position = self._length
         self._length += 1
         self._positions[customer.id] = position
         self._store(position, customer, now)
 
     def add_seeds(self, count: int, prefix: str, tenant: str, created: int) -> None:
-        """Put `count` made-up customers at the end, created all at once.
+        """Append `count` made-up customers, all created at `created` (Unix seconds).
 
         Raises ValueError for a prefix that is in use.
         """
@@ -74,7 +74,7 @@ class CustomerTable:
         self._length += count
 
     def change(self, customer: Customer, now: float) -> None:
-        """Put a customer's new state in the place of its old one."""
+        """Replace the customer with the same ID, and keep the old version. Raises KeyError."""
         position = self.position_of(customer.id)
         if position is None:
             raise KeyError(customer.id)
@@ -88,31 +88,32 @@ class CustomerTable:
         return None if position is None else self.at(position)
 
     def position_of(self, id: str) -> int | None:
-        """Where the customer with this ID is."""
+        """The position of the customer with this ID, or None."""
         if id in self._positions:
             return self._positions[id]
         return next((found for batch in self._seeds if (found := batch.position_of(id)) is not None), None)
 
     def at(self, position: int) -> Customer:
-        """The customer at a position, as it is now."""
+        """The current version of the customer at a position."""
         versions = self._versions.get(position)
         return versions[-1].customer if versions else self._seed(position)
 
     def created_at(self, position: int) -> int:
-        """When the customer at a position was created; never less than at the position before."""
+        """When the customer at a position was created, in Unix seconds. It never decreases."""
         return self.at(position).created
 
     def as_of(self, position: int, moment: float) -> Customer | None:
-        """The customer at a position as it was at `moment`; None before it was there."""
+        """The version at `moment` of the customer at a position; None before its creation."""
         versions = self._versions.get(position)
         if versions is None:
             return self._seed(position)
         return next((version.customer for version in reversed(versions) if version.since <= moment), None)
 
     def candidates(self, field_name: str, value: str) -> Sequence[int]:
-        """In order, every position whose field has or lately had this value, whatever the letters' case.
+        """In ascending order, the positions whose field has or had this value, in any case.
 
-        `field_name` is `email` or `metadata.` with a key. Too many positions, never too few.
+        `field_name` is `email`, or `metadata.` and a key. The result may have too many positions, but it
+        never lacks one.
         """
         folded = value.casefold()
         if any(batch.all_have(field_name, folded) for batch in self._seeds):

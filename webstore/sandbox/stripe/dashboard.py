@@ -1,8 +1,8 @@
-"""The dashboard: customers, one customer with metadata and events, and what a person does there.
+"""The dashboard, and its customer pages: the list, and one customer with metadata and events.
 
-Addresses are the real dashboard's: `/test/customers/cus_...`, without `/test` for live mode, and with
-`/acct_...` in front for an account other than the first. What a person does goes through the API's own
-endpoints.
+The URLs are those of the real dashboard: `/test/customers/cus_...` in test mode, `/customers/cus_...` in
+live mode, with `/acct_...` in front for an account other than the first. Changes that a person makes here
+go through the API's endpoints.
 """
 
 import json
@@ -16,50 +16,50 @@ from webstore.sandbox.stripe.customer_table import Customer
 from webstore.sandbox.stripe.dashboard_events import add_event_pages
 from webstore.sandbox.stripe.dashboard_payments import add_payment_pages, purchases
 from webstore.sandbox.stripe.dashboard_products import add_product_pages
-from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, Desk
+from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.resources.customers import to_json
 from webstore.sandbox.stripe.state import State, World
 
-# A search for a part of an address or a name looks at no more than the newest customers.
+# A search for a part of an e-mail address or a name reads this many of the newest customers.
 _SCANNED = 10_000
 
 
 def create_dashboard(state: State) -> Blueprint:
-    """The blueprint with all pages."""
+    """The blueprint with all pages of the dashboard."""
     pages = Blueprint("stripe_dashboard", __name__)
 
-    desk = Desk(state, pages)
-    _add_customer_pages(desk)
-    add_product_pages(desk)
-    add_event_pages(desk)
-    add_payment_pages(desk)
+    dashboard = DashboardPages(state, pages)
+    _add_customer_pages(dashboard)
+    add_product_pages(dashboard)
+    add_event_pages(dashboard)
+    add_payment_pages(dashboard)
     pages.context_processor(lambda: {"purchases": purchases})
 
     @pages.get("/")
     def home() -> ResponseReturnValue:
-        return redirect(desk.address(state.world(state.first_account, livemode=False)))
+        return redirect(dashboard.address(state.world(state.first_account, livemode=False)))
 
     return pages
 
 
-def _add_customer_pages(desk: Desk) -> None:
-    state = desk.state
+def _add_customer_pages(dashboard: DashboardPages) -> None:
+    state = dashboard.state
 
-    @desk.page("/customers")
+    @dashboard.page("/customers")
     def show_list(livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world, wanted = desk.world(account, livemode), request.args.get("q", "").strip()
+        world, wanted = dashboard.world(account, livemode), request.args.get("q", "").strip()
         with state.lock:
             state.catch_up()
             below = request.args.get("below", len(world.customers), int)
             found, older = _search(world, wanted) if wanted else _page(world, below)
         return render_template("stripe/customers.html", world=world, found=found, wanted=wanted, older=older)
 
-    @desk.page("/customers/<id>")
+    @dashboard.page("/customers/<id>")
     def show_one(
         id: str, livemode: bool, account: str | None = None, problem: str | None = None
     ) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         with state.lock:
             state.catch_up()
             customer = world.customers.get(id)
@@ -72,23 +72,23 @@ def _add_customer_pages(desk: Desk) -> None:
         )
         return page, 400 if problem else 200
 
-    @desk.page("/customers/<id>/email", "POST")
+    @dashboard.page("/customers/<id>/email", "POST")
     def change_email(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         try:
-            desk.act(world, "POST", _path(id), {"email": request.form.get("email", "").strip()})
+            dashboard.call_api(world, "POST", _path(id), {"email": request.form.get("email", "").strip()})
         except StripeError as error:
             return show_one(id, livemode, account, error.message)
-        return redirect(desk.address(world, id), 303)
+        return redirect(dashboard.address(world, id), 303)
 
-    @desk.page("/customers/<id>/delete", "POST")
+    @dashboard.page("/customers/<id>/delete", "POST")
     def delete(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         try:
-            desk.act(world, "DELETE", _path(id), {})
+            dashboard.call_api(world, "DELETE", _path(id), {})
         except StripeError as error:
             return show_one(id, livemode, account, error.message)
-        return redirect(desk.address(world, id), 303)
+        return redirect(dashboard.address(world, id), 303)
 
 
 def _path(id: str) -> str:
@@ -96,7 +96,7 @@ def _path(id: str) -> str:
 
 
 def _page(world: World, below: int) -> tuple[list[Customer], int | None]:
-    """The newest living customers below a position, and where older ones go on."""
+    """One page of the customers below a position, newest first, and the position of the next page or None."""
     found: list[Customer] = []
     for position in range(min(below, len(world.customers)) - 1, -1, -1):
         customer = world.customers.at(position)
@@ -109,7 +109,7 @@ def _page(world: World, below: int) -> tuple[list[Customer], int | None]:
 
 
 def _search(world: World, wanted: str) -> tuple[list[Customer], int | None]:
-    """Living customers by ID, user ID or e-mail, else the newest ones that have the text somewhere."""
+    """The customers with exactly this ID, user ID or e-mail, else the newest ones that contain the text."""
     table, folded = world.customers, wanted.casefold()
     by_id = table.position_of(wanted)
     exact = {

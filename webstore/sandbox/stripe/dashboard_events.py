@@ -1,22 +1,22 @@
-"""The dashboard's pages of events: the list, and one event with where it was sent and what came back."""
+"""The dashboard's event pages: the list, and one event with its webhook deliveries."""
 
 from fnmatch import fnmatchcase
 
 from flask import abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, Desk
+from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages
 from webstore.sandbox.stripe.events import Event
 from webstore.sandbox.stripe.state import World
 
 
-def add_event_pages(desk: Desk) -> None:
-    """Add the list and the page of one event."""
-    state = desk.state
+def add_event_pages(dashboard: DashboardPages) -> None:
+    """Add the list of events and the page of one event."""
+    state = dashboard.state
 
-    @desk.page("/events")
+    @dashboard.page("/events")
     def list_events(livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world, wanted = desk.world(account, livemode), request.args.get("q", "").strip()
+        world, wanted = dashboard.world(account, livemode), request.args.get("q", "").strip()
         with state.lock:
             state.catch_up()
             below = request.args.get("below", len(world.events), int)
@@ -31,9 +31,9 @@ def add_event_pages(desk: Desk) -> None:
             endpoints=endpoints,
         )
 
-    @desk.page("/events/<id>")
+    @dashboard.page("/events/<id>")
     def show_event(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         with state.lock:
             state.catch_up()
             event = world.events.get(id)
@@ -44,18 +44,21 @@ def add_event_pages(desk: Desk) -> None:
             abort(404)
         return render_template("stripe/event.html", world=world, event=event, wanted=wanted)
 
-    @desk.page("/events/<id>/resend", "POST")
+    @dashboard.page("/events/<id>/resend", "POST")
     def resend(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         try:
             state.redeliver(id)
         except LookupError:
             abort(404)
-        return redirect(desk.address(world, id, of="events"), 303)
+        return redirect(dashboard.address(world, id, of="events"), 303)
 
 
 def _page(world: World, below: int, wanted: str) -> tuple[list[Event], int | None]:
-    """The newest events below a position of a type (`price.*`) or about an object, and where older go on."""
+    """One page of the events below a position, newest first, and the position of the next page or None.
+
+    `wanted` is a type, an event ID or an object ID, and may have wildcards (`price.*`).
+    """
     found: list[Event] = []
     for position in range(min(below, len(world.events)) - 1, -1, -1):
         event = world.events.at(position)

@@ -1,4 +1,4 @@
-"""The dashboard's pages of payments: the list, one payment with its refunds, and a customer's purchases."""
+"""The dashboard's payment pages: the list, one payment with its refunds, and a customer's purchases."""
 
 from collections.abc import Callable
 from itertools import islice
@@ -7,7 +7,7 @@ from urllib.parse import quote
 from flask import abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, Desk, typed_amount
+from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages, typed_amount
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.forms import Params
@@ -17,13 +17,13 @@ from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import World
 
 
-def add_payment_pages(desk: Desk) -> None:
-    """Add the list and the page of one payment, and what a person does with them."""
-    state = desk.state
+def add_payment_pages(dashboard: DashboardPages) -> None:
+    """Add the list of payments, the page of one payment, and the forms for payments and subscriptions."""
+    state = dashboard.state
 
-    @desk.page("/payments")
+    @dashboard.page("/payments")
     def list_payments(livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         with state.lock:
             state.catch_up()
             table = world.payments.intents
@@ -36,11 +36,11 @@ def add_payment_pages(desk: Desk) -> None:
             "stripe/payments.html", world=world, found=found, charges=charges, older=older, state_of=_state_of
         )
 
-    @desk.page("/payments/<id>")
+    @dashboard.page("/payments/<id>")
     def show_payment(
         id: str, livemode: bool, account: str | None = None, problem: str | None = None
     ) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         with state.lock:
             state.catch_up()
             payments = world.payments
@@ -72,14 +72,14 @@ def add_payment_pages(desk: Desk) -> None:
     def after(
         id: str, livemode: bool, account: str | None, change: Callable[[World], object]
     ) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         try:
             change(world)
         except StripeError as error:
             return show_payment(id, livemode, account, error.message)
-        return redirect(desk.address(world, id, of="payments"), 303)
+        return redirect(dashboard.address(world, id, of="payments"), 303)
 
-    @desk.page("/payments/<id>/refund", "POST")
+    @dashboard.page("/payments/<id>/refund", "POST")
     def refund(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
         def change(world: World) -> None:
             intent = world.payments.intents.get(id)
@@ -87,11 +87,11 @@ def add_payment_pages(desk: Desk) -> None:
             amount = request.form.get("amount", "").strip()
             if amount and intent is not None:
                 given["amount"] = typed_amount(amount, intent["currency"])
-            desk.act(world, "POST", "/v1/refunds", given)
+            dashboard.call_api(world, "POST", "/v1/refunds", given)
 
         return after(id, livemode, account, change)
 
-    @desk.page("/payments/<id>/settle", "POST")
+    @dashboard.page("/payments/<id>/settle", "POST")
     def settle(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
         def change(world: World) -> None:
             with state.lock:
@@ -103,15 +103,15 @@ def add_payment_pages(desk: Desk) -> None:
 
         return after(id, livemode, account, change)
 
-    @desk.page("/subscriptions/<id>/cancel", "POST")
+    @dashboard.page("/subscriptions/<id>/cancel", "POST")
     def cancel_subscription(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world = desk.world(account, livemode)
+        world = dashboard.world(account, livemode)
         subscription = world.payments.subscriptions.get(id)
         if subscription is None:
             abort(404)
         if subscription["status"] != "canceled":
-            desk.act(world, "DELETE", f"/v1/subscriptions/{quote(id, safe='')}", {})
-        return redirect(desk.address(world, subscription["customer"]), 303)
+            dashboard.call_api(world, "DELETE", f"/v1/subscriptions/{quote(id, safe='')}", {})
+        return redirect(dashboard.address(world, subscription["customer"]), 303)
 
 
 def purchases(world: World, customer: str) -> dict[str, list[Document]]:
@@ -130,7 +130,7 @@ def _charge(world: World, intent: Document) -> Document | None:
 
 
 def _state_of(intent: Document, charge: Document | None) -> str:
-    """How a payment stands, in the dashboard's words."""
+    """The status of a payment, in the dashboard's words."""
     if charge is not None and intent["status"] == "succeeded":
         if charge["refunded"]:
             return "Refunded"

@@ -1,4 +1,4 @@
-"""The dashboard's pages of products: the list, and one product with its prices."""
+"""The dashboard's product pages: the list, and one product with its prices."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from webstore.sandbox.stripe.amounts import shown
 from webstore.sandbox.stripe.catalogue import find_price, product_json
 from webstore.sandbox.stripe.catalogue_tables import Price, Product
-from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, Desk, typed_amount
+from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages, typed_amount
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.forms import Params
 from webstore.sandbox.stripe.resources.prices import remove
@@ -18,13 +18,13 @@ from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import World
 
 
-def add_product_pages(desk: Desk) -> None:
-    """Add the list and the page of one product, with what a person changes there."""
-    state = desk.state
+def add_product_pages(dashboard: DashboardPages) -> None:
+    """Add the list of products, the page of one product, and the forms on that page."""
+    state = dashboard.state
 
-    @desk.page("/products")
+    @dashboard.page("/products")
     def list_products(livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world, wanted = desk.world(account, livemode), request.args.get("q", "").strip()
+        world, wanted = dashboard.world(account, livemode), request.args.get("q", "").strip()
         with state.lock:
             state.catch_up()
             below = request.args.get("below", len(world.products), int)
@@ -40,42 +40,48 @@ def add_product_pages(desk: Desk) -> None:
             amount=_amount,
         )
 
-    @desk.page("/products/<id>")
+    @dashboard.page("/products/<id>")
     def show_product(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        return _shown(desk, desk.world(account, livemode), id)
+        return _shown(dashboard, dashboard.world(account, livemode), id)
 
-    _add_product_forms(desk)
-    _add_price_forms(desk)
+    _add_product_forms(dashboard)
+    _add_price_forms(dashboard)
 
 
-def _add_product_forms(desk: Desk) -> None:
-    @desk.page("/products/<id>/details", "POST")
+def _add_product_forms(dashboard: DashboardPages) -> None:
+    @dashboard.page("/products/<id>/details", "POST")
     def change_details(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
         given: Params = {name: request.form.get(name, "").strip() for name in ("name", "description")}
-        world = desk.world(account, livemode)
-        return _after(desk, world, id, lambda: desk.act(world, "POST", _product_path(id), given))
+        world = dashboard.world(account, livemode)
+        return _after(
+            dashboard, world, id, lambda: dashboard.call_api(world, "POST", _product_path(id), given)
+        )
 
-    @desk.page("/products/<id>/metadata", "POST")
+    @dashboard.page("/products/<id>/metadata", "POST")
     def change_metadata(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
         key, value = (request.form.get(name, "").strip() for name in ("key", "value"))
         given: Params = {"metadata": {key: value}}
-        world = desk.world(account, livemode)
-        return _after(desk, world, id, lambda: desk.act(world, "POST", _product_path(id), given))
+        world = dashboard.world(account, livemode)
+        return _after(
+            dashboard, world, id, lambda: dashboard.call_api(world, "POST", _product_path(id), given)
+        )
 
-    @desk.page("/products/<id>/active", "POST")
+    @dashboard.page("/products/<id>/active", "POST")
     def switch_product(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
         given: Params = {"active": request.form.get("active", "")}
-        world = desk.world(account, livemode)
-        return _after(desk, world, id, lambda: desk.act(world, "POST", _product_path(id), given))
+        world = dashboard.world(account, livemode)
+        return _after(
+            dashboard, world, id, lambda: dashboard.call_api(world, "POST", _product_path(id), given)
+        )
 
 
-def _add_price_forms(desk: Desk) -> None:
-    state = desk.state
+def _add_price_forms(dashboard: DashboardPages) -> None:
+    state = dashboard.state
 
-    @desk.page("/products/<id>/price", "POST")
+    @dashboard.page("/products/<id>/price", "POST")
     def set_price(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        """Make a new price, and the product's default one if that is wanted."""
-        world = desk.world(account, livemode)
+        """Create a price, and make it the product's default price if the form says so."""
+        world = dashboard.world(account, livemode)
 
         def change() -> None:
             given: Params = {name: request.form.get(name, "").strip() for name in ("currency", "nickname")}
@@ -86,24 +92,26 @@ def _add_price_forms(desk: Desk) -> None:
             if interval := request.form.get("interval", ""):
                 given["recurring"] = {"interval": interval}
             with state.lock:
-                desk.act(world, "POST", "/v1/prices", given)
+                dashboard.call_api(world, "POST", "/v1/prices", given)
                 if "default" in request.form:
                     newest = world.prices.of_product(id)[-1].id
-                    desk.act(world, "POST", _product_path(id), {"default_price": newest})
+                    dashboard.call_api(world, "POST", _product_path(id), {"default_price": newest})
 
-        return _after(desk, world, id, change)
+        return _after(dashboard, world, id, change)
 
-    @desk.page("/products/<id>/prices/<price_id>/<verb>", "POST")
+    @dashboard.page("/products/<id>/prices/<price_id>/<verb>", "POST")
     def change_price(
         id: str, price_id: str, verb: str, *, livemode: bool, account: str | None = None
     ) -> ResponseReturnValue:
-        world, path = desk.world(account, livemode), f"/v1/prices/{quote(price_id, safe='')}"
+        world, path = dashboard.world(account, livemode), f"/v1/prices/{quote(price_id, safe='')}"
 
         def change() -> None:
             if verb == "default":
-                desk.act(world, "POST", _product_path(id), {"default_price": price_id})
+                dashboard.call_api(world, "POST", _product_path(id), {"default_price": price_id})
             elif verb in ("archive", "unarchive"):
-                desk.act(world, "POST", path, {"active": "true" if verb == "unarchive" else "false"})
+                dashboard.call_api(
+                    world, "POST", path, {"active": "true" if verb == "unarchive" else "false"}
+                )
             elif verb == "delete":
                 with state.lock:
                     price = find_price(state, world, price_id)
@@ -111,13 +119,15 @@ def _add_price_forms(desk: Desk) -> None:
             else:
                 abort(404)
 
-        return _after(desk, world, id, change)
+        return _after(dashboard, world, id, change)
 
 
-def _shown(desk: Desk, world: World, id: str, problem: str | None = None) -> ResponseReturnValue:
-    """The page of a product; 404 when there is none."""
-    with desk.state.lock:
-        desk.state.catch_up()
+def _shown(
+    dashboard: DashboardPages, world: World, id: str, problem: str | None = None
+) -> ResponseReturnValue:
+    """The page of a product. Ends the request with 404 for an unknown product."""
+    with dashboard.state.lock:
+        dashboard.state.catch_up()
         product = world.products.get(id)
         prices = world.prices.of_product(id)
         about = (id, *(price.id for price in prices))
@@ -138,13 +148,15 @@ def _shown(desk: Desk, world: World, id: str, problem: str | None = None) -> Res
     return page, 400 if problem else 200
 
 
-def _after(desk: Desk, world: World, id: str, change: Callable[[], object]) -> ResponseReturnValue:
-    """Do what the person asked for, and show the product with what came of it."""
+def _after(
+    dashboard: DashboardPages, world: World, id: str, change: Callable[[], object]
+) -> ResponseReturnValue:
+    """Apply a change, then redirect to the product's page, or show it with the error."""
     try:
         change()
     except StripeError as error:
-        return _shown(desk, world, id, error.message)
-    return redirect(desk.address(world, id, of="products"), 303)
+        return _shown(dashboard, world, id, error.message)
+    return redirect(dashboard.address(world, id, of="products"), 303)
 
 
 def _product_path(id: str) -> str:
@@ -152,7 +164,7 @@ def _product_path(id: str) -> str:
 
 
 def _page(world: World, below: int, wanted: str) -> tuple[list[Product], int | None]:
-    """The newest living products below a position that match, and where older ones go on."""
+    """One page of the matching products below a position, and the position of the next page or None."""
     found: list[Product] = []
     folded = wanted.casefold()
     for position in range(min(below, len(world.products)) - 1, -1, -1):
@@ -166,7 +178,7 @@ def _page(world: World, below: int, wanted: str) -> tuple[list[Product], int | N
 
 
 def _amount(price: Price) -> str:
-    """What a price costs, for a person to read: `18.00 EUR / month`."""
+    """A price as readable text: `18.00 EUR / month`."""
     if price.unit_amount is None:
         amount = f"Customer chooses, {price.currency.upper()}"
     elif price.whole_amount is None:

@@ -1,4 +1,4 @@
-"""What all pages of the dashboard share: where they are, and how a person's act goes through the API."""
+"""Helpers that all dashboard pages share: routing, URLs, and changes through the API."""
 
 import re
 from collections.abc import Callable
@@ -22,15 +22,15 @@ PAGE_SIZE = 25
 
 
 def typed_amount(typed: str, currency: str) -> str:
-    """What a person typed, like `18` or `18.50` or `18,50`, in minor units. Raises StripeError."""
+    """Convert a typed amount like `18`, `18.50` or `18,50` to minor units. Raises StripeError."""
     text = typed.strip().replace(",", ".")
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", text):
         raise StripeError(400, f"Invalid amount: {typed}", param="amount")
     return str(in_minor_units(Decimal(text), currency))
 
 
-class Desk:
-    """The pages of a state, each for both modes of the first account and of a named one."""
+class DashboardPages:
+    """The dashboard's pages over a state. Each page has a URL for every account and mode."""
 
     def __init__(self, state: State, pages: Blueprint) -> None:
         self.state = state
@@ -38,21 +38,21 @@ class Desk:
         pages.context_processor(lambda: {"address": self.address, "opposite": state.other_mode})
 
     def world(self, account: str | None, livemode: bool) -> World:
-        """The world that an address names; 404 for one that there is not."""
+        """The world of a URL's account and mode. Ends the request with 404 for an unknown account."""
         try:
             return self.state.world(account or self.state.first_account, livemode)
         except KeyError:
             abort(404)
 
     def address(self, world: World, id: str = "", *, of: str = "customers", **query: object) -> str:
-        """Where the list of a world's customers (or `of` something else), or one of them, is."""
+        """The path of a list in a world (by default `of` customers), or of the object with `id` in it."""
         account = "" if world.account == self.state.first_account else f"/{world.account}"
         mode = "" if world.livemode else "/test"
         one = f"/{quote(id, safe='')}" if id else ""
         return f"{account}{mode}/{of}{one}" + (f"?{urlencode(query)}" if query else "")
 
-    def act(self, world: World, method: str, path: str, given: Params) -> None:
-        """Do what the API does at `path`. Raises StripeError."""
+    def call_api(self, world: World, method: str, path: str, given: Params) -> None:
+        """Call the API's endpoint at `path` with form parameters. Raises StripeError."""
         found = find(ROUTES, method, path)
         if found is None:
             raise unrecognized_url(method, path)
@@ -61,7 +61,7 @@ class Desk:
             route.endpoint(Call(self.state, world, self.state.catch_up(), path, ids, route.check(given)))
 
     def page(self, path: str, method: str = "GET") -> Callable[[_View], _View]:
-        """Route a view for both modes, of the first account and of a named one."""
+        """A decorator that routes a view in both modes, for the first account and for a named account."""
 
         def register(view: _View) -> _View:
             for account in ("", "/<account>"):

@@ -1,8 +1,8 @@
-"""Webhook endpoints and deliveries: each event is POSTed, signed, until the endpoint says that it has it.
+"""Webhook deliveries: each event is signed and POSTed to an endpoint until the endpoint confirms it.
 
-An endpoint has a thread of its own while something waits to be sent to it, so that what happens goes out
-in order unless a test wants otherwise, and a store that hangs holds up nobody else. No lock is held while
-something is sent. Sources: https://docs.stripe.com/webhooks and https://docs.stripe.com/webhooks/signature
+An endpoint has its own thread while events wait for it. So its events are sent in order, unless a test
+changes that, and an endpoint that hangs does not delay the others. No lock is held during a request.
+Sources: https://docs.stripe.com/webhooks and https://docs.stripe.com/webhooks/signature
 """
 
 import contextlib
@@ -28,21 +28,21 @@ _Endpoints = RowTable[WebhookEndpoint]
 _Find = Callable[[str], WebhookEndpoint | None]
 
 USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
-# Nothing of the sandbox leaves this machine.
+# The sandbox sends webhooks to this machine only.
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SHOWN_BYTES = 500
-# How often a waiting thread looks whether the sandbox's clock was moved on, in real seconds.
+# How often a waiting thread reads the sandbox's clock, in real seconds.
 _POLL_S = 0.1
 
 
 class Deliveries:
-    """Sends what is handed to it, in threads that end when there is nothing left, or at `stop`."""
+    """Sends events to endpoints in threads. A thread ends when nothing is left to send, or at `stop`."""
 
     def __init__(self, settings: StripeSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._numbers = itertools.count()
-        # Guards what follows; never held while something is sent.
+        # Guards the attributes below. Never held during a request.
         self._changed = threading.Condition()
         self._waiting: dict[str, list[Delivery]] = {}
         self._threads: dict[str, threading.Thread] = {}
@@ -58,7 +58,7 @@ class Deliveries:
             self._send(delivery, payload, self._settings.webhook_copies, endpoints.get)
 
     def redeliver(self, endpoints: _Endpoints, event: Event) -> int:
-        """Send an event once more to all endpoints that want it, and give how many these are."""
+        """Send an event once more to all endpoints that want it. Returns the number of these endpoints."""
         wanted = [endpoint for endpoint in endpoints if endpoint.wants(event.type)]
         known = {delivery.endpoint_id: delivery for delivery in event.deliveries}
         for endpoint in wanted:
@@ -70,18 +70,18 @@ class Deliveries:
         return len(wanted)
 
     def clear(self) -> None:
-        """Forget everything that is still to be sent."""
+        """Drop all waiting deliveries."""
         with self._changed:
             self._waiting.clear()
             self._changed.notify_all()
 
     def start(self) -> None:
-        """Send again, after `stop`. What waited then was forgotten."""
+        """Accept deliveries again after `stop`. Deliveries that waited then are lost."""
         with self._changed:
             self._stopped = False
 
     def stop(self) -> None:
-        """Forget what is still to be sent, cut what is being sent, and wait for the threads' end."""
+        """Drop all waiting deliveries, close open connections, and wait until the threads end."""
         with self._changed:
             self._stopped = True
             self._waiting.clear()
@@ -95,7 +95,7 @@ class Deliveries:
             thread.join(2)
 
     def idle(self) -> bool:
-        """Whether nothing waits to be sent, now or later."""
+        """Whether no delivery is waiting."""
         with self._changed:
             return not any(self._waiting.values())
 
@@ -103,7 +103,7 @@ class Deliveries:
         return Delivery(endpoint.id, endpoint.url, next(self._numbers))
 
     def _send(self, delivery: Delivery, payload: bytes, copies: int, find: _Find) -> None:
-        """Send it soon, again if need be. `find` gives its endpoint as it is then, None when it is gone."""
+        """Queue a delivery. `find` returns the current endpoint for its ID, or None when it was deleted."""
         with self._changed:
             if self._stopped:
                 return
@@ -135,7 +135,7 @@ class Deliveries:
                 self._note(delivery, attempt)
 
     def _next(self, endpoint_id: str) -> Delivery | None:
-        """The next delivery for an endpoint, once it is due; None when there is none left."""
+        """Wait for the next delivery of an endpoint until it is due. None when no delivery is left."""
         with self._changed:
             while waiting := self._waiting.get(endpoint_id):
                 now = self._clock.now()
@@ -153,10 +153,10 @@ class Deliveries:
         return in_order[0 if self._settings.webhook_order == "kept" else -1]
 
     def _note(self, delivery: Delivery, attempt: Attempt) -> None:
-        """Keep what came back, and decide what follows."""
+        """Record an attempt, and schedule the next one or finish the delivery."""
         delivery.attempts.append(attempt)
         if delivery not in self._waiting.get(delivery.endpoint_id, []):
-            return  # all was forgotten meanwhile
+            return  # `clear` or `stop` has dropped the delivery
         if attempt.succeeded:
             delivery.copies, delivery.failures = delivery.copies - 1, 0
             again = delivery.copies > 0
@@ -188,7 +188,10 @@ class Deliveries:
         return Attempt(began, status, None, body)
 
     def _post(self, endpoint: WebhookEndpoint, payload: bytes) -> tuple[int, str]:
-        """Status and beginning of the answer. Raises OSError, HTTPException, ValueError."""
+        """POST a payload. Returns the response's status and the beginning of its body.
+
+        Raises OSError, HTTPException and ValueError.
+        """
         address = urlsplit(endpoint.url)
         if address.scheme != "http" or address.hostname not in _LOOPBACK:
             raise ValueError("The sandbox sends nothing to other machines, and speaks plain http only.")
@@ -211,7 +214,7 @@ class Deliveries:
 
 
 def signature(payload: bytes, secret: str, moment: int) -> str:
-    """The header `Stripe-Signature` for a body sent at `moment` (Unix seconds).
+    """The value of the header `Stripe-Signature` for a body sent at `moment` (Unix seconds).
 
     Source: https://docs.stripe.com/webhooks/signature
     """
@@ -220,7 +223,7 @@ def signature(payload: bytes, secret: str, moment: int) -> str:
 
 
 def _headers(secret: str, payload: bytes) -> dict[str, str]:
-    # Real time, whatever the sandbox's clock says: the store compares it with its own.
+    # The signature carries real time, because the store compares it with its own clock.
     return {
         "Accept": "*/*; q=0.5, application/xml",
         "Cache-Control": "no-cache",

@@ -1,4 +1,4 @@
-"""What the demonstration's shop sells: tea, and what one drinks it from."""
+"""The demo catalogue: tea and tea ware."""
 
 import hashlib
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ _GOODS, _FOOD = "txcd_99999999", "txcd_40060003"
 
 @dataclass(frozen=True)
 class Offer:
-    """A price in cents; `interval` makes it a recurring one."""
+    """A price in cents. With an `interval` it is recurring."""
 
     cents: int
     nickname: str | None = None
@@ -25,7 +25,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Item:
-    """A product, its picture named like its ID; the first offer is the default one."""
+    """A product. Its picture is named after its ID. Its first offer is the default price."""
 
     id: str
     name: str
@@ -133,7 +133,7 @@ ITEMS = (
 
 
 def load(state: State, base_url: str) -> None:
-    """Put the items on sale in the first account's test mode; `base_url` is where their pictures are."""
+    """Add the items to the first account's test mode. `base_url` is the server of their pictures."""
     with state.lock:
         world = state.world(state.first_account, livemode=False)
         call = Call(state, world, state.catch_up(), path="/dashboard")
@@ -142,7 +142,7 @@ def load(state: State, base_url: str) -> None:
 
 
 def open_shop(state: State, base_url: str) -> None:
-    """Put the items on sale now, and again after each reset."""
+    """Add the items now, and again after each reset."""
     state.begin_with(lambda: load(state, base_url))
 
 
@@ -166,7 +166,7 @@ def _add(call: Call, item: Item, base_url: str) -> None:
 
 
 def _price(item: Item, offer: Offer, now: int) -> Price:
-    """A price with the same ID at each start, so that a cart outlives the sandbox."""
+    """A price whose ID is the same at each start, so that carts stay valid across restarts."""
     key = f"{item.id}-{offer.cents}"
     return Price(
         id=f"price_1{hashlib.sha256(key.encode()).hexdigest()[:23]}",

@@ -1,17 +1,17 @@
-"""Objects kept as the JSON that the API answers, for the resources whose fields are mostly given."""
+"""Tables of API objects that are kept as JSON, in the shape that the API returns."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-# Any: an object of the API, whose fields its builder gives; the contract tests hold it to the SDK's types.
+# Any: a JSON object of the API. The contract tests compare its fields with the SDK's types.
 Document = dict[str, Any]
 
 
 class Documents:
-    """The objects of one kind by position, 0 the oldest. The state's lock guards it.
+    """The objects of one kind by position; 0 is the oldest. The state's lock guards them.
 
-    `indexed` are the fields by which lists are filtered.
+    `indexed` names the fields that lists filter by.
     """
 
     def __init__(self, *indexed: str) -> None:
@@ -24,13 +24,13 @@ class Documents:
         return len(self._rows)
 
     def add(self, document: Document) -> None:
-        """Put a new object at the end."""
+        """Append a new object."""
         self._positions[document["id"]] = len(self._rows)
         self._rows.append(document)
         self._note(document)
 
     def change(self, document: Document, **changes: object) -> Document:
-        """Change fields of an object that is in here; gives the old values of those that differ."""
+        """Change fields of an object in the table. Returns the old values of the fields that changed."""
         previous = {
             name: document.get(name) for name, value in changes.items() if document.get(name) != value
         }
@@ -49,7 +49,7 @@ class Documents:
         return [row for row in rows if row.get(field) == value]
 
     def candidates(self, field: str, value: str) -> list[int]:
-        """In order, every position that has or had this value in an indexed field."""
+        """In ascending order, every position that has or once had this value in an indexed field."""
         return sorted(self._index.get((field, value), ()))
 
     def newest(self) -> Iterable[Document]:
@@ -61,7 +61,7 @@ class Documents:
         return self._rows[position]
 
     def position_of(self, id: str) -> int | None:
-        """Where the object with this ID is."""
+        """The position of the object with this ID, or None."""
         return self._positions.get(id)
 
     def created_at(self, position: int) -> int:

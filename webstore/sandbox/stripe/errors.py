@@ -1,8 +1,11 @@
-"""Stripe's error answers. Source: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes"""
+"""Stripe's error responses.
+
+Sources: https://docs.stripe.com/api/errors and https://docs.stripe.com/error-codes
+"""
 
 
 class StripeError(Exception):
-    """An error as Stripe answers it: HTTP status, type, message, and code and param where there are any."""
+    """An error response of Stripe: HTTP status, type and message, with code and param if present."""
 
     def __init__(
         self,
@@ -23,7 +26,7 @@ class StripeError(Exception):
         self.headers = headers or {}
 
     def to_json(self) -> dict[str, object]:
-        """The object under `error`, without what depends on the request."""
+        """The JSON object under `error`, without the fields that depend on the request."""
         error: dict[str, object] = {"message": self.message, "type": self.type}
         if self.code is not None:
             error["code"] = self.code
@@ -34,14 +37,14 @@ class StripeError(Exception):
 
 
 class NotInSandbox(StripeError):
-    """What real Stripe can do and the sandbox cannot: said aloud, with a status that Stripe never uses."""
+    """The error for a feature of Stripe that the sandbox lacks (501, which Stripe itself never sends)."""
 
     def __init__(self, what: str, *, param: str | None = None) -> None:
         super().__init__(501, f"The sandbox does not implement {what}.", type="api_error", param=param)
 
 
 def no_such(kind: str, id: str, *, param: str = "id", status: int = 404, other_mode: str = "") -> StripeError:
-    """`resource_missing`; `other_mode` is the mode ("test" or "live") in which the ID does exist."""
+    """The error `resource_missing`. `other_mode` is the mode ("test" or "live") in which the ID exists."""
     message = f"No such {kind}: '{id}'"
     if other_mode:
         own = "live" if other_mode == "test" else "test"
@@ -51,7 +54,7 @@ def no_such(kind: str, id: str, *, param: str = "id", status: int = 404, other_m
 
 
 def unrecognized_url(method: str, path: str) -> StripeError:
-    """The answer to an address that Stripe does not have."""
+    """The error for a URL that Stripe does not have."""
     return StripeError(
         404,
         f"Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at"
@@ -60,7 +63,7 @@ def unrecognized_url(method: str, path: str) -> StripeError:
 
 
 def masked(key: str) -> str:
-    """A key as Stripe shows it in messages: its kind and its last four characters."""
+    """An API key as Stripe shows it in messages: only its prefix and its last four characters."""
     kind = "_".join(key.split("_")[:2]) + "_" if key.startswith(("sk_", "rk_")) else ""
     hidden = key[len(kind) :]
     return kind + "*" * max(len(hidden) - 4, 0) + hidden[-4:]

@@ -1,4 +1,4 @@
-"""Events: what happened to which object. Source: https://docs.stripe.com/api/events"""
+"""Events, which record changes of objects. Source: https://docs.stripe.com/api/events"""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from webstore.sandbox.stripe.webhook_tables import Delivery
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event; `created` is in Unix seconds, `request_id` is None for what the dashboard did."""
+    """One event. `created` is in Unix seconds. `request_id` is None when no API request caused the event."""
 
     id: str
     type: str
@@ -25,11 +25,11 @@ class Event:
 
     @property
     def pending_webhooks(self) -> int:
-        """To how many endpoints it has not been delivered."""
+        """The number of endpoints that have not received the event."""
         return sum(not delivery.arrived for delivery in self.deliveries)
 
     def to_json(self) -> dict[str, object]:
-        """The event as the API answers it."""
+        """The event as the API returns it."""
         data: dict[str, object] = {"object": self.data}
         if self.previous is not None:
             data["previous_attributes"] = self.previous
@@ -51,9 +51,9 @@ def _nobody_listens(event: Event) -> None:
 
 
 class EventTable:
-    """The events of one account and mode by position, 0 the oldest. The state's lock guards it.
+    """The events of one account and mode by position; 0 is the oldest. The state's lock guards it.
 
-    `on_record` is told of each new event while the lock is held, so it must not wait for anything.
+    `on_record` is called for each new event while that lock is held, so it must not block.
     """
 
     def __init__(self, on_record: Callable[[Event], None] = _nobody_listens) -> None:
@@ -76,7 +76,7 @@ class EventTable:
         request_id: str | None = None,
         idempotency_key: str | None = None,
     ) -> None:
-        """Add an event about an object as it is now; `previous` holds the old values of what changed."""
+        """Add an event about an object's current state. `previous` holds the old values of changed fields."""
         event = Event(
             new_id("evt_", 24), type, int(now), livemode, about, previous, request_id, idempotency_key
         )
@@ -95,7 +95,7 @@ class EventTable:
         return None if position is None else self._events[position]
 
     def position_of(self, id: str) -> int | None:
-        """Where the event with this ID is."""
+        """The position of the event with this ID, or None."""
         return self._positions.get(id)
 
     def at(self, position: int) -> Event:
@@ -103,5 +103,5 @@ class EventTable:
         return self._events[position]
 
     def created_at(self, position: int) -> int:
-        """When the event at a position happened; never less than at the position before."""
+        """When the event at a position happened, in Unix seconds. It never decreases with the position."""
         return self._events[position].created

@@ -1,7 +1,8 @@
-"""Objects in the place of their IDs. Source: https://docs.stripe.com/api/expanding_objects
+"""The `expand` parameter: replaces IDs in a response with objects.
 
-Every kind of object says which of its properties lead on, and to what. `expand` may name a path of up to
-four of them; lists are entered through `data`.
+`_EXPANDABLE` lists the expandable properties of each kind of object, and the kind that each property refers
+to. `expand` names paths of up to four properties. A path goes into a list through `data`.
+Source: https://docs.stripe.com/api/expanding_objects
 """
 
 from collections.abc import Callable
@@ -15,8 +16,9 @@ from webstore.sandbox.stripe.forms import Value
 from webstore.sandbox.stripe.resources.customers import to_json
 from webstore.sandbox.stripe.routing import Call
 
-# For each kind of object or part of one: the kind that a property leads to. `[x]` is a list of x.
-_LEADS = {
+# For each kind of object: the kind that each expandable property refers to. `[x]` is a list of x, and `(x)`
+# is a part of an object. A "nothing" property is expandable, but has no object in the sandbox.
+_EXPANDABLE = {
     "checkout.session": {
         "customer": "customer",
         "invoice": "invoice",
@@ -70,12 +72,12 @@ _LEADS = {
     "(payment)": {"charge": "charge", "payment_intent": "payment_intent"},
 }
 _DEEPEST = 4
-# What is there anyhow, so that naming it alone expands nothing.
+# Lists that are always included, so a path must not end with them.
 _EMBEDDED = frozenset({"[line_item]", "[subscription_item]"})
 
 
 def expands(kind: str, *, within: str = "") -> params.Check:
-    """The check of `expand` for objects of a kind; for lists `within` is `data.`."""
+    """The check for the parameter `expand` of objects of a kind. For lists, `within` is `data.`."""
 
     def check(value: Value, name: str) -> list[str]:
         wanted = cast(list[str], params.list_of(params.exact_text)(value, name))
@@ -86,7 +88,7 @@ def expands(kind: str, *, within: str = "") -> params.Check:
                     f"You cannot expand more than {_DEEPEST} levels of a property. Property: {path}",
                     param=name,
                 )
-            if not path.startswith(within) or not _leads_somewhere(kind, path.removeprefix(within)):
+            if not path.startswith(within) or not _can_expand(kind, path.removeprefix(within)):
                 raise StripeError(400, f"This property cannot be expanded ({path}).", param=name)
         return [path.removeprefix(within) for path in wanted]
 
@@ -94,21 +96,21 @@ def expands(kind: str, *, within: str = "") -> params.Check:
 
 
 def expanded(call: Call, document: Document, kind: str | None = None) -> Document:
-    """An object with everything in the place of its ID that the call's `expand` names."""
+    """A copy of an object in which the paths of the call's `expand` parameter are expanded."""
     shown = dict(document)
     for path in cast(list[str], call.params.get("expand", ())):
         _expand(call, shown, kind or document["object"], path.split("."))
     return shown
 
 
-def _leads_somewhere(kind: str, path: str) -> bool:
+def _can_expand(kind: str, path: str) -> bool:
     for name in path.split("."):
         if kind.startswith("["):
             if name != "data":
                 return False
             kind = kind.strip("[]")
             continue
-        target = _LEADS.get(kind, {}).get(name)
+        target = _EXPANDABLE.get(kind, {}).get(name)
         if target is None:
             return False
         kind = target
@@ -116,9 +118,9 @@ def _leads_somewhere(kind: str, path: str) -> bool:
 
 
 def _expand(call: Call, owner: Document, kind: str, path: list[str]) -> None:
-    """Expand in place; `owner` is a copy at its own level."""
+    """Expand a path of `owner` in place. `owner` must be a copy."""
     name, rest = path[0], path[1:]
-    target = _LEADS[kind][name]
+    target = _EXPANDABLE[kind][name]
     value = owner.get(name)
     if target == "nothing":
         if name == "breakdown":
@@ -170,7 +172,7 @@ def _found(call: Call, kind: str, id: str) -> Document:
 
 
 def listed(items: list[Document], url: str) -> Document:
-    """A list that is all on one page, inside another object."""
+    """A list inside another object, with all items on one page."""
     return {"object": "list", "data": items, "has_more": False, "url": url}
 
 

@@ -1,8 +1,9 @@
-"""Failures of Stripe's own endpoints, asked for by a test: a 500 that is stored and replayed.
+"""Failures that a test orders from Stripe's endpoints: a 500 that is stored and replayed.
 
-Unlike a fault of the transport the endpoint has begun to execute, so the answer belongs to the
-idempotency key. Source: https://docs.stripe.com/api/idempotent_requests and
-https://docs.stripe.com/error-low-level#server-errors (the effect of a 500 is indeterminate).
+Unlike with a transport fault, the endpoint has begun to execute, so the 500 is stored under the
+idempotency key. The effect of a 500 is indeterminate.
+Sources: https://docs.stripe.com/api/idempotent_requests and
+https://docs.stripe.com/error-low-level#server-errors
 """
 
 import re
@@ -16,7 +17,11 @@ _FIELDS = {"method", "path", "times", "effect", "delay_s"}
 
 @dataclass
 class Failure:
-    """One order to fail: `effect` is none, now (although it says 500) or `delay_s` seconds later."""
+    """One ordered failure. The request answers 500.
+
+    `effect` says whether it has its effect anyway: never, now, or after `delay_s` seconds of the
+    sandbox's clock. `left` is how many more requests fail (None: until cleared).
+    """
 
     method: str | None
     path: re.Pattern[str]
@@ -26,13 +31,13 @@ class Failure:
 
 
 class Failures:
-    """The failures asked for, first match first. The state's lock guards it."""
+    """The ordered failures. The first match applies. The state's lock guards them."""
 
     def __init__(self) -> None:
         self._failures: list[Failure] = []
 
     def add(self, given: Mapping[str, object]) -> None:
-        """Take an order from a test's JSON. Raises ValueError for one that makes no sense."""
+        """Add a failure from a test's JSON. Raises ValueError when it is invalid."""
         if unknown := set(given) - _FIELDS:
             raise ValueError(f"unknown failure fields: {', '.join(sorted(unknown))}")
         effect, times, delay_s = given.get("effect", "none"), given.get("times", 1), given.get("delay_s", 0)
@@ -58,7 +63,7 @@ class Failures:
         )
 
     def take(self, method: str, path: str) -> Failure | None:
-        """The failure that this request meets, counted."""
+        """The failure for this request, or None. Counts the request."""
         for failure in self._failures:
             if failure.left == 0 or failure.method not in (None, method) or not failure.path.fullmatch(path):
                 continue
@@ -68,5 +73,5 @@ class Failures:
         return None
 
     def clear(self) -> None:
-        """Fail no more."""
+        """Remove all failures."""
         self._failures.clear()

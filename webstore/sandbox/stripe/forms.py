@@ -1,4 +1,4 @@
-"""Form encoding with brackets: `metadata[a]=b`, `expand[]=x`, `created[gte]=1`.
+"""Decoding of forms with brackets: `metadata[a]=b`, `expand[]=x`, `created[gte]=1`.
 
 Source: https://docs.stripe.com/api (request bodies are form-encoded).
 """
@@ -16,7 +16,7 @@ _BRACKET = re.compile(r"\[([^\[\]]*)\]")
 
 
 def parse(encoded: str) -> Params:
-    """Decode a query string or a form body. Raises StripeError for one that cannot be understood."""
+    """Decode a query string or a form body. Raises StripeError when a name is malformed."""
     tree: dict[str, Value] = {}
     for name, value in parse_qsl(encoded, keep_blank_values=True):
         match = _NAME.fullmatch(name)
@@ -37,7 +37,7 @@ def _put(tree: dict[str, Value], keys: list[str], value: str, name: str) -> None
 
 
 def _with_lists(value: Value) -> Value:
-    """Objects whose keys count 0, 1, 2 ... are arrays."""
+    """Convert objects with the keys 0, 1, 2 ... to arrays."""
     if not isinstance(value, dict):
         return value
     inner = {key: _with_lists(item) for key, item in value.items()}

@@ -1,6 +1,6 @@
-"""The pages that Stripe hosts for shoppers: payment and 3-D Secure; receipts and the portal beside them.
+"""The pages that Stripe hosts for shoppers: payment, 3-D Secure, receipts, invoices and the portal.
 
-They work without scripts. Their fields have the names of the real page's.
+They work without JavaScript. Their form fields have the names of those on the real pages.
 Source: https://docs.stripe.com/payments/checkout
 """
 
@@ -23,17 +23,17 @@ from webstore.sandbox.stripe.payments import sessions
 from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import State, World
 
-# A few of those that payments/cards.py knows, as a help for whoever tries the page.
+# Some of the cards in payments/cards.py. The page lists them as a help for testers.
 _TEST_CARDS = (
-    ("4242 4242 4242 4242", "is paid"),
+    ("4242 4242 4242 4242", "succeeds"),
     ("4000 0000 0000 0002", "is declined"),
     ("4000 0000 0000 9995", "has insufficient funds"),
-    ("4000 0025 0000 3155", "asks for 3-D Secure"),
+    ("4000 0025 0000 3155", "needs 3-D Secure"),
 )
 
 
 def create_hosted_pages(state: State) -> Blueprint:
-    """The blueprint with all pages."""
+    """The blueprint with all hosted pages."""
     pages = Blueprint("stripe_hosted", __name__)
     add_document_pages(pages, state)
     add_portal_pages(pages, state)
@@ -81,7 +81,7 @@ def create_hosted_pages(state: State) -> Blueprint:
 
 
 def _session(state: State, id: str) -> tuple[Call, Document]:
-    """The session with this ID, whatever its world; 404 when there is none."""
+    """The session with this ID, in any account and mode. Ends the request with 404 when it is unknown."""
     now = state.catch_up()
     for world in state.worlds():
         session = world.payments.sessions.get(id)
@@ -91,7 +91,7 @@ def _session(state: State, id: str) -> tuple[Call, Document]:
 
 
 def _act(call: Call, session: Document) -> ResponseReturnValue:
-    """Pay, or show the page with what was changed on it."""
+    """Handle the payment form: pay, or show the page again with the changed quantities or shipping."""
     form = request.form
     sessions.adjust(
         call,
@@ -122,7 +122,7 @@ def _chosen_rate(session: Document, chosen: str | None) -> str | None:
 
 
 def _after(call: Call, session: Document) -> ResponseReturnValue:
-    """Where the shopper goes when the session is over."""
+    """The response after the shopper's action: a redirect to the store when complete, else the page."""
     if session["status"] == "complete":
         return redirect(_success_address(session), 303)
     return _payment_page(call, session)
@@ -160,7 +160,7 @@ def _way_back(session: Document) -> str | None:
 
 
 def _email(world: World, session: Document) -> str | None:
-    """The address that is settled already; the shopper cannot change it."""
+    """The e-mail address that the store or the customer has set, or None. The shopper cannot change it."""
     if session["customer"] is None:
         return session["customer_email"]  # type: ignore[no-any-return]  # a document's field
     customer = world.customers.get(session["customer"])

@@ -1,4 +1,4 @@
-"""Receipts and invoices for shoppers.
+"""The pages of receipts and invoices for shoppers.
 
 Sources: https://docs.stripe.com/receipts and https://docs.stripe.com/invoicing/hosted-invoice-page
 """
@@ -15,7 +15,7 @@ from webstore.sandbox.stripe.state import State, World
 
 
 def add_document_pages(pages: Blueprint, state: State) -> None:
-    """Route the pages of receipts and invoices."""
+    """Add the pages of receipts and invoices to a blueprint."""
 
     @pages.get("/receipts/payment/<id>")
     def show_receipt(id: str) -> ResponseReturnValue:
@@ -64,7 +64,7 @@ def _receipt(world: World, charge: Document) -> str:
 
 
 def _invoice(state: State, id: str, token: str) -> Document:
-    """The invoice, for whoever knows the token in its address; 404 otherwise."""
+    """The invoice, if the token is that of its URL. Ends the request with 404 otherwise."""
     state.catch_up()
     for world in state.worlds():
         invoice = world.payments.invoices.get(id)

@@ -1,4 +1,4 @@
-"""What a shopper filled in on the payment page, checked as the real page checks it."""
+"""Reads and checks the payment page's form, as the real page does."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _MOST_CHARACTERS = 500
 
 
 class FormError(Exception):
-    """Something is missing or wrong; the message is for the shopper."""
+    """A form field is missing or wrong. The message is for the shopper."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -34,7 +34,10 @@ Form = Mapping[str, str]
 
 
 def read_shopper(form: Form, session: Document, email: str | None) -> Entered:
-    """Who buys, and where it goes; `email` is the one that is settled. Raises FormError."""
+    """The shopper's contact data and addresses. Raises FormError.
+
+    `email` is the address that the shopper cannot change, or None.
+    """
     if (session["consent_collection"] or {}).get("terms_of_service") == "required" and not form.get(
         "termsOfServiceConsentCheckbox"
     ):
@@ -54,9 +57,9 @@ def read_shopper(form: Form, session: Document, email: str | None) -> Entered:
 
 
 def read_card(form: Form, session: Document, now: int, *, due: bool) -> Card:
-    """What the shopper pays with; `now` is in Unix seconds. Raises FormError.
+    """The shopper's card or bank debit. `now` is in Unix seconds. Raises FormError.
 
-    With nothing due, now or later, no card is asked for.
+    When nothing is due, now or later, the page asks for no card.
     """
     types = session["payment_method_types"]
     if form.get("paymentMethod") == "debit":
@@ -80,7 +83,7 @@ def read_card(form: Form, session: Document, now: int, *, due: bool) -> Card:
 
 
 def chosen_quantities(form: Form, lines: Sequence[Document]) -> dict[str, int]:
-    """The quantities of the lines that can be changed, by the lines' IDs. Raises FormError."""
+    """The chosen quantities of adjustable lines, by line ID. Raises FormError."""
     chosen = {}
     for line in lines:
         adjustable, given = line["adjustable_quantity"], form.get(f"quantity_{line['id']}")

@@ -1,4 +1,4 @@
-"""The customer portal. Source: https://docs.stripe.com/customer-management"""
+"""The pages of the customer portal. Source: https://docs.stripe.com/customer-management"""
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -9,12 +9,13 @@ from webstore.sandbox.stripe.payments.methods import label
 from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import State
 
-# https://docs.stripe.com/api/customer_portal/sessions: short-lived; unused five minutes, used an hour.
+# A session lives five minutes until its first use, then an hour after its last use:
+# https://docs.stripe.com/api/customer_portal/sessions
 _UNUSED_S, _USED_S = 300, 3600
 
 
 def add_portal_pages(pages: Blueprint, state: State) -> None:
-    """Route the portal's pages."""
+    """Add the portal's pages to a blueprint."""
 
     @pages.get("/p/session/<token>")
     def show_portal(token: str) -> ResponseReturnValue:
@@ -49,7 +50,7 @@ def add_portal_pages(pages: Blueprint, state: State) -> None:
 
 
 def _visit(state: State, token: str) -> tuple[Call, Document] | None:
-    """The portal's session behind an address, used now; None when it is over."""
+    """The portal session of a URL's token, marked as used now; None when it is unknown or has expired."""
     now = state.catch_up()
     for world in state.worlds():
         session = world.payments.portals.get(world.payments.portal_tokens.get(token, ""))

@@ -1,7 +1,7 @@
 """Idempotency keys. Source: https://docs.stripe.com/api/idempotent_requests
 
-The first answer that an endpoint gave, good or bad, is kept and replayed. Nothing is kept of a request
-that did not get as far as executing: malformed parameters, no such key, rate limited, in conflict.
+The first response of an endpoint, a success or an error, is kept and replayed. A request that did not
+begin to execute (invalid parameters, unknown API key, rate limit, conflict) leaves no response.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_KEY_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: what is sent, and what is sent again."""
+    """A finished response, which can be replayed."""
 
     status: int
     body: str
@@ -30,16 +30,16 @@ class _Entry:
 
 
 class IdempotencyKeys:
-    """The keys of one account and mode. The state's lock guards it."""
+    """The idempotency keys of one account and mode. The state's lock guards them."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
 
     def begin(self, key: str, path: str, params: Params, now: float, ttl_s: float) -> Answer | None:
-        """The answer to replay, or None when the request is to be executed now.
+        """The response to replay, or None when the caller must execute the request.
 
-        After None comes either `finish` or `forget`. Raises StripeError when the key is too long, was
-        used for something else, or is being executed.
+        After None the caller calls either `finish` or `forget`. Raises StripeError when the key is too
+        long, was used for a different request, or is in use by a request that is still executing.
         """
         if len(key) > MAX_KEY_LENGTH:
             raise StripeError(
@@ -67,16 +67,16 @@ class IdempotencyKeys:
         return entry.answer
 
     def finish(self, key: str, answer: Answer) -> None:
-        """Keep the answer under the key."""
-        if key in self._entries:  # a reset may have come in between
+        """Keep the response under the key."""
+        if key in self._entries:  # a reset may have removed it
             self._entries[key].answer = answer
 
     def forget(self, key: str) -> None:
-        """The request did not execute; the key is free again."""
+        """Free the key, because its request did not execute."""
         self._entries.pop(key, None)
 
     def _prune(self, now: float, ttl_s: float) -> None:
-        """Entries are in order of their beginning, so the old ones are at the front."""
+        """Remove expired entries. The oldest entries are at the front."""
         while self._entries:
             key, entry = next(iter(self._entries.items()))
             if entry.answer is None or entry.begun + ttl_s > now:

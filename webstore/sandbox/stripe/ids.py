@@ -1,4 +1,4 @@
-"""IDs as Stripe makes them: a prefix that says what it is, then letters and digits."""
+"""IDs in Stripe's format: a prefix for the kind of object, then letters and digits."""
 
 import secrets
 import string
@@ -7,5 +7,5 @@ _ALPHABET = string.ascii_letters + string.digits
 
 
 def new_id(prefix: str, length: int) -> str:
-    """A fresh ID, like `cus_` and 14 characters. Source: https://docs.stripe.com/api (object IDs)."""
+    """A new random ID: the prefix and `length` characters. Source: https://docs.stripe.com/api (IDs)."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length))

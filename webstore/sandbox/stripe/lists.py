@@ -1,4 +1,4 @@
-"""Lists with cursors, newest first. Source: https://docs.stripe.com/api/pagination"""
+"""Paged lists with cursors, newest first. Source: https://docs.stripe.com/api/pagination"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from webstore.sandbox.stripe.errors import StripeError, no_such
 _Row_co = TypeVar("_Row_co", covariant=True)
 _Row = TypeVar("_Row")
 
-# What every list takes: https://docs.stripe.com/api/pagination
+# The parameters of every list: https://docs.stripe.com/api/pagination
 LIST_PARAMS: params.Schema = {
     "limit": params.integer(1, 100),
     "starting_after": params.text(),
@@ -31,7 +31,7 @@ class Table(Protocol[_Row_co]):
         """The row at a position."""
 
     def position_of(self, id: str) -> int | None:
-        """Where the row with this ID is."""
+        """The position of the row with this ID, or None."""
 
     def created_at(self, position: int) -> int:
         """When the row at a position was created, in Unix seconds."""
@@ -47,10 +47,10 @@ def list_page(
     show: Callable[[_Row], Mapping[str, object]],
     candidates: Sequence[int] | None = None,
 ) -> dict[str, object]:
-    """One page of the rows that `keep` lets through, each as `show` gives it.
+    """One page of the rows for which `keep` is true, each converted by `show`.
 
-    `candidates` are the positions to look at, in ascending order (None: all). Raises StripeError for a
-    cursor that is no object's ID; `kind` names the objects in its message.
+    `candidates` are the positions to consider, in ascending order (None: all). `kind` names the objects
+    in error messages. Raises StripeError for a cursor that is not the ID of an object.
     """
     positions: Sequence[int] = range(len(table)) if candidates is None else candidates
     low, high = _created_span(table, given.get("created"))
@@ -88,7 +88,7 @@ def _cursor(table: Table[_Row], given: Mapping[str, object], name: str, kind: st
 
 
 def _created_span(table: Table[_Row], created: object) -> tuple[int, int]:
-    """The positions, from and before, of the rows created in an interval."""
+    """The range of the rows created in an interval: the first position, and the one after the last."""
     everything = range(len(table))
     if isinstance(created, int):
         created = {"gte": created, "lte": created}

@@ -1,8 +1,8 @@
-"""Which parameters an endpoint takes, and what each may be.
+"""Checks for the parameters of API requests.
 
-A schema maps each parameter's name to a check, a callable that turns what came over the wire into what
-the endpoint works with, or raises the StripeError that Stripe answers. An empty string unsets a value,
-which a check says with None.
+A schema maps the name of each parameter to a check. A check converts the parameter's form value for the
+endpoint, or raises the StripeError that Stripe would answer. An empty string unsets a value. A check
+then returns None.
 """
 
 import re
@@ -47,7 +47,7 @@ def check_all(
 
 
 def text(limit: int = 5000) -> Check:
-    """A string of at most `limit` characters."""
+    """A string of at most `limit` characters. An empty string unsets it."""
 
     def check(value: Value, name: str) -> str | None:
         string = _string(value, name)
@@ -60,7 +60,7 @@ def text(limit: int = 5000) -> Check:
 
 
 def given_text(limit: int = 5000) -> Check:
-    """A string of at most `limit` characters that cannot be unset, so must not be empty."""
+    """A string of 1 to `limit` characters. It cannot be unset."""
     check_length = text(limit)
 
     def check(value: Value, name: str) -> str:
@@ -73,7 +73,7 @@ def given_text(limit: int = 5000) -> Check:
 
 
 def cannot_be_unset(name: str) -> StripeError:
-    """The answer to an empty string where there has to be a value."""
+    """The error for an empty string as the value of a parameter that cannot be unset."""
     return StripeError(
         400,
         f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a"
@@ -85,7 +85,7 @@ def cannot_be_unset(name: str) -> StripeError:
 
 
 def web_address(value: Value, name: str) -> str | None:
-    """An address that begins with http:// or https://; an empty string unsets."""
+    """A URL that begins with http:// or https://. An empty string unsets it."""
     string = _string(value, name)
     if string and not re.fullmatch(r"https?://[^\s/?#]+([/?#]\S*)?", string):
         raise StripeError(400, "Not a valid URL", code="url_invalid", param=name)
@@ -93,7 +93,7 @@ def web_address(value: Value, name: str) -> str | None:
 
 
 def boolean(value: Value, name: str) -> bool:
-    """`true` or `false`."""
+    """A boolean: `true` or `false`."""
     string = _string(value, name)
     if string not in ("true", "false"):
         raise StripeError(400, f"Invalid boolean: {string}", param=name)
@@ -101,7 +101,7 @@ def boolean(value: Value, name: str) -> bool:
 
 
 def decimal(places: int) -> Check:
-    """A number that is not negative, with at most so many decimal places."""
+    """A number that is not negative, with at most `places` decimal places."""
 
     def check(value: Value, name: str) -> Decimal:
         string = _string(value, name)
@@ -118,7 +118,10 @@ def decimal(places: int) -> Check:
 
 
 def email(value: Value, name: str) -> str | None:
-    """An address that Stripe takes: ASCII, one @, a domain with a dot, at most 512 characters."""
+    """An e-mail address in ASCII, with a dot in its domain, of at most 512 characters.
+
+    An empty string unsets it.
+    """
     string = _string(value, name)
     if string and (len(string) > 512 or not _EMAIL.fullmatch(string)):
         raise StripeError(400, f"Invalid email address: {string}", code="email_invalid", param=name)
@@ -126,12 +129,12 @@ def email(value: Value, name: str) -> str | None:
 
 
 def exact_text(value: Value, name: str) -> str:
-    """Any string, an empty one too (for filters)."""
+    """Any string. An empty string stays an empty string (for filters)."""
     return _string(value, name)
 
 
 def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
-    """A whole number between the bounds, both included."""
+    """A whole number from `minimum` to `maximum`, both included."""
 
     def check(value: Value, name: str) -> int:
         string = _string(value, name)
@@ -155,7 +158,7 @@ def integer(minimum: int | None = None, maximum: int | None = None) -> Check:
 
 
 def one_of(*options: str) -> Check:
-    """One of a few words; an empty string unsets."""
+    """One of the given words. An empty string unsets it."""
 
     def check(value: Value, name: str) -> str | None:
         string = _string(value, name)
@@ -168,7 +171,7 @@ def one_of(*options: str) -> Check:
 
 
 def list_of(check_item: Check, limit: int = 100) -> Check:
-    """An array of at most `limit` items; an empty string is an empty one."""
+    """An array of at most `limit` items. An empty string is an empty array."""
 
     def check(value: Value, name: str) -> list[object]:
         if value == "":
@@ -183,7 +186,7 @@ def list_of(check_item: Check, limit: int = 100) -> Check:
 
 
 def fields(schema: Schema, *, required: Iterable[str] = ()) -> Check:
-    """A nested object with its own parameters; an empty string unsets it."""
+    """A nested object with its own parameters. An empty string unsets it."""
 
     def check(value: Value, name: str) -> dict[str, object] | None:
         if value == "":
@@ -196,7 +199,7 @@ def fields(schema: Schema, *, required: Iterable[str] = ()) -> Check:
 
 
 def either(simple: Check, nested: Check) -> Check:
-    """A plain value or a nested object, as `created=1` and `created[gte]=1`."""
+    """A plain value or a nested object, like `created=1` and `created[gte]=1`."""
 
     def check(value: Value, name: str) -> object:
         return simple(value, name) if isinstance(value, str) else nested(value, name)
@@ -205,13 +208,13 @@ def either(simple: Check, nested: Check) -> Check:
 
 
 def metadata(value: Value, name: str) -> dict[str, str] | None:
-    """Key-value pairs; an empty value deletes its key, None (from an empty string) deletes them all.
+    """Key-value pairs. An empty value deletes its key. An empty string gives None, which deletes all keys.
 
     Source: https://docs.stripe.com/api/metadata
     """
     if value == "":
         return None
-    if isinstance(value, list):  # keys that count from 0 look like an array
+    if isinstance(value, list):  # keys 0, 1, 2 ... were parsed as an array
         value = {str(number): item for number, item in enumerate(value)}
     if not isinstance(value, dict):
         raise StripeError(400, "Invalid metadata: metadata must be a hash of key-value pairs", param=name)
@@ -235,7 +238,7 @@ def metadata(value: Value, name: str) -> dict[str, str] | None:
 
 
 def merged_metadata(before: Mapping[str, str], changes: Mapping[str, str] | None) -> dict[str, str]:
-    """Metadata after an update. Raises StripeError when there are more than 50 keys then."""
+    """The metadata after an update. Raises StripeError when it would have more than 50 keys."""
     if changes is None:
         return {}
     after = {key: value for key, value in {**before, **changes}.items() if value}
@@ -250,12 +253,12 @@ def merged_metadata(before: Mapping[str, str], changes: Mapping[str, str] | None
 
 
 def not_in_sandbox(value: Value, name: str) -> object:
-    """A parameter that real Stripe takes and the sandbox does not."""
+    """The check for a parameter that Stripe supports and the sandbox does not. Raises NotInSandbox."""
     raise NotInSandbox(f"the parameter {name} (given: {type(value).__name__})", param=name)
 
 
 def absent(names: str) -> dict[str, Check]:
-    """Parameters, named with blanks between them, that real Stripe takes and the sandbox does not."""
+    """A schema for parameters that Stripe supports and the sandbox does not. `names` has blanks between."""
     return dict.fromkeys(names.split(), not_in_sandbox)
 
 

@@ -1,4 +1,4 @@
-"""A page of text as a PDF. Source: ISO 32000-1, the smallest document that its annex H builds up to."""
+"""A minimal PDF with one page of text. Source: ISO 32000-1, annex H."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ _SIZE, _LEADING, _LEFT, _TOP = 11, 16, 56, 780
 
 
 def text_page(lines: Iterable[str]) -> bytes:
-    """An A4 page with these lines; what Latin-1 does not have becomes a question mark."""
+    """A PDF with these lines on one A4 page. Characters outside Latin-1 become question marks."""
     shown = "".join(f"({_escaped(line)}) Tj T*\n" for line in lines)
     content = f"BT /F1 {_SIZE} Tf {_LEADING} TL {_LEFT} {_TOP} Td\n{shown}ET".encode("latin-1", "replace")
     objects = [

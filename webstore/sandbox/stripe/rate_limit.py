@@ -15,7 +15,7 @@ class RateLimit:
         self._recent: deque[float] = deque()
 
     def count(self, limit: int) -> None:
-        """Let a request through. Raises StripeError 429 when `limit` went through in the last second."""
+        """Count a request. Raises StripeError 429 when the last second already had `limit` requests."""
         if limit <= 0:
             return
         with self._lock:

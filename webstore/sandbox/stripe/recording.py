@@ -1,4 +1,4 @@
-"""How an endpoint writes down what happened to an object: the event, and what it changed."""
+"""Recording events for changes that an endpoint makes."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -9,7 +9,7 @@ from webstore.sandbox.stripe.routing import Call
 def record(
     call: Call, type_: str, shown: Mapping[str, object], previous: Mapping[str, object] | None = None
 ) -> None:
-    """Record an event about an object as the API shows it; `previous` holds old values of what changed."""
+    """Record an event. `shown` is the object's JSON. `previous` holds the old values of changed fields."""
     call.world.events.record(
         type_,
         dict(shown),
@@ -22,7 +22,7 @@ def record(
 
 
 def differences(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
-    """What an event's `previous_attributes` holds: old values, in metadata only of the keys that changed.
+    """An event's `previous_attributes`: the old values of changed fields. Metadata lists only changed keys.
 
     Source: https://docs.stripe.com/api/events/object#event_object-data-previous_attributes
     """

@@ -1,4 +1,4 @@
-"""How a resource's file says what it answers: routes, and the call that an endpoint gets."""
+"""Routes of the API, which each resource's file lists, and the call that an endpoint receives."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.forms import Value
 from webstore.sandbox.stripe.state import State, World
 
-# What real Stripe answers and the sandbox does not (yet), by the first part after /v1/. From the API
-# reference's list of resources: https://docs.stripe.com/api
+# The resources of the real API by the first path segment after /v1/, from the list in the API reference:
+# https://docs.stripe.com/api
 KNOWN_RESOURCES = frozenset(
     """
     account account_links account_sessions accounts apple_pay application_fees apps balance
@@ -24,15 +24,15 @@ KNOWN_RESOURCES = frozenset(
     prices product_catalog products promotion_codes quotes radar refunds reporting reviews setup_attempts
     setup_intents shipping_rates sigma sources subscription_items subscription_schedules subscriptions tax
     tax_codes tax_ids tax_rates terminal test_helpers tokens topups transfers treasury webhook_endpoints
-    """.split()  # noqa: SIM905 (seventy lines of a list say no more)
+    """.split()  # noqa: SIM905 (a list would take seventy lines)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as an endpoint sees it: checked parameters, whose world, and when.
+    """One API request as an endpoint receives it, with checked parameters.
 
-    `now` is in Unix seconds of the sandbox's clock; `ids` are the variable parts of the path.
+    `now` is in Unix seconds of the sandbox's clock. `ids` are the variable parts of the path.
     """
 
     state: State
@@ -50,7 +50,10 @@ Endpoint = Callable[[Call], Mapping[str, object]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What is answered where: `path` has `{}` for each ID; `permission` is what a restricted key needs."""
+    """One method and path of the API with its endpoint.
+
+    `path` has `{}` for each ID. `permission` is the permission that a restricted key needs.
+    """
 
     method: str
     path: str
@@ -60,7 +63,7 @@ class Route:
     required: tuple[str, ...] = ()
 
     def match(self, method: str, path: str) -> tuple[str, ...] | None:
-        """The IDs in a path, still percent-encoded, that this route answers; None when it does not."""
+        """The IDs in a percent-encoded path, or None when this route does not answer the path."""
         ours, theirs = self.path.split("/"), path.split("/")
         if self.method != method or len(ours) != len(theirs):
             return None
@@ -70,12 +73,12 @@ class Route:
         return tuple(unquote(their) for our, their in pairs if our == "{}")
 
     def check(self, given: Mapping[str, Value]) -> dict[str, object]:
-        """The checked parameters. Raises StripeError."""
+        """Check the parameters and return them. Raises StripeError."""
         return params.check_all(given, self.schema, required=self.required)
 
 
 def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
-    """The first route that answers a request, with the IDs in its path."""
+    """The first route that answers a request, with the IDs in the path; None when no route does."""
     for route in routes:
         ids = route.match(method, path)
         if ids is not None:
@@ -84,7 +87,7 @@ def find(routes: Iterable[Route], method: str, path: str) -> tuple[Route, tuple[
 
 
 def expandable(*names: str, within: str = "") -> params.Check:
-    """The check of `expand`: these properties, each under `within` (for lists: `data.`).
+    """The check for the parameter `expand`, which may name these properties (in lists below `within`).
 
     Source: https://docs.stripe.com/api/expanding_objects
     """

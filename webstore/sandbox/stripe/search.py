@@ -1,8 +1,9 @@
-"""Stripe's search query language, as far as customers go. Source: https://docs.stripe.com/search
+"""Stripe's search query language for customers. Source: https://docs.stripe.com/search
 
-A query is clauses joined by AND (or a space) or by OR, never both: `email:"a@example.com"`,
-`-metadata['key']:'value'`, `name~"ada"`, `created>1700000000`, `phone:null`. Text is compared without
-regard to case. The index lags behind; what the hits look like is the caller's business.
+A query is a list of clauses that are joined by AND (or a space) or by OR, never by both. Examples of
+clauses: `email:"a@example.com"`, `-metadata['key']:'value'`, `name~"ada"`, `created>1700000000`,
+`phone:null`. Comparisons of text ignore case. This module only tests customers; the caller applies the
+index's lag and renders the hits.
 """
 
 import operator
@@ -35,7 +36,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One condition. `field` is `email`, `created` ... or `metadata.` with a key; `value` None is null."""
+    """One condition of a query. `field` is a name like `email`, or `metadata.` and a key. None means null."""
 
     field: str
     operator: str
@@ -43,7 +44,7 @@ class Clause:
     negated: bool
 
     def holds(self, customer: Customer) -> bool:
-        """Whether a customer meets the condition."""
+        """Whether the condition is true for a customer."""
         return self._holds(customer) != self.negated
 
     def _holds(self, customer: Customer) -> bool:
@@ -60,7 +61,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query: clauses that must all hold, or one of which must."""
+    """A parsed query. A hit fulfils all clauses, or with `any_of` at least one."""
 
     clauses: tuple[Clause, ...]
     any_of: bool
@@ -71,7 +72,7 @@ class Query:
         return any(results) if self.any_of else all(results)
 
     def candidates(self, customers: CustomerTable) -> Sequence[int]:
-        """The positions where hits can be, in order."""
+        """The positions of possible hits, in ascending order."""
         if not self.any_of or len(self.clauses) == 1:
             for clause in self.clauses:
                 exact = clause.operator == ":" and not clause.negated and isinstance(clause.value, str)
@@ -81,7 +82,7 @@ class Query:
 
 
 def parse(query: str) -> Query:
-    """Understand a query. Raises StripeError 400 for one that Stripe does not understand."""
+    """Parse a query. Raises StripeError 400 for a query that Stripe rejects."""
     text = query.strip()
     clauses: list[Clause] = []
     joiners: set[str] = set()

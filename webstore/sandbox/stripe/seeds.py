@@ -1,4 +1,4 @@
-"""Customers by the million, made up when somebody looks at them, and products by the thousand."""
+"""Made-up customers and products in large numbers. A customer is generated only when it is read."""
 
 import re
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from webstore.sandbox.stripe.catalogue_tables import Price, Product, Recurring
 
 @dataclass(frozen=True, slots=True)
 class SeedBatch:
-    """`count` customers from position `start` on, all created at `created` (Unix seconds).
+    """A batch of `count` customers from position `start` on, all created at `created` (Unix seconds).
 
-    Number i has the ID `cus_<prefix>` and i with eight digits, belongs to the user `auth0|<prefix>...`
-    and has the address `<prefix>...@example.com`.
+    The ID of number i is `cus_<prefix>` and i with eight digits. With the same digits, its user ID is
+    `auth0|<prefix>...` and its e-mail address `<prefix>...@example.com`.
     """
 
     start: int
@@ -31,15 +31,15 @@ class SeedBatch:
         return f"{self.prefix}{number:08d}@example.com"
 
     def metadata(self, number: int) -> dict[str, str]:
-        """The metadata of customer `number`, as a store that links customers to users writes it."""
+        """The metadata of customer `number`, with the link to a user that a store would write."""
         return {"auth0_user_id": f"auth0|{self.prefix}{number:08d}", **self._shared()}
 
     def position_of(self, id: str) -> int | None:
-        """Where the customer with this ID is, None when it is not one of this batch."""
+        """The position of the customer with this ID, or None when it is not in this batch."""
         return self._position(r"cus_%s([0-9]{8})", id)
 
     def position_with(self, field_name: str, folded: str) -> int | None:
-        """Where the one customer is whose e-mail or user ID, in lower case, is `folded`."""
+        """The position of the customer with this lower-case e-mail or user ID, or None."""
         if field_name == "email":
             return self._position(r"%s([0-9]{8})@example\.com", folded, re.IGNORECASE)
         if field_name == "metadata.auth0_user_id":
@@ -47,7 +47,7 @@ class SeedBatch:
         return None
 
     def all_have(self, field_name: str, folded: str) -> bool:
-        """Whether every customer of the batch has this value, in lower case, in this field."""
+        """Whether every customer of the batch has this lower-case value in this field."""
         return any(
             field_name == f"metadata.{key}" and folded == value.casefold()
             for key, value in self._shared().items()
@@ -70,10 +70,11 @@ _LOOKS = ("Amber", "Birch", "Clay", "Dune", "Ember", "Fern", "Grove")
 def seeded_products(
     count: int, prices_each: int, prefix: str, created: int
 ) -> Iterator[tuple[Product, list[Price]]]:
-    """Products with their prices in euros, the first one the default; every third price is a monthly one.
+    """Made-up products, each with `prices_each` prices in euros.
 
-    Number i is the product `prod_<prefix>` and i with eight digits, with the prices `price_<prefix>`, the
-    same digits and two more from 00 on.
+    The first price is the default. Every third price is monthly. The ID of product i is `prod_<prefix>`
+    and i with eight digits. The IDs of its prices are `price_<prefix>`, the same digits and two more,
+    counted from 00.
     """
     for number in range(count):
         digits = f"{prefix}{number:08d}"

@@ -1,4 +1,4 @@
-"""Everything the sandbox's Stripe remembers: a world for each account and mode, behind one lock."""
+"""The state of the sandbox's Stripe: the objects of each account and mode, guarded by one lock."""
 
 import heapq
 import itertools
@@ -28,7 +28,7 @@ _SEED_FIELDS = {"customers", "products", "prices_each", "livemode", "tenant", "p
 
 
 class World:
-    """What one account has in one mode."""
+    """All objects of one account in one mode (test or live)."""
 
     def __init__(self, account: str, livemode: bool, deliveries: Deliveries) -> None:
         self.account = account
@@ -49,7 +49,7 @@ class World:
 
 
 class State:
-    """The worlds, the failures asked for, and what is still to happen; `lock` guards all of it."""
+    """The worlds, the ordered failures and the scheduled jobs. `lock` guards all of them."""
 
     def __init__(self, config: StripeConfig, settings: StripeSettings, clock: Clock) -> None:
         self.config = config
@@ -59,7 +59,7 @@ class State:
         self.failures = Failures()
         self.deliveries = Deliveries(settings, clock)
         self._at_start: list[Callable[[], object]] = []
-        # Where this server is reached, as the latest request said: hosted pages have their addresses there.
+        # The base URL of the latest request. The URLs of hosted pages begin with it.
         self.origin = ""
         self._numbers = itertools.count()
         self._later: list[tuple[float, int, Callable[[float], object]]] = []
@@ -68,7 +68,7 @@ class State:
         clock.when_moved(self._on_time)
 
     def reset(self) -> None:
-        """Forget everything but what is there at the start."""
+        """Remove everything, then run the jobs of `begin_with` again."""
         with self.lock:
             self.deliveries.clear()
             self.failures.clear()
@@ -83,15 +83,15 @@ class State:
                 job()
 
     def begin_with(self, job: Callable[[], object]) -> None:
-        """Put something there now, and again after each reset."""
+        """Run a job that adds objects now, and again after each reset."""
         with self.lock:
             self._at_start.append(job)
             job()
 
     def redeliver(self, event_id: str) -> int:
-        """Send an event once more to the endpoints that want it, and give how many these are.
+        """Send an event once more to the endpoints that want it. Returns the number of these endpoints.
 
-        Raises LookupError for an event that there is not.
+        Raises LookupError for an unknown event.
         """
         with self.lock:
             for world in self._worlds.values():
@@ -101,48 +101,48 @@ class State:
         raise LookupError(f"there is no event {event_id}")
 
     def world(self, account: str, livemode: bool) -> World:
-        """The world of an account's mode. Raises KeyError for an account that is not configured."""
+        """The world of an account and mode. Raises KeyError for an account that is not configured."""
         return self._worlds[account, livemode]
 
     def worlds(self) -> list[World]:
-        """Every account's both modes."""
+        """The worlds of all accounts, in both modes."""
         return list(self._worlds.values())
 
     def other_mode(self, world: World) -> World:
-        """The same account's other mode."""
+        """The world of the same account in the other mode."""
         return self._worlds[world.account, not world.livemode]
 
     @property
     def first_account(self) -> str:
-        """The account that the dashboard shows when an address names none."""
+        """The account that the dashboard shows when a URL names none."""
         return next(iter(self.config.keys.values()))[0]
 
     def later(self, due: float, job: Callable[[float], object]) -> None:
-        """Do something once the sandbox's clock has reached `due`; the job is told when it was due."""
+        """Schedule a job for `due`, in Unix seconds of the sandbox's clock. The job is called with `due`."""
         heapq.heappush(self._later, (due, next(self._numbers), job))
 
     def _on_time(self) -> None:
-        """What is due by a clock that was moved happens then, not only when somebody asks."""
+        """Run the due jobs as soon as a test moves the clock, without waiting for the next request."""
         with self.lock:
             self.catch_up()
 
     def catch_up(self) -> float:
-        """Do what is due by now, in order, and give the time."""
+        """Run all jobs that are due, in order. Returns the current time in Unix seconds."""
         now = self.clock.now()
         while self._later and self._later[0][0] <= now:
             due, _, job = heapq.heappop(self._later)
             try:
                 job(due)
             except StripeError:
-                continue  # nobody is waiting for the answer of a late effect
+                continue  # the request that scheduled the job has already been answered
         return now
 
-    # Any: the shape of a seed comes from a test's JSON and is checked here.
+    # Any: a seed is JSON from a test, and is checked here.
     def seed(self, spec: Mapping[str, Any]) -> dict[str, object]:
-        """Make customers and a catalogue: `{"customers": n, "products": n, "prices_each": m}`.
+        """Create customers and a catalogue: `{"customers": n, "products": n, "prices_each": m}`.
 
-        Each is optional, as are `livemode`, `tenant`, `prefix` and `account`. No events are recorded.
-        Raises ValueError for anything else.
+        Each field is optional, as are `livemode`, `tenant`, `prefix` and `account`. No events are recorded.
+        Raises ValueError for an invalid seed.
         """
         if unknown := set(spec) - _SEED_FIELDS:
             raise ValueError(f"unknown seed fields: {', '.join(sorted(unknown))}")

@@ -1,4 +1,4 @@
-"""Webhook endpoints, and what was sent to them."""
+"""Webhook endpoints, and the deliveries of events to them."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ ALL_EVENTS = "*"
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """Where a developer wants events to be sent. Source: https://docs.stripe.com/api/webhook_endpoints"""
+    """A webhook endpoint. Source: https://docs.stripe.com/api/webhook_endpoints"""
 
     id: str
     created: int
@@ -21,13 +21,16 @@ class WebhookEndpoint:
     deleted: bool = False
 
     def wants(self, event_type: str) -> bool:
-        """Whether events of this type are sent to it."""
+        """Whether the endpoint receives events of this type."""
         return not self.disabled and (event_type in self.enabled_events or ALL_EVENTS in self.enabled_events)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One POST: when (Unix seconds of the sandbox's clock), and what came back: a status, or a problem."""
+    """One POST to an endpoint, at `at` (Unix seconds of the sandbox's clock).
+
+    It has either the `status` and the beginning of the `body` of the response, or a `problem`.
+    """
 
     at: float
     status: int | None
@@ -36,16 +39,16 @@ class Attempt:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the endpoint said that it has the event."""
+        """Whether the endpoint confirmed the event with a 2xx status."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One event on its way to one endpoint.
+    """The delivery of one event to one endpoint.
 
-    `number` is its place in the order of what happened; `due` (Unix seconds of the sandbox's clock) is
-    None once nothing more is going to be sent, and so is `payload` empty.
+    `number` grows in the order of the events. `due` is the time of the next attempt, in Unix seconds of
+    the sandbox's clock. After the last attempt, `due` is None and `payload` is empty.
     """
 
     endpoint_id: str
@@ -54,12 +57,12 @@ class Delivery:
     payload: bytes = b""
     attempts: list[Attempt] = field(default_factory=list)
     due: float | None = None
-    #: How many more times it is to arrive.
+    #: How many more successful attempts are wanted.
     copies: int = 1
-    #: In a row, since it was last asked for.
+    #: The number of failed attempts in a row since the delivery was last queued.
     failures: int = 0
 
     @property
     def arrived(self) -> bool:
-        """Whether the endpoint has it."""
+        """Whether the endpoint has confirmed the event."""
         return any(attempt.succeeded for attempt in self.attempts)

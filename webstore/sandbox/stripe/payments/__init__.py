@@ -1,1 +1,1 @@
-"""What becomes of money: sessions, intents, charges, refunds, subscriptions and invoices, and their life."""
+"""Payments: Checkout Sessions, intents, charges, refunds, subscriptions, invoices and their transitions."""

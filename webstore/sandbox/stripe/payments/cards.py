@@ -1,4 +1,4 @@
-"""Stripe's test cards and what becomes of them. Source: https://docs.stripe.com/testing"""
+"""Stripe's test cards and their outcomes. Source: https://docs.stripe.com/testing"""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Why a payment was refused: the error's code and message, and the bank's own reason."""
+    """The reason for a refused payment: Stripe's error code and message, and the bank's decline code."""
 
     code: str
     message: str
@@ -15,10 +15,11 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A payment method as entered. `kind` is `card` or a bank debit's type, whose payment takes days.
+    """A payment method and its behaviour. `kind` is `card` or the type of a bank debit, which takes days.
 
-    `decline` is why it cannot be charged; with `attaches` it can be kept for later all the same. `later`
-    is what happens to a payment off-session, as a renewal is.
+    `decline` is the reason why a charge fails, or None. `attaches` says whether the method can be saved.
+    `authenticate` says whether it needs 3-D Secure. `later` is the reason why off-session payments, such
+    as renewals, fail, or None.
     """
 
     last4: str
@@ -86,7 +87,7 @@ _DECLINES = {
     ),
     "4242424242424241": _INCORRECT_NUMBER,
 }
-# The first needs it on every payment, the second until it is set up for later ones.
+# Cards that need 3-D Secure, with the decline of their off-session payments.
 _THREE_D_SECURE = {
     "4000002760003184": _NEEDS_AUTHENTICATION,
     "4000002500003155": None,
@@ -96,7 +97,7 @@ _ONLY_ATTACHES = "4000000000000341"
 
 
 def entered_card(number: str, expiry: tuple[int, int], *, livemode: bool) -> Card:
-    """The card with this number (digits only), and how it behaves."""
+    """The card with this number (digits only), with the behaviour that Stripe documents for it."""
     brand, funding = _GOOD.get(number, ("visa", "credit"))
     known = number in _GOOD or number in _DECLINES or number in _THREE_D_SECURE or number == _ONLY_ATTACHES
     decline: Decline | None
@@ -121,11 +122,11 @@ def entered_card(number: str, expiry: tuple[int, int], *, livemode: bool) -> Car
 
 
 def bank_debit(kind: str) -> Card:
-    """A debit of a bank account: it is told days later whether it went well."""
+    """A bank debit. Its payment stays pending for days, until it succeeds or fails."""
     return Card(last4="3000", kind=kind)
 
 
-# Which bank debit there is for a currency: https://docs.stripe.com/payments/bank-debits
+# The bank debit of each currency: https://docs.stripe.com/payments/bank-debits
 BANK_DEBITS = {"eur": "sepa_debit", "gbp": "bacs_debit", "usd": "us_bank_account"}
 
 

@@ -1,4 +1,4 @@
-"""Writing down what happens to an object: the change itself and its event."""
+"""Changing documents and recording the events."""
 
 import copy
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from webstore.sandbox.stripe.routing import Call
 def happened(
     call: Call, type_: str, document: Document, previous: Mapping[str, object] | None = None
 ) -> None:
-    """Record an event about an object as it is now."""
+    """Record an event with the current state of an object."""
     record(call, type_, copy.deepcopy(document), previous)
 
 
 def changed(call: Call, type_: str, table: Documents, document: Document, **changes: object) -> None:
-    """Change an object and record an event of this type with the old values."""
+    """Change an object and record an event with the old values."""
     previous = copy.deepcopy(table.change(document, **changes))
     happened(call, type_, document, previous)

@@ -1,4 +1,4 @@
-"""The customer of a Checkout Session: updated as it allows, or created.
+"""The customer who pays a Checkout Session: an existing one, which may be updated, or a new one.
 
 Source: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-customer_update
 """
@@ -16,13 +16,17 @@ from webstore.sandbox.stripe.routing import Call
 
 
 def paying_customer(call: Call, session: Document, details: SessionDetails, entered: Entered) -> str | None:
-    """The ID of who pays; None for a guest. Raises StripeError when the customer has been deleted."""
+    """The ID of the customer who pays, or None for a guest. Creates or updates the customer.
+
+    Raises StripeError when the customer was deleted.
+    """
     if session["customer"] is None:
-        # There are no guests who pay nothing: https://docs.stripe.com/payments/checkout/no-cost-orders
+        # An order without cost always creates a customer:
+        # https://docs.stripe.com/payments/checkout/no-cost-orders
         free = session["amount_total"] == 0
         creates = session["mode"] == "subscription" or session["customer_creation"] == "always" or free
         return _create(call, entered) if creates else None
-    before = living(call, session["customer"])
+    before = existing_customer(call, session["customer"])
     after = _updated(before, details, entered)
     shown = to_json(after, call.world)
     if previous := differences(to_json(before, call.world), shown):
@@ -31,8 +35,8 @@ def paying_customer(call: Call, session: Document, details: SessionDetails, ente
     return before.id
 
 
-def living(call: Call, id: str) -> Customer:
-    """A customer that has not been deleted. Raises StripeError, which says so when the other mode has it."""
+def existing_customer(call: Call, id: str) -> Customer:
+    """The customer with this ID. Raises StripeError when it is unknown, deleted or in the other mode."""
     customer = call.world.customers.get(id)
     if customer is None or customer.deleted:
         other = call.state.other_mode(call.world)

@@ -20,7 +20,7 @@ def add_intent(
     data: Mapping[str, object],
     shipping: Mapping[str, object] | None = None,
 ) -> Document:
-    """A new payment intent; `data` is what a session's `payment_intent_data` says."""
+    """Create a payment intent over `amount` minor units. `data` is the session's `payment_intent_data`."""
     id = new_id("pi_", 24)
     intent: Document = {
         "id": id,
@@ -71,7 +71,7 @@ def add_intent(
 
 
 def require_action(call: Call, intent: Document, address: str) -> None:
-    """The shopper has to go through 3-D Secure at `address` first."""
+    """Mark the intent as waiting for 3-D Secure at `address`."""
     changed(
         call,
         "payment_intent.requires_action",
@@ -84,7 +84,7 @@ def require_action(call: Call, intent: Document, address: str) -> None:
 
 
 def refuse(call: Call, intent: Document, method: Document, decline: Decline, *, charged: bool = True) -> None:
-    """The payment failed; with `charged` there was a charge, which failed."""
+    """Record a failed payment. With `charged` it also has a failed charge."""
     charge = _add_charge(call, intent, method, "failed", decline) if charged else None
     if charge is not None:
         happened(call, "charge.failed", charge)
@@ -92,14 +92,14 @@ def refuse(call: Call, intent: Document, method: Document, decline: Decline, *, 
 
 
 def succeed(call: Call, intent: Document, method: Document) -> None:
-    """The payment went well at once."""
+    """Record a successful payment."""
     charge = _add_charge(call, intent, method, "succeeded")
     happened(call, "charge.succeeded", charge)
     _paid(call, intent, charge, method=method["id"])
 
 
 def process(call: Call, intent: Document, method: Document) -> None:
-    """The payment takes days: its charge is pending."""
+    """Record a delayed payment, whose charge is pending."""
     charge = _add_charge(call, intent, method, "pending")
     happened(call, "charge.pending", charge)
     changed(
@@ -116,7 +116,7 @@ def process(call: Call, intent: Document, method: Document) -> None:
 
 
 def settle(call: Call, intent: Document, decline: Decline | None) -> None:
-    """The pending charge of an intent that is processing comes out well, or not."""
+    """Finish a delayed payment: its pending charge succeeds, or fails with a decline."""
     payments = call.world.payments
     charge = payments.charges.get(intent["latest_charge"])
     method = payments.methods.get(intent["payment_method"])
@@ -132,7 +132,7 @@ def settle(call: Call, intent: Document, decline: Decline | None) -> None:
 
 
 def cancel(call: Call, intent: Document, reason: str) -> None:
-    """Nobody will pay this any more."""
+    """Cancel the intent."""
     changed(
         call,
         "payment_intent.canceled",
@@ -236,7 +236,7 @@ def _add_charge(
 
 
 def _outcome(amount: int, decline: Decline | None, *, pending: bool = False) -> dict[str, object]:
-    """What a charge says about how it went."""
+    """A charge's fields for its outcome: succeeded, pending or declined. `amount` is in minor units."""
     if decline is not None:
         return {
             "amount_captured": 0,

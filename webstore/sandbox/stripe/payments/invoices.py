@@ -1,4 +1,7 @@
-"""Invoices and how they are paid. Source: https://docs.stripe.com/invoicing/integration/workflow-transitions"""
+"""The lifecycle of an invoice.
+
+Source: https://docs.stripe.com/invoicing/integration/workflow-transitions
+"""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -20,9 +23,10 @@ def add(
     items: Mapping[str, Document] | None = None,
     automatic_tax: bool = False,
 ) -> Document:
-    """A finalized invoice over a session's lines (or a subscription's items in their form), not paid yet.
+    """Create a finalized, open invoice over a session's lines.
 
-    `items` are the subscription's items by their prices' IDs.
+    For a renewal, `lines` are the subscription's items in the shape of lines. `items` are the
+    subscription's items by price ID.
     """
     world = call.world
     customer = world.customers.get(customer_id)
@@ -150,7 +154,7 @@ def add(
 
 
 def attach(call: Call, invoice: Document, intent: Document) -> None:
-    """The invoice is to be paid by this payment intent."""
+    """Connect the invoice with the payment intent that pays it."""
     payments = call.world.payments
     payments.invoice_of_intent[intent["id"]] = invoice["id"]
     payments.invoice_payments.add(
@@ -172,7 +176,7 @@ def attach(call: Call, invoice: Document, intent: Document) -> None:
 
 
 def paid(call: Call, invoice: Document, intent: Document | None) -> None:
-    """The invoice has been paid; without an intent there was nothing to pay."""
+    """Mark the invoice as paid. `intent` is None when nothing was due."""
     payments, now = call.world.payments, int(call.now)
     payments.invoices.change(
         invoice,
@@ -202,7 +206,7 @@ def paid(call: Call, invoice: Document, intent: Document | None) -> None:
 
 
 def failed(call: Call, invoice: Document, intent: Document | None) -> None:
-    """A payment of the invoice was refused; it stays open."""
+    """Record a failed payment of the invoice, which stays open."""
     call.world.payments.invoices.change(
         invoice, attempt_count=invoice["attempt_count"] + (intent is not None), attempted=True
     )

@@ -13,7 +13,7 @@ from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.params import merged_metadata
 from webstore.sandbox.stripe.routing import Call
 
-_MOST_OF_A_KIND = 20  # in subscription mode, recurring and one-time ones each
+_MOST_OF_A_KIND = 20  # in subscription mode, for recurring prices and for one-time prices
 
 
 Bought = tuple[Price, Product]
@@ -23,9 +23,9 @@ Bought = tuple[Price, Product]
 def make_lines(
     call: Call, given: Sequence[Mapping[str, Any]], mode: str, *, trial: bool
 ) -> tuple[list[Document], list[Bought]]:
-    """The lines of a new session, and what each of them buys.
+    """The line items of a new session, and the price and product of each line.
 
-    Raises StripeError for those that a session of this mode cannot have.
+    Raises StripeError for lines that a session of this mode cannot have.
     """
     bought = [_price(call, line, f"line_items[{number}]") for number, line in enumerate(given)]
     _check_together([price for price, _ in bought], mode)
@@ -37,7 +37,7 @@ def make_lines(
 
 
 def keep_inline(call: Call, bought: Sequence[Bought]) -> None:
-    """Put prices and products that were made up for this session into their tables."""
+    """Add the prices and products that the session's `price_data` defines to their tables."""
     for price, product in bought:
         if not price.inline:
             continue
@@ -47,7 +47,7 @@ def keep_inline(call: Call, bought: Sequence[Bought]) -> None:
 
 
 def set_quantity(line: Document, quantity: int) -> None:
-    """Change how many there are, and the amounts with it."""
+    """Change a line's quantity and amounts."""
     line["quantity"] = quantity
     free = line["amount_subtotal"] == 0
     total = 0 if free else line_total(Decimal(line["price"]["unit_amount_decimal"]), quantity)

@@ -1,4 +1,4 @@
-"""Payment methods: what somebody paid with. Source: https://docs.stripe.com/api/payment_methods/object"""
+"""Payment methods. Source: https://docs.stripe.com/api/payment_methods/object"""
 
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.ids import new_id
@@ -10,7 +10,7 @@ _NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code",
 
 
 def add_method(call: Call, card: Card, entered: Entered, customer: str | None) -> Document:
-    """Keep a payment method; with a customer it is attached to it."""
+    """Create a payment method, attached to the customer if there is one."""
     payments = call.world.payments
     method: Document = {
         "id": new_id("pm_", 24),
@@ -32,7 +32,7 @@ def add_method(call: Call, card: Card, entered: Entered, customer: str | None) -
 
 
 def billing_details(entered: Entered) -> Document:
-    """Who pays, as payment methods and charges have it."""
+    """The `billing_details` of a payment method or a charge."""
     return {
         "address": dict(entered.billing or _NO_ADDRESS),
         "email": entered.email,
@@ -66,7 +66,7 @@ def charge_details(card: Card) -> Document:
 
 
 def label(method: Document) -> str:
-    """What a person calls it, like `Visa ending in 4242`."""
+    """A payment method as readable text, like `Visa ending in 4242`."""
     kind = method["type"]
     name = str(method["card"]["brand"]).title() if kind == "card" else "Bank account"
     return f"{name} ending in {method[kind]['last4']}"

@@ -1,4 +1,4 @@
-"""Giving money back. Source: https://docs.stripe.com/refunds"""
+"""Refunds of charges. Source: https://docs.stripe.com/refunds"""
 
 from webstore.sandbox.stripe.amounts import shown
 from webstore.sandbox.stripe.documents import Document
@@ -11,7 +11,10 @@ from webstore.sandbox.stripe.routing import Call
 def refund(
     call: Call, charge: Document, amount: int | None, *, reason: str | None, metadata: dict[str, str]
 ) -> Document:
-    """Give back some of a charge, or what is left of it. Raises StripeError when it is more than that."""
+    """Refund `amount` minor units of a charge, or the rest when `amount` is None.
+
+    Raises StripeError when nothing is left, or less than `amount`.
+    """
     if not charge["paid"]:
         raise StripeError(400, f"Charge {charge['id']} has not succeeded and cannot be refunded.")
     left = charge["amount_captured"] - charge["amount_refunded"]

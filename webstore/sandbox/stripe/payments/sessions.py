@@ -1,4 +1,4 @@
-"""The life of a Checkout Session: paid, expired, or paid days later.
+"""The lifecycle of a Checkout Session: its payment, delayed payment and expiry.
 
 Source: https://docs.stripe.com/payments/checkout/how-checkout-works
 """
@@ -22,7 +22,8 @@ from webstore.sandbox.stripe.routing import Call
 def totals(call: Call, lines: list[Document], shipping_rate: str | None) -> dict[str, object]:
     """A session's amounts with the chosen shipping rate, in minor units.
 
-    Raises StripeError for a total outside the bounds. Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+    Raises StripeError for a total that is too small or too large.
+    Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
     """
     rate = call.world.payments.shipping_rates.get(shipping_rate) if shipping_rate else None
     shipping = 0 if rate is None else int(rate["fixed_amount"]["amount"])
@@ -58,9 +59,9 @@ def totals(call: Call, lines: list[Document], shipping_rate: str | None) -> dict
 
 
 def adjust(call: Call, session: Document, quantities: Mapping[str, int], shipping_rate: str | None) -> None:
-    """What the shopper chose on the page: quantities by the lines' IDs, and how it is sent.
+    """Apply the shopper's choices: quantities by line ID, and a shipping rate.
 
-    Raises StripeError for a total outside the bounds; nothing has changed then.
+    Raises StripeError, and changes nothing, when no item is left or the total is too small or too large.
     """
     lines = [dict(line) for line in details_of(call, session).lines]
     for line in lines:
@@ -75,10 +76,10 @@ def adjust(call: Call, session: Document, quantities: Mapping[str, int], shippin
 
 
 def pay(call: Call, session: Document, entered: Entered, card: Card) -> Decline | None:
-    """Try to pay an open session; the reason when it was refused.
+    """Try to pay an open session. Returns the decline when the payment was refused.
 
-    Where the bank wants to authenticate the shopper first, the session stays open with an attempt in its
-    details, which `authenticate` brings to its end.
+    When the card needs 3-D Secure, the session stays open with an attempt in its details, and
+    `authenticate` finishes the payment.
     """
     details = details_of(call, session)
     details.attempt = None
@@ -93,7 +94,7 @@ def pay(call: Call, session: Document, entered: Entered, card: Card) -> Decline 
 
 
 def authenticate(call: Call, session: Document, *, passed: bool) -> Decline | None:
-    """The shopper came through 3-D Secure, or did not; the reason when the payment was refused."""
+    """Finish 3-D Secure: `passed` or not. Returns the decline when the payment was refused."""
     details = details_of(call, session)
     attempt, details.attempt = details.attempt, None
     if attempt is None:
@@ -107,7 +108,7 @@ def authenticate(call: Call, session: Document, *, passed: bool) -> Decline | No
 
 
 def expire(call: Call, session: Document) -> None:
-    """An open session can be paid no more."""
+    """Expire an open session, and cancel its payment intent."""
     payments = call.world.payments
     details = details_of(call, session)
     details.attempt = None
@@ -118,7 +119,7 @@ def expire(call: Call, session: Document) -> None:
 
 
 def settle(call: Call, intent: Document, *, succeeded: bool) -> None:
-    """A payment that takes days comes to its end. Raises StripeError for one that is not processing."""
+    """Let a delayed payment succeed or fail. Raises StripeError when it is not processing."""
     if intent["status"] != "processing":
         raise StripeError(400, f"This payment is {intent['status']}, not processing.")
     payments = call.world.payments
@@ -142,12 +143,12 @@ def settle(call: Call, intent: Document, *, succeeded: bool) -> None:
 
 
 def details_of(call: Call, session: Document) -> SessionDetails:
-    """What a session keeps to itself."""
+    """A session's data that its JSON does not contain."""
     return call.world.payments.details[session["id"]]
 
 
 def _charge(call: Call, session: Document, attempt: Attempt) -> Decline | None:
-    """Take the money, where there is any to take, and complete the session."""
+    """Charge the amount due and complete the session. Returns the decline when the charge was refused."""
     entered, card, due = attempt.entered, attempt.card, session["amount_total"] > 0
     details = details_of(call, session)
     refused = card.decline if due else None
@@ -195,7 +196,7 @@ def _charge(call: Call, session: Document, attempt: Attempt) -> Decline | None:
 
 
 def _intent(call: Call, session: Document, entered: Entered, customer: str | None) -> Document:
-    """The session's payment intent: the one of an earlier attempt, brought up to date, or a new one."""
+    """The session's payment intent: that of an earlier attempt, updated, or a new one."""
     payments, details = call.world.payments, details_of(call, session)
     intent = payments.intents.get(details.intent or "")
     if intent is not None:
@@ -257,7 +258,7 @@ def _complete(call: Call, session: Document, entered: Entered, **more: object) -
 
 
 def customer_details(entered: Entered) -> Document:
-    """Who bought, as the session shows it."""
+    """The session's `customer_details` from the shopper's input."""
     return {
         "address": None if entered.billing is None else dict(entered.billing),
         "business_name": None,

@@ -1,4 +1,4 @@
-"""The life of a subscription. Source: https://docs.stripe.com/billing/subscriptions/overview"""
+"""The lifecycle of a subscription. Source: https://docs.stripe.com/billing/subscriptions/overview"""
 
 import calendar
 import itertools
@@ -27,7 +27,7 @@ def start(
     data: Mapping[str, Any],
     automatic_tax: bool,
 ) -> tuple[Document, Document]:
-    """A new subscription to the recurring ones of a session's lines, and its first invoice, open."""
+    """Create a subscription to the recurring lines of a session. Returns it and its first, open invoice."""
     payments, now = call.world.payments, int(call.now)
     recurring = [line for line in lines if line["price"]["recurring"] is not None]
     trial_days = data.get("trial_period_days")
@@ -121,7 +121,7 @@ def start(
 
 
 def period_end(price: Document, anchor: int, after: int) -> int:
-    """The first end of a billing period later than `after`, all in Unix seconds.
+    """The end of the first billing period that ends later than `after`. All times are in Unix seconds.
 
     Source: https://docs.stripe.com/billing/subscriptions/billing-cycle
     """
@@ -131,7 +131,7 @@ def period_end(price: Document, anchor: int, after: int) -> int:
 
 
 def follow_invoice(call: Call, invoice: Document, *, succeeded: bool) -> None:
-    """Bring the subscription of an invoice to the state that its payment says."""
+    """Set the status of an invoice's subscription after a payment: `active`, or `past_due` if it failed."""
     parent = invoice["parent"]
     subscriptions = call.world.payments.subscriptions
     subscription = subscriptions.get(parent["subscription_details"]["subscription"]) if parent else None
@@ -143,7 +143,7 @@ def follow_invoice(call: Call, invoice: Document, *, succeeded: bool) -> None:
 
 
 def set_cancellation(call: Call, subscription: Document, at_period_end: bool, **changes: object) -> None:
-    """Let it end with its period, or go on after all."""
+    """Schedule the subscription's cancellation at the end of its period, or undo that."""
     details = {**subscription["cancellation_details"]}
     details["reason"] = "cancellation_requested" if at_period_end else None
     changed(
@@ -162,7 +162,7 @@ def set_cancellation(call: Call, subscription: Document, at_period_end: bool, **
 
 
 def cancel(call: Call, subscription: Document, details: Mapping[str, object] | None = None) -> None:
-    """End it now."""
+    """Cancel the subscription now."""
     changed(
         call,
         "customer.subscription.deleted",
@@ -180,14 +180,14 @@ def cancel(call: Call, subscription: Document, details: Mapping[str, object] | N
 
 
 def cancel_all(call: Call, customer: str) -> None:
-    """Deleting a customer ends its subscriptions at once: https://docs.stripe.com/api/customers/delete"""
+    """Cancel all subscriptions of a deleted customer: https://docs.stripe.com/api/customers/delete"""
     for subscription in call.world.payments.subscriptions.having("customer", customer):
         if subscription["status"] != "canceled":
             cancel(call, subscription)
 
 
 def current_end(subscription: Document) -> int:
-    """When the current period ends, in Unix seconds."""
+    """The end of the current period in Unix seconds."""
     return int(subscription["items"]["data"][0]["current_period_end"])
 
 
@@ -201,7 +201,7 @@ def _plan_renewal(call: Call, subscription: Document) -> None:
 
 
 def _renew(call: Call, subscription: Document) -> None:
-    """The period is over: end as asked for, or begin the next one, with an invoice and its payment."""
+    """At the end of a period, cancel as scheduled, or begin the next period and collect its invoice."""
     if subscription["status"] == "canceled":
         return
     if subscription["cancel_at_period_end"]:
@@ -274,7 +274,7 @@ def _invoice(call: Call, subscription: Document, lines: Sequence[Document], reas
 
 
 def _as_line(call: Call, item: Document) -> Document:
-    """A subscription's item in the form of a session's line."""
+    """A subscription item, converted to the shape of a session's line."""
     price, quantity = item["price"], item["quantity"]
     product = call.world.products.get(price["product"])
     return {
@@ -329,7 +329,7 @@ def _item(call: Call, subscription_id: str, line: Document, period: tuple[int, i
 
 
 def _later(moment: int, interval: str, count: int) -> int:
-    """A moment so many days, weeks, months or years later; the last day of a month that is too short."""
+    """The time `count` intervals after `moment`. In a month that is too short, its last day."""
     begin = datetime.fromtimestamp(moment, UTC)
     if interval in ("day", "week"):
         return int((begin + timedelta(days=count * (7 if interval == "week" else 1))).timestamp())

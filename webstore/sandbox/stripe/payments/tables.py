@@ -1,4 +1,4 @@
-"""Everything about payments that one account has in one mode. The state's lock guards it."""
+"""The tables of all objects about payments of one account and mode. The state's lock guards them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Entered:
 
 @dataclass
 class Attempt:
-    """A payment that waits for its 3-D Secure page: what the shopper entered, and the card."""
+    """A payment that waits for 3-D Secure: the shopper's input and the card."""
 
     entered: Entered
     card: Card
@@ -30,20 +30,20 @@ class Attempt:
 
 @dataclass
 class SessionDetails:
-    """What a Checkout Session keeps to itself: its lines, and what its payment is to be made with."""
+    """A Checkout Session's data that its JSON does not contain: its lines, and parameters for its payment."""
 
     lines: list[Document]
     intent_data: Mapping[str, object]
     subscription_data: Mapping[str, object]
     customer_update: Mapping[str, object]
-    # The payment intent of the attempts so far, in both modes.
+    # The ID of the payment intent, in payment and in subscription mode.
     intent: str | None = None
     attempt: Attempt | None = None
 
 
 @dataclass
 class Payments:
-    """The tables, and what the sessions keep to themselves by their IDs."""
+    """The tables of payments. `details` has the sessions' additional data by session ID."""
 
     sessions: Documents = field(
         default_factory=lambda: Documents("customer", "payment_intent", "subscription", "invoice")
@@ -58,9 +58,9 @@ class Payments:
     invoice_payments: Documents = field(default_factory=lambda: Documents("invoice"))
     invoice_of_intent: dict[str, str] = field(default_factory=dict)
     shipping_rates: Documents = field(default_factory=Documents)
-    # The portal's sessions by what stands in their addresses, and when each was last used.
+    # Portal sessions, their IDs by the token in their URL, and the time of each session's last use.
     portals: Documents = field(default_factory=Documents)
     portal_tokens: dict[str, str] = field(default_factory=dict)
     portal_used: dict[str, float] = field(default_factory=dict)
-    # The card behind each payment method.
+    # The card of each payment method, by the method's ID.
     cards: dict[str, Card] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What the sandbox's Stripe answers: a file for each resource, each with its `ROUTES`."""
+"""The resources of the API that the sandbox's Stripe supports: one file for each, with its `ROUTES`."""
 
 from webstore.sandbox.stripe.resources import (
     account,

@@ -4,7 +4,7 @@ from webstore.sandbox.stripe.routing import Call, Route, expandable
 
 
 def retrieve(call: Call) -> dict[str, object]:
-    """The account of the key: a plain one in Germany that may charge and be paid out."""
+    """The account of the API key: a standard account in Germany with charges and payouts enabled."""
     return {
         "id": call.world.account,
         "object": "account",

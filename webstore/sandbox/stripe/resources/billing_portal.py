@@ -7,7 +7,7 @@ from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.expanding import expands
 from webstore.sandbox.stripe.ids import new_id
-from webstore.sandbox.stripe.payments.customers import living
+from webstore.sandbox.stripe.payments.customers import existing_customer
 from webstore.sandbox.stripe.resources.checkout_params import LOCALES
 from webstore.sandbox.stripe.routing import Call, Route
 
@@ -18,7 +18,7 @@ def create(call: Call) -> Document:
     """https://docs.stripe.com/api/customer_portal/sessions/create"""
     # Any: checked parameters.
     given: dict[str, Any] = dict(call.params)
-    customer = living(call, given["customer"])
+    customer = existing_customer(call, given["customer"])
     if call.world.livemode and not str(given.get("return_url", "https://")).startswith("https://"):
         raise StripeError(
             400,

@@ -10,7 +10,7 @@ _ROOT, _ONE = "/v1/charges", "/v1/charges/{}"
 
 
 def table(world: World) -> Documents:
-    """Where they are."""
+    """The table of charges."""
     return world.payments.charges
 
 

@@ -12,14 +12,14 @@ from webstore.sandbox.stripe.expanding import expanded
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.payments import sessions
 from webstore.sandbox.stripe.payments.cards import BANK_DEBITS
-from webstore.sandbox.stripe.payments.customers import living
+from webstore.sandbox.stripe.payments.customers import existing_customer
 from webstore.sandbox.stripe.payments.lines import keep_inline, make_lines
 from webstore.sandbox.stripe.payments.tables import SessionDetails
 from webstore.sandbox.stripe.resources.shipping_rates import find_rate, new_rate
 from webstore.sandbox.stripe.routing import Call
 
 _HALF_AN_HOUR_S, _DAY_S = 1800, 86_400
-# In which mode what can be said.
+# Parameters that only one mode accepts.
 _OF_PAYMENT = (
     "customer_creation",
     "invoice_creation",
@@ -31,8 +31,8 @@ _OF_SUBSCRIPTION = ("subscription_data",)
 
 
 def create(call: Call) -> Document:
-    """Create a session that waits for its payment. Raises StripeError."""
-    # Any: each value has been checked to be what the parameter of its name takes.
+    """Create an open session. Raises StripeError."""
+    # Any: each value has been checked to be valid for its parameter.
     given: dict[str, Any] = dict(call.params)
     mode = _mode(given)
     _check_together(call, given, mode)
@@ -88,7 +88,7 @@ def _mode(given: Mapping[str, Any]) -> str:
 
 
 def _check_together(call: Call, given: Mapping[str, Any], mode: str) -> None:
-    """What is right by itself and not with the rest."""
+    """Check the parameters that depend on each other. Raises StripeError."""
     for name in ("success_url", "cancel_url"):
         if name in given:
             _check_url(given[name], name, call.world.livemode)
@@ -118,7 +118,7 @@ def _check_together(call: Call, given: Mapping[str, Any], mode: str) -> None:
 
 
 def _check_customer(call: Call, given: Mapping[str, Any]) -> None:
-    customer, update = living(call, given["customer"]), given.get("customer_update") or {}
+    customer, update = existing_customer(call, given["customer"]), given.get("customer_update") or {}
     if update.get("shipping") == "auto" and not given.get("shipping_address_collection"):
         raise StripeError(
             400,
@@ -189,7 +189,7 @@ def _with_metadata(given: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _method_types(given: Sequence[str] | None, currency: str) -> list[str]:
-    """The ones asked for, else what the account has: cards, and the bank debit of the currency."""
+    """The requested payment method types, by default cards and the currency's bank debit."""
     debit = BANK_DEBITS.get(currency)
     if not given:
         return ["card", debit] if debit else ["card"]
@@ -356,14 +356,14 @@ def _document(
         "success_url": given["success_url"],
         "tax_id_collection": {"enabled": False, "required": "never"},
         "ui_mode": "hosted_page",
-        # The real ones have a fragment too, which the browser must be given.
+        # The real URLs also have a fragment, and work only with it.
         "url": f"{call.state.origin}/c/pay/{id}#{new_id('fid', 40)}",
         "wallet_options": None,
     }
 
 
 def _known_details(call: Call, given: Mapping[str, Any]) -> Document | None:
-    """What is known of the shopper before the page has been filled in."""
+    """The session's `customer_details` before the shopper fills in the page."""
     customer = call.world.customers.get(given["customer"]) if "customer" in given else None
     email = given.get("customer_email") if customer is None else customer.email
     if customer is None and email is None:

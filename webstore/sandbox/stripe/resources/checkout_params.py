@@ -1,4 +1,7 @@
-"""What a new Checkout Session may be told. Source: https://docs.stripe.com/api/checkout/sessions/create"""
+"""The parameters of a new Checkout Session.
+
+Source: https://docs.stripe.com/api/checkout/sessions/create
+"""
 
 import re
 from typing import cast
@@ -13,18 +16,18 @@ LOCALES = tuple(
     """
     auto bg cs da de el en en-GB es es-419 et fi fil fr fr-CA hi-IN hr hu id it ja ko lt lv ms mt nb nl pl pt
     pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW
-    """.split()  # noqa: SIM905 (forty lines of a list say no more)
+    """.split()  # noqa: SIM905 (a list would take forty lines)
 )
 _MOST_QUANTITY = 999_999
 _AUTO = params.one_of("auto", "never")
-# Where Checkout does not send anything to.
+# The countries that Checkout does not support for shipping.
 _NO_SHIPPING = {"AS", "CX", "CC", "CU", "HM", "IR", "KP", "MH", "FM", "NF", "MP", "PW", "SY", "UM", "VI"}
 
 
 def _country(value: Value, name: str) -> str:
     code = params.exact_text(value, name)
     if not re.fullmatch("[A-Z]{2}", code) or code in _NO_SHIPPING:
-        raise StripeError(400, f"Invalid {name}: {code} is no country that Checkout supports", param=name)
+        raise StripeError(400, f"Invalid {name}: {code} is not a country that Checkout supports", param=name)
     return code
 
 
@@ -88,7 +91,7 @@ _LINE = params.fields(
     }
 )
 
-# Parameters that real Stripe takes and the sandbox does not.
+# Parameters that Stripe supports and the sandbox does not.
 _NOT_HERE = params.absent(
     "adaptive_pricing after_expiration allowed_payment_method_types branding_settings custom_fields"
     " customer_account discounts excluded_payment_method_types integration_identifier managed_payments"

@@ -22,7 +22,7 @@ def retrieve(call: Call) -> Document:
 
 
 def update(call: Call) -> Document:
-    """https://docs.stripe.com/api/checkout/sessions/update, of which the metadata can be changed here."""
+    """https://docs.stripe.com/api/checkout/sessions/update; the sandbox changes only the metadata."""
     session = find_session(call, call.ids[0])
     if "metadata" in call.params:
         given = cast(dict[str, str] | None, call.params["metadata"])
@@ -72,10 +72,10 @@ def list_all(call: Call) -> dict[str, object]:
 
 
 def list_lines(call: Call) -> dict[str, object]:
-    """https://docs.stripe.com/api/checkout/sessions/line_items, in the order that they were given in."""
+    """https://docs.stripe.com/api/checkout/sessions/line_items, in the order of the session's creation."""
     session = find_session(call, call.ids[0])
     lines = sessions.details_of(call, session).lines
-    # Lists go from the last position to the first one.
+    # `list_page` goes from the last position to the first, so the lines are reversed.
     return list_page(
         _Lines(lines[::-1]),
         call.params,
@@ -87,7 +87,7 @@ def list_lines(call: Call) -> dict[str, object]:
 
 
 def find_session(call: Call, id: str) -> Document:
-    """A session. Raises StripeError, which says so when the other mode has it."""
+    """The session with this ID. Raises StripeError, with a hint when the other mode has the session."""
     session = call.world.payments.sessions.get(id)
     if session is None:
         other = call.state.other_mode(call.world)
@@ -97,7 +97,7 @@ def find_session(call: Call, id: str) -> Document:
 
 
 class _Lines:
-    """A session's lines as a list pages through them."""
+    """A session's lines as a table for `list_page`."""
 
     def __init__(self, lines: list[Document]) -> None:
         self._lines = lines

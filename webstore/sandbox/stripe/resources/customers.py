@@ -87,7 +87,7 @@ def retrieve(call: Call) -> dict[str, object]:
 
 def update(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/customers/update"""
-    before = _living(call)
+    before = _existing(call)
     after = _changed(before, call.params)
     shown = to_json(after, call.world)
     previous = differences(to_json(before, call.world), shown)
@@ -99,7 +99,7 @@ def update(call: Call) -> dict[str, object]:
 
 def delete(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/customers/delete"""
-    customer = _living(call)
+    customer = _existing(call)
     call.world.customers.change(dataclasses.replace(customer, deleted=True), call.now)
     subscriptions.cancel_all(call, customer.id)
     record(call, "customer.deleted", to_json(customer, call.world))
@@ -130,8 +130,8 @@ def list_all(call: Call) -> dict[str, object]:
 def search_all(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/customers/search
 
-    The index is behind by the setting `search_lag_s`, for creations, changes and deletions alike. A hit
-    is rendered as it is now, so a deleted one is `{"deleted": true}` until the index catches up:
+    The index lags behind by the setting `search_lag_s`, for creations, changes and deletions. By default a
+    hit shows the current state, so a deleted one is `{"deleted": true}` until the index catches up:
     https://github.com/stripe/stripe-node/issues/1533
     """
     settings = call.state.settings
@@ -169,7 +169,7 @@ def search_all(call: Call) -> dict[str, object]:
 
 
 def find(state: State, world: World, id: str) -> Customer:
-    """A customer, deleted or not. Raises StripeError, which says so when the other mode has it."""
+    """The customer with this ID, deleted or not. Raises StripeError, with a hint for the other mode."""
     customer = world.customers.get(id)
     if customer is None:
         other = state.other_mode(world)
@@ -178,7 +178,7 @@ def find(state: State, world: World, id: str) -> Customer:
 
 
 def to_json(customer: Customer, world: World) -> dict[str, object]:
-    """A living customer as the API answers it, without what has to be expanded.
+    """A customer as the API returns it, without expandable fields.
 
     Source: https://docs.stripe.com/api/customers/object
     """
@@ -211,7 +211,7 @@ def to_json(customer: Customer, world: World) -> dict[str, object]:
     }
 
 
-def _living(call: Call) -> Customer:
+def _existing(call: Call) -> Customer:
     customer = find(call.state, call.world, call.ids[0])
     if customer.deleted:
         raise no_such("customer", customer.id)
@@ -219,7 +219,7 @@ def _living(call: Call) -> Customer:
 
 
 def _changed(customer: Customer, given: Mapping[str, object]) -> Customer:
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     changes: dict[str, Any] = {name: value for name, value in given.items() if name != "expand"}
     if "metadata" in changes:
         changes["metadata"] = params.merged_metadata(customer.metadata, changes["metadata"])
@@ -246,7 +246,7 @@ def _whole_address(given: Mapping[str, object]) -> dict[str, object]:
 
 
 def _expanded(shown: dict[str, object], call: Call) -> dict[str, object]:
-    """The customer with what `expand` asked for; of that, this sandbox's customers have subscriptions."""
+    """The customer with the fields that `expand` names. Only `subscriptions` can have content."""
     for name in cast(list[str], call.params.get("expand", [])):
         if name in ("sources", "subscriptions", "tax_ids"):
             url = f"/v1/customers/{shown['id']}/{name}"

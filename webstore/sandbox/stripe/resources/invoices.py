@@ -1,4 +1,4 @@
-"""Invoices, and how they were paid.
+"""Invoices and invoice payments.
 
 Sources: https://docs.stripe.com/api/invoices and https://docs.stripe.com/api/invoice-payment
 """
@@ -17,12 +17,12 @@ _PAYMENTS = "/v1/invoice_payments"
 
 
 def table(world: World) -> Documents:
-    """Where they are."""
+    """The table of invoices."""
     return world.payments.invoices
 
 
 def payment_table(world: World) -> Documents:
-    """Where their payments are."""
+    """The table of invoice payments."""
     return world.payments.invoice_payments
 
 

@@ -1,4 +1,7 @@
-"""Payment intents, which Checkout makes here. Source: https://docs.stripe.com/api/payment_intents"""
+"""Payment intents. In the sandbox only payments create them, not the API.
+
+Source: https://docs.stripe.com/api/payment_intents
+"""
 
 from typing import cast
 
@@ -13,7 +16,7 @@ _ROOT, _ONE = "/v1/payment_intents", "/v1/payment_intents/{}"
 
 
 def table(world: World) -> Documents:
-    """Where they are."""
+    """The table of payment intents."""
     return world.payments.intents
 
 
@@ -23,7 +26,7 @@ def list_all(call: Call) -> dict[str, object]:
 
 
 def update(call: Call) -> Document:
-    """https://docs.stripe.com/api/payment_intents/update, as far as it changes nothing of the payment."""
+    """https://docs.stripe.com/api/payment_intents/update; the sandbox changes description and metadata."""
     intent = found(call, table, "payment_intent", call.ids[0])
     changes = {name: call.params[name] for name in ("description",) if name in call.params}
     if "metadata" in call.params:

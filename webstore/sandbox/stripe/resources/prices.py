@@ -1,6 +1,6 @@
 """Prices. Source: https://docs.stripe.com/api/prices
 
-A price's amount never changes, and the API deletes none: it is archived with `active=false`.
+A price's amount never changes. The API cannot delete a price, only archive it with `active=false`.
 """
 
 from collections.abc import Mapping
@@ -65,12 +65,12 @@ def create(call: Call) -> dict[str, object]:
 
 def retrieve(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/prices/retrieve"""
-    return _show(call, _living(call))
+    return _show(call, _existing(call))
 
 
 def update(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/prices/update"""
-    before = _living(call)
+    before = _existing(call)
     given = _fields(call.params)
     if "metadata" in given:
         given["metadata"] = params.merged_metadata(before.metadata, given["metadata"])
@@ -93,7 +93,7 @@ def update(call: Call) -> dict[str, object]:
 
 
 def remove(call: Call, price: Price) -> None:
-    """Delete a price, which the API does not: the dashboard does. Raises StripeError for a default one.
+    """Delete a price. Only the dashboard can do this. Raises StripeError for a product's default price.
 
     Source: https://docs.stripe.com/products-prices/manage-prices#delete-price
     """
@@ -104,7 +104,7 @@ def remove(call: Call, price: Price) -> None:
 
 
 def list_all(call: Call) -> dict[str, object]:
-    """https://docs.stripe.com/api/prices/list, active and archived ones where `active` is not given."""
+    """https://docs.stripe.com/api/prices/list; without `active` both active and archived prices."""
     wanted = {name: call.params[name] for name in ("active", "currency", "type") if name in call.params}
     keys = cast(list[str] | None, call.params.get("lookup_keys"))
     # Any: the checked values of `recurring`, each to be compared with the field of its name.
@@ -130,7 +130,7 @@ def list_all(call: Call) -> dict[str, object]:
     )
 
 
-def _living(call: Call) -> Price:
+def _existing(call: Call) -> Price:
     return catalogue.find_price(call.state, call.world, call.ids[0])
 
 
@@ -140,7 +140,10 @@ def _is_default(call: Call, price: Price) -> bool:
 
 
 def _free_lookup_key(call: Call, price: Price) -> None:
-    """Take the price's lookup key away from another price, where the request says so. Raises StripeError."""
+    """Remove the price's lookup key from another price, if the request asks for the transfer.
+
+    Raises StripeError when another price has the key and the request does not ask for it.
+    """
     holder = None if price.lookup_key is None else call.world.prices.with_lookup_key(price.lookup_key)
     if holder is None or holder.id == price.id:
         return
@@ -155,8 +158,8 @@ def _show(call: Call, price: Price) -> dict[str, object]:
 
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:
-    """The parameters without what is no field of a price."""
-    # Any: each value has been checked to be what the field of its name holds.
+    """The parameters that are fields of a price."""
+    # Any: each value has been checked to be valid for the field of the same name.
     return {name: value for name, value in given.items() if name not in ("expand", "transfer_lookup_key")}
 
 

@@ -54,12 +54,12 @@ def create(call: Call) -> dict[str, object]:
 
 def retrieve(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/products/retrieve"""
-    return _show(call, _living(call))
+    return _show(call, _existing(call))
 
 
 def update(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/products/update"""
-    before = _living(call)
+    before = _existing(call)
     given = _fields(call.params)
     if "metadata" in given:
         given["metadata"] = params.merged_metadata(before.metadata, given["metadata"])
@@ -75,7 +75,7 @@ def update(call: Call) -> dict[str, object]:
 
 def delete(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/products/delete"""
-    product = _living(call)
+    product = _existing(call)
     if call.world.prices.of_product(product.id):
         raise StripeError(
             400, "This product cannot be deleted because it has one or more user-created prices."
@@ -112,7 +112,7 @@ def list_all(call: Call) -> dict[str, object]:
     )
 
 
-def _living(call: Call) -> Product:
+def _existing(call: Call) -> Product:
     return catalogue.find_product(call.state, call.world, call.ids[0])
 
 
@@ -122,8 +122,8 @@ def _show(call: Call, product: Product) -> dict[str, object]:
 
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:
-    """The parameters as the fields of a product hold them."""
-    # Any: each value has been checked to be what the field of its name holds.
+    """The checked parameters, converted to fields of a product."""
+    # Any: each value has been checked to be valid for the field of the same name.
     fields: dict[str, Any] = {name: value for name, value in given.items() if name != "expand"}
     sizes = fields.get("package_dimensions")
     if sizes is not None:

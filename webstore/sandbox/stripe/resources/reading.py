@@ -1,4 +1,4 @@
-"""Reading objects that are kept as documents: one of them, or a list with filters."""
+"""Endpoints that read documents: one object by its ID, or a list with filters."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -16,7 +16,7 @@ TableOf = Callable[[World], Documents]
 def found(
     call: Call, table_of: TableOf, kind: str, id: str, *, param: str = "id", status: int = 404
 ) -> Document:
-    """An object. Raises StripeError, which says so when the other mode has it."""
+    """The object with this ID. Raises StripeError, with a hint when the other mode has the object."""
     document = table_of(call.world).get(id)
     if document is None:
         other = call.state.other_mode(call.world)
@@ -34,9 +34,9 @@ def page(
     fields: Sequence[str] = (),
     keep: Callable[[Document], bool] = lambda document: True,
 ) -> dict[str, object]:
-    """One page of a list; `fields` are the parameters that name indexed fields and the values they must have.
+    """One page of a list. `fields` names the parameters that filter by an indexed field of the same name.
 
-    `keep` filters further. Raises StripeError for a customer that there never was.
+    `keep` is an additional filter. Raises StripeError for a customer that never existed.
     """
     table = table_of(call.world)
     check_customer(call)
@@ -57,7 +57,7 @@ def page(
 
 
 def check_customer(call: Call) -> None:
-    """A list's `customer` may have been deleted since, but it must have been there. Raises StripeError."""
+    """Raise StripeError when a list's `customer` never existed. A deleted customer is allowed."""
     id = call.params.get("customer")
     if id is None or call.world.customers.get(str(id)) is not None:
         return
@@ -67,7 +67,7 @@ def check_customer(call: Call) -> None:
 
 
 def retrieve_route(path: str, table_of: TableOf, kind: str, permission: str, object_: str) -> Route:
-    """The route that answers one object by its ID."""
+    """The route that returns one object by its ID."""
 
     def retrieve(call: Call) -> Document:
         return expanded(call, found(call, table_of, kind, call.ids[0]))
@@ -76,5 +76,5 @@ def retrieve_route(path: str, table_of: TableOf, kind: str, permission: str, obj
 
 
 def list_params(object_: str, more: Mapping[str, params.Check]) -> params.Schema:
-    """What a list of these objects takes."""
+    """The parameters of a list of these objects."""
     return {**LIST_PARAMS, "expand": expands(object_, within="data."), **more}

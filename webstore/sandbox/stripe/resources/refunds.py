@@ -16,7 +16,7 @@ _ROOT, _ONE = "/v1/refunds", "/v1/refunds/{}"
 
 
 def table(world: World) -> Documents:
-    """Where they are."""
+    """The table of refunds."""
     return world.payments.refunds
 
 
@@ -40,7 +40,7 @@ def list_all(call: Call) -> dict[str, object]:
 
 
 def _charge(call: Call) -> Document:
-    """The charge that is meant: itself, or the latest one of a payment intent."""
+    """The charge to refund: the given one, or the latest charge of the given payment intent."""
     charge, intent = (cast(str | None, call.params.get(name)) for name in ("charge", "payment_intent"))
     if (charge is None) == (intent is None):
         raise StripeError(

@@ -33,13 +33,13 @@ _FIELDS: params.Schema = {
     "tax_code": params.text(),
     "type": params.one_of("fixed_amount"),
 }
-#: What a rate may be told, wherever it is made.
+#: The check for the parameters of a new rate inside another object.
 RATE = params.fields(_FIELDS, required=("display_name",))
 
 
 # Any: checked parameters.
 def new_rate(call: Call, given: Mapping[str, Any]) -> Document:
-    """A new rate in the table. Raises StripeError without an amount."""
+    """Create a rate and add it to its table. Raises StripeError when the amount is missing."""
     amount = given.get("fixed_amount")
     if amount is None:
         raise StripeError(
@@ -66,7 +66,7 @@ def new_rate(call: Call, given: Mapping[str, Any]) -> Document:
 
 
 def find_rate(call: Call, id: str, *, param: str = "id", status: int = 404) -> Document:
-    """A rate. Raises StripeError, which says so when the other mode has it."""
+    """The rate with this ID. Raises StripeError, with a hint when the other mode has the rate."""
     rate = call.world.payments.shipping_rates.get(id)
     if rate is None:
         other = call.state.other_mode(call.world)

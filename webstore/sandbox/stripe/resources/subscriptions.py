@@ -1,4 +1,7 @@
-"""Subscriptions, which Checkout makes here. Source: https://docs.stripe.com/api/subscriptions"""
+"""Subscriptions. In the sandbox only Checkout creates them, not the API.
+
+Source: https://docs.stripe.com/api/subscriptions
+"""
 
 from typing import Any
 
@@ -19,13 +22,13 @@ _STATUSES = (
 
 
 def table(world: World) -> Documents:
-    """Where they are."""
+    """The table of subscriptions."""
     return world.payments.subscriptions
 
 
 def update(call: Call) -> Document:
     """https://docs.stripe.com/api/subscriptions/update"""
-    subscription = _going(call)
+    subscription = _not_canceled(call)
     # Any: checked parameters.
     given: dict[str, Any] = dict(call.params)
     changes: dict[str, object] = {}
@@ -34,8 +37,8 @@ def update(call: Call) -> Document:
     if "metadata" in given:
         changes["metadata"] = params.merged_metadata(subscription["metadata"], given["metadata"])
     if "cancellation_details" in given:
-        told = given["cancellation_details"] or {}
-        changes["cancellation_details"] = {**subscription["cancellation_details"], **told}
+        details = given["cancellation_details"] or {}
+        changes["cancellation_details"] = {**subscription["cancellation_details"], **details}
     if given.get("cancel_at_period_end") not in (None, subscription["cancel_at_period_end"]):
         subscriptions.set_cancellation(call, subscription, given["cancel_at_period_end"], **changes)
     elif any(subscription[name] != value for name, value in changes.items()):
@@ -45,7 +48,7 @@ def update(call: Call) -> Document:
 
 def cancel(call: Call) -> Document:
     """https://docs.stripe.com/api/subscriptions/cancel"""
-    subscription = _going(call)
+    subscription = _not_canceled(call)
     # Any: checked parameters.
     given: dict[str, Any] = dict(call.params)
     subscriptions.cancel(call, subscription, given.get("cancellation_details"))
@@ -53,7 +56,7 @@ def cancel(call: Call) -> Document:
 
 
 def list_all(call: Call) -> dict[str, object]:
-    """https://docs.stripe.com/api/subscriptions/list, without the canceled ones unless asked for."""
+    """https://docs.stripe.com/api/subscriptions/list; canceled ones only when `status` asks for them."""
     status, price = call.params.get("status"), call.params.get("price")
 
     def keep(subscription: Document) -> bool:
@@ -71,7 +74,7 @@ def list_all(call: Call) -> dict[str, object]:
     return page(call, table, "subscription", _ROOT, fields=("customer",), keep=keep)
 
 
-def _going(call: Call) -> Document:
+def _not_canceled(call: Call) -> Document:
     subscription = found(call, table, "subscription", call.ids[0])
     if subscription["status"] == "canceled":
         raise no_such("subscription", subscription["id"])

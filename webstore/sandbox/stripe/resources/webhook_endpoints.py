@@ -65,7 +65,7 @@ def create(call: Call) -> dict[str, object]:
 
 # Any: the fields of a WebhookEndpoint.
 def add(world: World, now: float, secret: str, **fields: Any) -> WebhookEndpoint:
-    """Put a new endpoint into its table. Raises StripeError when there are too many."""
+    """Add a new endpoint to its table. Raises StripeError when there are too many."""
     if sum(1 for _ in world.webhook_endpoints) >= MOST_ENDPOINTS:
         raise StripeError(
             400, f"You have reached the maximum of {MOST_ENDPOINTS} {world.mode} webhook endpoints."
@@ -77,12 +77,12 @@ def add(world: World, now: float, secret: str, **fields: Any) -> WebhookEndpoint
 
 def retrieve(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/webhook_endpoints/retrieve"""
-    return to_json(_living(call), call.world)
+    return to_json(_existing(call), call.world)
 
 
 def update(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/webhook_endpoints/update"""
-    before = _living(call)
+    before = _existing(call)
     given = _fields(call.params)
     if "metadata" in given:
         given["metadata"] = params.merged_metadata(before.metadata, given["metadata"])
@@ -93,7 +93,7 @@ def update(call: Call) -> dict[str, object]:
 
 def delete(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/webhook_endpoints/delete"""
-    endpoint = _living(call)
+    endpoint = _existing(call)
     call.world.webhook_endpoints.change(replace(endpoint, deleted=True))
     return {"id": endpoint.id, "object": "webhook_endpoint", "deleted": True}
 
@@ -111,7 +111,7 @@ def list_all(call: Call) -> dict[str, object]:
 
 
 def to_json(endpoint: WebhookEndpoint, world: World) -> dict[str, object]:
-    """An endpoint as the API answers it; its secret is shown only when it is created."""
+    """An endpoint as the API returns it, without its secret, which only `create` returns."""
     return {
         "id": endpoint.id,
         "object": "webhook_endpoint",
@@ -127,7 +127,7 @@ def to_json(endpoint: WebhookEndpoint, world: World) -> dict[str, object]:
     }
 
 
-def _living(call: Call) -> WebhookEndpoint:
+def _existing(call: Call) -> WebhookEndpoint:
     (id,) = call.ids
     endpoint = call.world.webhook_endpoints.get(id)
     if endpoint is None:
@@ -138,7 +138,7 @@ def _living(call: Call) -> WebhookEndpoint:
 
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:
-    # Any: each value has been checked to be what the field of its name holds.
+    # Any: each value has been checked to be valid for the field of the same name.
     return {name: value for name, value in given.items() if name != "expand"}
 
 
