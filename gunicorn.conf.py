@@ -1,11 +1,11 @@
-"""How gunicorn serves the store: `gunicorn -c gunicorn.conf.py wsgi:app`.
+"""Gunicorn's configuration for the store: `gunicorn -c gunicorn.conf.py wsgi:app`.
 
-Environment, all optional:
+Environment variables, all optional:
 
-- BIND: where to listen, `host:port`, `[ipv6]:port` or `unix:path`; default 127.0.0.1:8000.
-- WEB_CONCURRENCY: worker processes; default 2. (Gunicorn reads it before this file: text that is no
-  number ends the start with gunicorn's own ValueError.)
-- WEB_THREADS: threads of each worker, so requests that it answers at a time; default 8.
+- BIND: the address to listen on, `host:port`, `[ipv6]:port` or `unix:path`; default 127.0.0.1:8000.
+- WEB_CONCURRENCY: the number of worker processes; default 2. Gunicorn reads it before this file. If it is
+  not a number, the start fails with gunicorn's own ValueError.
+- WEB_THREADS: the threads of each worker, that is, the requests that it answers at a time; default 16.
 
 Source: https://docs.gunicorn.org/en/stable/settings.html
 """
@@ -28,21 +28,21 @@ from gunicorn.workers.base import Worker
 problems: list[str] = []
 
 
-def whole_number(name: str, default: int, most: int) -> int:
-    """Give the number from 1 to `most` that the environment holds under `name`, noting a bad one."""
+def whole_number(name: str, default: int, limit: int) -> int:
+    """Read a whole number from 1 to `limit` from the environment. An invalid one is added to `problems`."""
     text = os.environ.get(name, "").strip() or str(default)
-    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= most:
+    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= limit:
         return int(text)
-    problems.append(f"{name} must be a whole number from 1 to {most}, but is {text!r}.")
+    problems.append(f"{name} must be a whole number from 1 to {limit}, but is {text!r}.")
     return default
 
 
 def listen_address(default: str) -> str:
-    """Give the address in BIND, noting one that gunicorn could not read."""
+    """Read the address in BIND. One that gunicorn cannot use is added to `problems`."""
     text = os.environ.get("BIND", "").strip() or default
     try:
         address = parse_address(text)
-    except RuntimeError:  # a port that is no number
+    except RuntimeError:  # the port is not a number
         address = ("", -1)
     if isinstance(address, tuple) and not 0 <= address[1] <= 65535:
         problems.append(f"BIND must be host:port with a port up to 65535, or unix:path, but is {text!r}.")
@@ -50,60 +50,60 @@ def listen_address(default: str) -> str:
 
 
 bind = listen_address("127.0.0.1:8000")
-workers = whole_number("WEB_CONCURRENCY", 2, most=256)
+workers = whole_number("WEB_CONCURRENCY", 2, limit=256)
 worker_class = "gthread"
-threads = whole_number("WEB_THREADS", 8, most=256)
+threads = whole_number("WEB_THREADS", 16, limit=256)
 
 if problems:
     raise SystemExit("The server cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
-# The application is made in the master: wrong settings end the start instead of respawning workers.
+# The application is built in the master: wrong settings end the start instead of respawning workers.
 preload_app = True
 
-# Seconds. A worker whose main loop is silent that long is replaced; a slow request alone is not.
+# Seconds. A worker whose main loop does not respond for this long is replaced. A slow request does not count.
 timeout = 30
-# Shorter than the 10 s that `docker stop` and `make run` wait before they kill.
+# Seconds. Shorter than the 10 s after which `docker stop` and `make run` kill the process.
 graceful_timeout = 8
-# Longer than the 60 s of common load balancers: the one that closes first must not be this server.
+# Seconds. Longer than the 60 s of common load balancers, because the load balancer has to close first.
 keepalive = 75
 
-# Bytes. Auth0's callback carries code, state and error texts; 8190 is the most that gunicorn allows.
+# Bytes. Auth0's callback carries code, state and error texts. 8190 is gunicorn's maximum.
 limit_request_line = 8190
-# The Cookie header is one field: login, cart and up to five login transactions outgrow the usual 8190.
+# Bytes. The Cookie header is one field: login, cart and five login transactions exceed the usual 8190.
 limit_request_field_size = 16380
 limit_request_fields = 64
 
-# The store counts its proxies itself; gunicorn must not believe a forwarded header on its own.
+# The store counts its proxies itself, so gunicorn must not trust forwarded headers.
 forwarded_allow_ips = ""
 
-# Workers touch a file as their heartbeat; in memory it cannot block on a slow disk.
-memory = "/dev/shm"  # noqa: S108 (gunicorn makes its files there by mkstemp and unlinks them at once)
+# Workers touch a file as their heartbeat. In memory this cannot block on a slow disk.
+memory = "/dev/shm"  # noqa: S108 (gunicorn creates its files there by mkstemp and unlinks them at once)
 worker_tmp_dir = memory if os.access(memory, os.W_OK) else None
-# Nothing here is steered at run time, and the socket would be a file in the home directory.
+# The store does not use gunicorn's control socket, which would be a file in the home directory.
 control_socket_disable = True
 proc_name = "webstore"
 
-# The access log is off; `--access-logfile -` turns it on. Neither query string nor referrer may be in it.
+# The access log is off; `--access-logfile -` turns it on. It must not contain query strings or referrers.
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms'
 
 
 def without_query(record: logging.LogRecord) -> bool:
-    """Cut query strings out of a log record."""
+    """Remove query strings from a log record."""
     record.msg, record.args = re.sub(r"\?[^\s'\"]*", "?...", record.getMessage()), None
     return True
 
 
 def on_one_line(record: logging.LogRecord) -> bool:
-    """Escape a log record's control characters: a path with %0A in it must not add a line of its own."""
+    """Escape the control characters of a log record: a path with %0A must not add a line to the log."""
     message = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"%{ord(found[0]):02X}", record.getMessage())
     record.msg, record.args = message, None
     return True
 
 
 class PrivateLogger(Logger):
-    """Gunicorn's logger without query strings: the codes and states of logins travel in them.
+    """Gunicorn's logger without query strings, because they contain the codes and states of logins.
 
-    Gunicorn writes a request's whole address where it is malformed or an exception escapes.
+    Gunicorn logs the whole address of a request that is malformed or raises an exception.
     """
 
     def __init__(self, cfg: Config) -> None:
@@ -116,12 +116,12 @@ class PrivateLogger(Logger):
 logger_class = PrivateLogger
 
 
-# The workers' counters add up in files, in a folder made anew for each start.
+# The workers keep their counters in files, in a new folder for each start.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="webstore-metrics-")
 
 
 def remove_counters(folder: str, master: int) -> None:
-    """Take the counters' folder away when the master ends; its workers inherit this and do nothing."""
+    """Delete the folder of the counters when the master ends. Workers inherit the call but do nothing."""
     if os.getpid() == master:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -130,15 +130,15 @@ atexit.register(remove_counters, os.environ["PROMETHEUS_MULTIPROC_DIR"], os.getp
 
 
 def child_exit(_: Arbiter, worker: Worker) -> None:
-    """Let go of what an ended worker kept for its process alone."""
-    # Not at the top: the package decides when it is imported whether there are many processes.
+    """Delete the metrics that are valid only while their worker process lives."""
+    # Not at the top: the package reads PROMETHEUS_MULTIPROC_DIR when it is imported.
     from prometheus_client import multiprocess  # noqa: PLC0415
 
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # untyped in the package
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the package has no types
 
 
 def on_starting(server: Arbiter) -> None:
-    """End the start with one line when an address is taken; gunicorn alone would try for five seconds."""
+    """End the start with one line if an address is in use. Gunicorn alone would retry for five seconds."""
     inherited = server.master_pid or "LISTEN_FDS" in os.environ
     for address in server.address:
         if isinstance(address, tuple) and not inherited:
@@ -146,10 +146,10 @@ def on_starting(server: Arbiter) -> None:
 
 
 def require_free(host: str, port: int) -> None:
-    """Leave with exit code 1 and a message unless one can listen on `host` and `port`."""
+    """Exit with code 1 and a message if the server cannot listen on `host` and `port`."""
     shown = f"[{host}]" if ":" in host else host
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        # As gunicorn does: connections that a former server left in TIME_WAIT are no obstacle.
+        # As in gunicorn: connections of an earlier server in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

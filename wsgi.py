@@ -1,4 +1,4 @@
-"""The one thing a WSGI server needs: `wsgi:app`."""
+"""The application for a WSGI server: `wsgi:app`."""
 
 import sys
 

@@ -104,7 +104,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 def _services(settings: Settings) -> Services:
     state = _state(settings)
-    threads = _Threads.of_server(settings.web_threads)
+    threads = Threads.of_server(settings.web_threads)
     # A call that was given the budget of a login and got no answer counts as hanging.
     hang_s = settings.link_budget_s
     management = Wire("the Auth0 Management API", total_s=_VENDOR_CALL_S, hang_s=hang_s)
@@ -179,8 +179,11 @@ def _services(settings: Settings) -> Services:
 
 
 @dataclass(frozen=True, slots=True)
-class _Threads:
-    """How many of a server process's threads may wait for what; at least one is left that serves pages."""
+class Threads:
+    """How many of a server process's threads may wait for whom.
+
+    At least one thread is left for pages while one vendor hangs, or Stripe and the Management API do.
+    """
 
     #: For linking.
     linking: int
@@ -190,9 +193,9 @@ class _Threads:
     provider: int
 
     @classmethod
-    def of_server(cls, threads: int) -> _Threads:
+    def of_server(cls, threads: int) -> Threads:
         linking = max(1, threads // 2)
-        return cls(linking, max(1, threads - linking - 2), max(1, threads // 2))
+        return cls(linking, max(1, threads - linking - 2), max(1, threads - 2))
 
 
 def _login_client(settings: Settings, provider: Provider, wire: Sender) -> LoginClient:

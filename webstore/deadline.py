@@ -36,7 +36,7 @@ def left(at_most: float = math.inf) -> float:
 
 
 def sleep(seconds: float) -> None:
-    """Sleep, but not past the deadline. Raises `OverBudget` when there is no time left to sleep."""
+    """Sleep, but not past the deadline. Raises `OverBudget` if the deadline has passed."""
     allowed = left(seconds)
     if allowed <= 0 < seconds:
         raise OverBudget("the time for this request is over")

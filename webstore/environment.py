@@ -1,4 +1,4 @@
-"""Reads the environment's variables and collects everything that is wrong with them."""
+"""Reads the environment's variables and collects all their faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Check = Callable[[str], str]
 
 
 class Reader:
-    """Reads variables and collects what is wrong with them; an empty variable counts as not set."""
+    """Reads variables and collects their faults; an empty variable counts as not set."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ

@@ -3,9 +3,9 @@
 WebstoreError
 ├── SettingsError              the start stops; `problems` lists everything that is wrong
 ├── LoginError                 the callback ends on a page, the shopper can try again
-│   ├── TransactionUnknown     no, expired, reused or foreign `state`
+│   ├── TransactionUnknown     a missing, expired, reused or foreign `state`
 │   ├── LoginDenied            the provider answered `access_denied`
-│   ├── LoginInteractionNeeded a silent try found nobody logged in
+│   ├── LoginInteractionNeeded a silent login needs the shopper
 │   ├── LoginRejected          the provider's answer failed a check
 │   └── ProviderUnavailable    the provider is down, slow or sends a malformed answer
 ├── DirectoryError             the Auth0 Management API
@@ -19,7 +19,7 @@ WebstoreError
 │   ├── KeyInFlight            409: another request with this idempotency key is still running
 │   ├── KeyReused              this idempotency key was used with other parameters
 │   ├── NoSuchCustomer         `resource_missing`; `other_mode` when it exists in the other mode
-│   ├── NoSuchObject           `resource_missing` about anything but a customer; a price not for sale
+│   ├── NoSuchObject           `resource_missing` about another object; a price that is not for sale
 │   ├── AmountRefused          the total is too small or too large to be paid
 │   ├── CurrencyRefused        the customer is bound to another currency
 │   └── PaymentsUnavailable    time-out, 429, malformed: proves nothing
@@ -73,7 +73,7 @@ class LoginDenied(LoginError):
 
 
 class LoginInteractionNeeded(LoginError):
-    """A silent try (`prompt=none`) needs the shopper after all."""
+    """A silent login (`prompt=none`) needs the shopper after all."""
 
 
 class LoginRejected(LoginError):
@@ -85,7 +85,7 @@ class ProviderUnavailable(LoginError):
 
 
 class DirectoryError(WebstoreError):
-    """The user directory (the Auth0 Management API) did not do what was asked."""
+    """The user directory (the Auth0 Management API) did not answer as asked."""
 
 
 class UserGone(DirectoryError):
@@ -101,7 +101,7 @@ class DirectoryUnavailable(DirectoryError):
 
 
 class PaymentsError(WebstoreError):
-    """The payment service (Stripe) did not do what was asked."""
+    """The payment service (Stripe) did not answer as asked."""
 
     #: Whether the answer is the one stored under the idempotency key.
     replayed = False
@@ -186,4 +186,4 @@ class StateUnavailable(WebstoreError):
 
 
 class OverBudget(WebstoreError):
-    """The work took longer than its time limit, or there was no free thread for it."""
+    """The work took longer than its time limit, or every thread for it was busy."""

@@ -1,4 +1,4 @@
-"""The store's settings: read once from the environment, checked as a whole, frozen."""
+"""The store's settings: read once from the environment, checked as a whole, then frozen."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOptions:
-    """What the operator wants of a Checkout Session.
+    """The operator's choices for a Checkout Session.
 
     Source: https://docs.stripe.com/api/checkout/sessions/create
     """
 
     automatic_tax: bool = False
-    #: ISO 3166 codes, upper case; empty: no shipping address is asked for.
+    #: ISO 3166 codes in upper case; empty: Checkout asks for no shipping address.
     shipping_countries: tuple[str, ...] = ()
     #: IDs of shipping rates (shr_...).
     shipping_rates: tuple[str, ...] = ()
     promotion_codes: bool = False
     phone: bool = False
-    #: The shopper must agree to the terms, whose address stands in the Stripe dashboard.
+    #: The shopper must agree to the terms; their address is set in the Stripe dashboard.
     terms: bool = False
-    #: Stripe e-mails a receipt for each payment, whatever the dashboard says.
+    #: Stripe e-mails a receipt for each payment, even if the dashboard says no.
     receipts: bool = False
 
 
@@ -50,7 +50,7 @@ class Settings:
     stripe_api_base: str
     stripe_dashboard_url: str
     dashboard_links: bool
-    #: Secrets of the webhook endpoint, several while one is rolled; none: webhooks are refused.
+    #: Signing secrets of the webhook endpoint, several while one is rolled; empty: webhooks are refused.
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     #: Origins of Stripe's hosted pages that the store's forms lead to.
     stripe_hosted_pages: tuple[str, ...]
@@ -97,7 +97,7 @@ class Settings:
 
     @property
     def fingerprint(self) -> str:
-        """Tells stores of different tenants or Stripe keys apart in shared places; reveals neither."""
+        """Distinguishes stores of different tenants or Stripe keys in shared places, without revealing them."""
         parts = (self.auth0_issuer, self.auth0_client_id, self.stripe_api_base, self.stripe_secret_key)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -174,7 +174,7 @@ def _read(read: environment.Reader) -> Settings:
         login_rate=read.whole_number("LOGIN_RATE_PER_10S", 300, 1, 1_000_000),
         trusted_proxy_hops=read.whole_number("TRUSTED_PROXY_HOPS", 0, 0, 10),
         metrics_token=read.optional("METRICS_TOKEN", "", environment.secret) or None,
-        web_threads=read.whole_number("WEB_THREADS", 8, 1, 256),
+        web_threads=read.whole_number("WEB_THREADS", 16, 1, 256),
     )
 
 
@@ -184,7 +184,7 @@ _STRIPE_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
 
 
 def _hosted_pages(api_base: str) -> tuple[str, ...]:
-    """Stripe's own; what stands in for its API elsewhere has its pages there, too."""
+    """Stripe's own origins; a stand-in for its API has its pages at its own origin."""
     if not api_base or api_base == _STRIPE_API:
         return _STRIPE_PAGES
     parts = urlsplit(api_base)
@@ -195,7 +195,7 @@ _APPLICATION = "Auth0 dashboard > Applications > Applications > your Regular Web
 
 
 def auth0_dashboard(domain: str) -> str:
-    """The tenant's pages on manage.auth0.com; empty where the domain does not tell tenant and region.
+    """The tenant's pages on manage.auth0.com; empty if the domain does not show tenant and region.
 
     Source: https://auth0.com/docs/get-started/tenant-settings (tenant.region.auth0.com; US tenants made
     before 2020 have no region in their name).

@@ -1,1 +1,4 @@
-"""The outside: each module here translates one of its services into the store's own values and errors."""
+"""The gateways: the code that calls services outside the store.
+
+Each gateway turns a service's answers and failures into the store's own values and errors.
+"""

@@ -1,7 +1,8 @@
-"""The user directory: the Auth0 Management API through auth0-python.
+"""The user directory: reads and updates users through the Auth0 Management API (SDK: auth0-python).
 
-The SDK's `ManagementClient` and token provider speak https only, wait for a minute and sleep on a 429; its
-lower `Auth0` client takes an address, a transport and no retries, so that one is used here.
+The SDK's `ManagementClient` and its token provider support https only, wait for up to a minute, and sleep
+after a 429. This module uses the SDK's lower-level `Auth0` client instead, because its base URL, transport
+and retries can be set.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ from .wire import Sender
 
 T = TypeVar("T")
 
-#: Renewed this long before it expires.
+#: Seconds. A token is renewed this long before it expires, or at half its lifetime if that is later.
 _TOKEN_MARGIN_S = 120.0
 _FIELDS = "user_id,email,email_verified,name,picture,created_at,app_metadata"
 
 
 class ManagementTokens:
-    """Client-credentials tokens for the Management API, shared by all workers: they are metered.
+    """Gets access tokens for the Management API (client credentials grant).
 
+    All workers share one token through the state, because Auth0 meters the tokens that it issues.
     Source: https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens
     """
 
@@ -59,14 +61,17 @@ class ManagementTokens:
         self._token, self._renew_at = "", 0.0
 
     def get(self) -> str:
-        """A token that is good for a while. Raises `DirectoryRefused` and `DirectoryUnavailable`."""
+        """Give a valid token, from memory, from the state or from Auth0.
+
+        Raises `DirectoryRefused` and `DirectoryUnavailable`.
+        """
         token, renew_at = self._token, self._renew_at
         if token and time.time() < renew_at:
             return token
         return self._flight.run(lambda: self._from_state() or self._fetch())
 
     def forget(self, token: str) -> None:
-        """Drop a token that was refused, unless another worker has put a newer one in its place already."""
+        """Drop a token that the API refused; keep a newer one that another worker has stored."""
         with self._lock:
             if self._token == token:
                 self._token = ""
@@ -75,6 +80,7 @@ class ManagementTokens:
                 self._state.delete(self._key)
 
     def _from_state(self) -> str | None:
+        """The shared token; None if it is missing, malformed, due for renewal or cannot be read."""
         with suppress(StateUnavailable, ValueError, KeyError, TypeError):
             stored = json.loads(self._state.get(self._key) or "null")
             if time.time() < float(stored["renew_at"]):
@@ -82,7 +88,7 @@ class ManagementTokens:
         return None
 
     def _stored(self) -> str | None:
-        """The token in the state; None when there is none that can be read."""
+        """The shared token, valid or not; None if it is missing or malformed. Raises `StateUnavailable`."""
         try:
             return str(json.loads(self._state.get(self._key) or "null")["token"])
         except (ValueError, KeyError, TypeError):
@@ -94,7 +100,10 @@ class ManagementTokens:
         return token
 
     def _fetch(self) -> str:
-        """https://auth0.com/docs/api/authentication/client-credential-flow/get-token"""
+        """Get a new token from Auth0 and share it through the state.
+
+        Source: https://auth0.com/docs/api/authentication/client-credential-flow/get-token
+        """
         form = {
             "grant_type": "client_credentials",
             "client_id": self._client_id,
@@ -121,6 +130,7 @@ class ManagementTokens:
 
 
 def _auth0_code(response: httpx.Response) -> str:
+    """The status and, if present, the error code of a refused token request."""
     with suppress(ValueError):
         body = response.json()
         if isinstance(body, dict):
@@ -129,12 +139,16 @@ def _auth0_code(response: httpx.Response) -> str:
 
 
 class Auth0Directory:
-    """Users of one tenant. Needs the scopes read:users and update:users (and the app_metadata ones)."""
+    """The users of one Auth0 tenant.
+
+    The Management API application needs the scopes read:users, update:users, read:users_app_metadata and
+    update:users_app_metadata, and delete:users for `delete_user`.
+    """
 
     def __init__(
         self, wire: Sender, state: State, *, base_url: str, domain: str, client_id: str, client_secret: str
     ) -> None:
-        """`base_url` is the tenant's origin; `domain` its canonical name, which names the API's audience."""
+        """`base_url`: the tenant's origin. `domain`: its canonical domain, a part of the API's audience."""
         http = httpx.Client(transport=HttpxTransport(wire))
         self._tokens = ManagementTokens(
             http, state, base_url=base_url, domain=domain, client_id=client_id, client_secret=client_secret
@@ -142,7 +156,10 @@ class Auth0Directory:
         self._http, self._api_url = http, f"{base_url}/api/v2"
 
     def read_user(self, user_id: str) -> User:
-        """https://auth0.com/docs/api/management/v2/users/get-users-by-id"""
+        """Read one user. Raises `UserGone`, `DirectoryRefused` and `DirectoryUnavailable`.
+
+        Source: https://auth0.com/docs/api/management/v2/users/get-users-by-id
+        """
         found = self._call(lambda api: api.users.get(user_id, fields=_FIELDS, include_fields=True))
         if found.user_id != user_id:
             raise DirectoryUnavailable("the answer is about another user")
@@ -164,9 +181,10 @@ class Auth0Directory:
     def record_link(
         self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
     ) -> None:
-        """https://auth0.com/docs/manage-users/user-accounts/metadata/manage-metadata-api
+        """Record the link in the user's `app_metadata` and remove the note of a failed attempt.
 
-        A PATCH merges the root keys of `app_metadata`; null removes a key.
+        A PATCH merges the root keys of `app_metadata`; null removes a key. Raises what `read_user` raises.
+        Source: https://auth0.com/docs/manage-users/user-accounts/metadata/manage-metadata-api
         """
         metadata: dict[str, Any] = {
             "stripe_customer_id": customer_id,
@@ -180,20 +198,24 @@ class Auth0Directory:
         self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
 
     def note_failure(self, user_id: str, at: float, which: str) -> None:
-        """As `record_link`."""
+        """Note in `app_metadata` that the attempt `which` failed at the Unix time `at`."""
         metadata = {"stripe_link_failed_at": int(at), "stripe_link_failed_try": which}
         self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
 
     def delete_user(self, user_id: str) -> None:
-        """https://auth0.com/docs/api/management/v2/users/delete-users-by-id"""
+        """Delete the user from Auth0. Raises what `read_user` raises.
+
+        Source: https://auth0.com/docs/api/management/v2/users/delete-users-by-id
+        """
         self._call(lambda api: api.users.delete(user_id))
 
     def _call(self, send: Callable[[Auth0], T]) -> T:
+        """Make one call, and repeat it once with a new token if the API refuses the token."""
         token = self._tokens.get()
         try:
             return self._once(send, token)
         except _TokenRefused:
-            # A stored token may be of a key that is no longer valid: once more with a new one.
+            # The stored token may be signed with a key that has been revoked since.
             self._tokens.forget(token)
         try:
             return self._once(send, self._tokens.get())
@@ -201,6 +223,7 @@ class Auth0Directory:
             raise DirectoryRefused("the Management API refuses the token (401)") from exc
 
     def _once(self, send: Callable[[Auth0], T], token: str) -> T:
+        """Make one call with this token, and translate its errors. Raises `_TokenRefused` for a 401."""
         api = Auth0(base_url=self._api_url, token=token, httpx_client=self._http, max_retries=0)
         try:
             return send(api)
@@ -213,10 +236,11 @@ class Auth0Directory:
 
 
 class _TokenRefused(Exception):
-    """401 from the Management API."""
+    """The Management API answered 401."""
 
 
 def _translated(exc: ApiError) -> Exception:
+    """The store's error for an error answer of the Management API."""
     status = exc.status_code or 0
     body = exc.body if isinstance(exc.body, dict) else {}
     code = str(body.get("errorCode") or body.get("error") or "")
@@ -230,13 +254,14 @@ def _translated(exc: ApiError) -> Exception:
 
 
 def _text(value: object) -> str | None:
-    """A recorded value that is no text counts as recorded garbage, not as absent."""
+    """A recorded value as text. Another type becomes JSON text: it is recorded and invalid, not absent."""
     if value is None:
         return None
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def _number(value: object) -> float | None:
+    """A recorded number; None if it is missing, too large or of another type."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Stops calls to a service that hangs."""
+"""A circuit breaker, which stops calls to a service that hangs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 
 class Breaker:
-    """Opens after `failures` time-outs in a row; then it lets one call through each `pause_s` seconds.
+    """The circuit breaker of one service. It opens after `failures` time-outs in a row.
 
-    Only time-outs count: an answer, even a 500, and a refused connection are quick by themselves. Packages
-    for this hold a lock during the call, which would make the calls wait for one another.
+    While it is open, it lets one call through every `pause_s` seconds. Only time-outs count, because an
+    answer, even a 500, and a refused connection take little time. Published circuit breakers hold a lock
+    during the call, which would make calls wait for each other.
     """
 
     def __init__(
@@ -19,13 +20,13 @@ class Breaker:
     ) -> None:
         self._failures, self._pause_s, self._clock = failures, pause_s, clock
         self._lock = threading.Lock()
-        self._in_a_row = 0
+        self._timeouts = 0
         self._next_try = 0.0
 
     def allows(self) -> bool:
-        """Whether a call may be made now; while the breaker is open, True once each `pause_s`."""
+        """Whether a call may be made now. While the breaker is open, True once every `pause_s` seconds."""
         with self._lock:
-            if self._in_a_row < self._failures:
+            if self._timeouts < self._failures:
                 return True
             if self._clock() < self._next_try:
                 return False
@@ -33,12 +34,12 @@ class Breaker:
             return True
 
     def succeeded(self) -> None:
-        """The service answered."""
+        """Record that the service answered: the breaker closes."""
         with self._lock:
-            self._in_a_row = 0
+            self._timeouts = 0
 
     def timed_out(self) -> None:
-        """The service did not answer in time."""
+        """Record that the service did not answer in time."""
         with self._lock:
-            self._in_a_row += 1
+            self._timeouts += 1
             self._next_try = self._clock() + self._pause_s

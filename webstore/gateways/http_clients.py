@@ -1,4 +1,4 @@
-"""Puts the HTTP clients of the SDKs onto a wire: httpx under auth0-python, requests under Authlib."""
+"""Makes the SDKs' HTTP clients send through a `Wire`: httpx of auth0-python, requests of Authlib."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .wire import Sender, WireError, WireTimeout
 
 
 class HttpxTransport(httpx.BaseTransport):
-    """Puts an `httpx.Client` onto the wire."""
+    """A transport that makes an `httpx.Client` send through a wire."""
 
     def __init__(self, wire: Sender) -> None:
         self._wire = wire
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """See `httpx.BaseTransport`; time-outs and failures come out as httpx's own exceptions."""
+        """Send the request. Time-outs and failures are raised as httpx's own exceptions."""
         try:
             answer = self._wire.send(
                 request.method, str(request.url), request.headers.multi_items(), request.read() or None
@@ -34,14 +34,17 @@ class HttpxTransport(httpx.BaseTransport):
 
 
 class RequestsAdapter(BaseAdapter):
-    """Puts a `requests.Session` onto the wire."""
+    """An adapter that makes a `requests.Session` send through a wire."""
 
     def __init__(self, wire: Sender) -> None:
         super().__init__()
         self._wire = wire
 
     def send(self, request: PreparedRequest, *args: object, **kwargs: object) -> Response:
-        """See `requests.adapters.BaseAdapter`; the session's own time-out and proxies are not used."""
+        """Send the request. Time-outs, failures and redirects are raised as requests' own exceptions.
+
+        The session's own time-out and proxies are not used.
+        """
         body = request.body.encode() if isinstance(request.body, str) else request.body
         try:
             answer = self._wire.send(
@@ -51,7 +54,7 @@ class RequestsAdapter(BaseAdapter):
             raise RequestsReadTimeout(str(exc), request=request) from exc
         except WireError as exc:
             raise RequestsConnectionError(str(exc), request=request) from exc
-        if 300 <= answer.status < 400:  # the statuses that requests would follow
+        if 300 <= answer.status < 400:  # requests would follow the redirect
             raise RequestsConnectionError("the answer is a redirect", request=request)
         response = Response()
         response.status_code = answer.status
@@ -63,4 +66,4 @@ class RequestsAdapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing to close: the wire outlives the session."""
+        """Do nothing: the wire outlives the session."""

@@ -1,7 +1,8 @@
 """Counters for the operator, in Prometheus's text format.
 
-Under several worker processes the environment variable PROMETHEUS_MULTIPROC_DIR names a folder where they
-add up (`gunicorn.conf.py` sets it): https://prometheus.github.io/client_python/multiprocess/
+Several worker processes write their counters to files in one folder, from which the sums are read. The
+environment variable PROMETHEUS_MULTIPROC_DIR names that folder (`gunicorn.conf.py` sets it).
+Source: https://prometheus.github.io/client_python/multiprocess/
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from prometheus_client.multiprocess import MultiProcessCollector
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 _LINK_OUTCOMES = Counter(
-    "webstore_link_outcomes", "How attempts to link a user and a customer ended.", ["status"]
+    "webstore_link_outcomes", "Attempts to link a user to a customer, by outcome.", ["status"]
 )
 
 
 def count_link_outcome(status: str) -> None:
-    """Count one attempt."""
+    """Count one attempt to link a user to a customer, with its outcome."""
     _LINK_OUTCOMES.labels(status=status).inc()
 
 
 def exposition() -> bytes:
-    """All counters, added up over the workers of this machine."""
+    """All counters in Prometheus's text format, summed over the workers of this machine."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # untyped in the package
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the package has no types
     return generate_latest(registry)

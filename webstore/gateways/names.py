@@ -10,32 +10,32 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-#: As `socket.getaddrinfo`: its answer is a list of tuples whose last item begins with the address.
+#: A function like `socket.getaddrinfo`. The last item of each tuple it returns begins with the address.
 Resolve = Callable[..., list[tuple[Any, Any, Any, Any, Any]]]
 
 
 class NameLookup:
-    """The addresses of host names, looked up on threads of its own: the system's look-up has no time limit.
+    """Looks up host names on separate threads, because the system's look-up has no time limit.
 
-    All who ask for the same name at the same time share one look-up, so that a name server that hangs holds
-    one thread a name, and none of the server's.
+    Concurrent callers share one look-up of the same name. A name server that hangs therefore blocks one
+    thread for each name. The callers themselves wait no longer than their time limit.
     """
 
     def __init__(self, resolve: Resolve | None = None) -> None:
         self._resolve = resolve
         self._lock = threading.Lock()
-        self._under_way: dict[tuple[str, int], Future[list[str]]] = {}
+        self._in_progress: dict[tuple[str, int], Future[list[str]]] = {}
 
     def addresses(self, host: str, port: int, timeout_s: float) -> list[str]:
-        """The host's addresses, the preferred one first. Raises `TimeoutError`, OSError if it has none."""
+        """The host's addresses, the preferred one first. Raises `TimeoutError`; `OSError` if it has none."""
         try:
             return [str(ipaddress.ip_address(host.strip("[]")))]
         except ValueError:
             pass
         with self._lock:
-            found = self._under_way.get((host, port))
+            found = self._in_progress.get((host, port))
             if found is None:
-                found = self._under_way[host, port] = Future()
+                found = self._in_progress[host, port] = Future()
                 self._start(host, port, found)
         try:
             return found.result(timeout=timeout_s)
@@ -43,16 +43,18 @@ class NameLookup:
             raise TimeoutError(f"the name {host} could not be looked up in time") from None
 
     def _start(self, host: str, port: int, found: Future[list[str]]) -> None:
+        """Look up the name on a new thread, which puts the result into `found`."""
+
         def look_up() -> None:
             try:
-                # Looked up here and not at import, so that what replaces it in the process is used.
+                # Read `socket.getaddrinfo` now and not at import, so that a later replacement is used.
                 rows = (self._resolve or socket.getaddrinfo)(host, port, type=socket.SOCK_STREAM)
                 answer: list[str] | None = [str(row[4][0]) for row in rows]
                 failure: Exception = OSError(f"the name {host} has no address")
-            except Exception as exc:  # noqa: BLE001  # handed to whoever asked
+            except Exception as exc:  # noqa: BLE001  # passed on to the callers
                 answer, failure = None, exc
             with self._lock:
-                self._under_way.pop((host, port), None)
+                self._in_progress.pop((host, port), None)
             if answer:
                 found.set_result(answer)
             else:
@@ -61,6 +63,6 @@ class NameLookup:
         try:
             threading.Thread(target=look_up, name="name look-up", daemon=True).start()
         except RuntimeError as exc:
-            # Too many threads, or the process is ending.
-            self._under_way.pop((host, port), None)
+            # The process has too many threads or is ending.
+            self._in_progress.pop((host, port), None)
             found.set_exception(OSError(str(exc)))

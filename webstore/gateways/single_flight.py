@@ -1,4 +1,4 @@
-"""One call for all threads that want its answer at the same time."""
+"""Shares one call among all threads that need its result at the same time."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """The first caller does the work; callers that come while it works share its result, or its error.
+    """Runs the first caller's work; callers that arrive during it share its result or its error.
 
-    A lock would make them try one after the other, each for a whole time limit, while a service hangs.
+    With a lock instead, callers would try one after the other while a service hangs, and each would wait for
+    a full time limit.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._under_way: Future[T] | None = None
+        self._in_progress: Future[T] | None = None
 
     def run(self, work: Callable[[], T]) -> T:
-        """The result of `work`, or of the work that is under way. Raises `OverBudget` at the deadline."""
+        """The result of `work`, or of the work in progress.
+
+        Raises `OverBudget` if the work in progress does not end before the deadline.
+        """
         mine = Future[T]()
         with self._lock:
-            shared = self._under_way
+            shared = self._in_progress
             if shared is None:
-                self._under_way = mine
+                self._in_progress = mine
         if shared is not None:
             return _result(shared)
         try:
@@ -41,16 +45,17 @@ class SingleFlight(Generic[T]):
             raise
         finally:
             with self._lock:
-                self._under_way = None
+                self._in_progress = None
         return mine.result()
 
 
 def _result(shared: Future[T]) -> T:
+    """Wait for another caller's result until the deadline. Raises `OverBudget`."""
     left = deadline.left()
     try:
         return shared.result(timeout=None if math.isinf(left) else left)
     except FutureTimeout:
         if shared.done():
-            # The work itself raised a time-out.
+            # The work itself raised this error.
             return shared.result()
-        raise OverBudget("what another request asked for was not there in time") from None
+        raise OverBudget("the call that another request had started did not end in time") from None

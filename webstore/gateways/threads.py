@@ -1,4 +1,4 @@
-"""Work that no request waits for."""
+"""Runs work in the background, so that no request waits for it."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from collections.abc import Callable
 
 
 def in_background(work: Callable[[], None]) -> None:
-    """Start the work on a thread that ends with the process. Raises RuntimeError if it cannot start one."""
+    """Start the work on a daemon thread. Raises `RuntimeError` if no thread can be started."""
     threading.Thread(target=work, name="background", daemon=True).start()

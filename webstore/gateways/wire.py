@@ -1,10 +1,15 @@
-"""The one door through which the store calls out.
+"""The only module through which the store calls other services.
 
-All three SDKs (httpx in auth0-python, requests in Authlib, Stripe's own interface) are put onto a `Wire`, so
-that every call has the same properties: a limit on connecting, a limit on the wall clock for the whole
-exchange (a server that sends a byte a second is cut off too, and so is a name look-up that hangs), a limit on
-the answer's size, no redirects, no retries, no compression, plain HTTP to loopback only, and a breaker that
-fails fast while a service hangs. The time limit is the smaller of the wire's own and what `deadline` leaves.
+All three SDKs send through a `Wire`: httpx in auth0-python, requests in Authlib, and Stripe's own interface.
+Every call therefore has the same properties:
+
+- a time-out for connecting;
+- a wall-clock limit for the whole exchange, the name look-up included: it also ends an answer that arrives
+  one byte a second. It is the smaller of the wire's own limit and the time that `deadline` leaves;
+- a limit on the size of the answer;
+- no redirects, no retries and no compression;
+- https only, except to loopback addresses;
+- a circuit breaker, which fails fast while a service hangs.
 """
 
 from __future__ import annotations
@@ -25,28 +30,36 @@ from webstore.addresses import is_loopback
 from .breaker import Breaker
 from .names import NameLookup
 
+#: The largest body of an answer.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+#: The share of `hang_s` that is enough: a deadline starts shortly before the call, so some time has passed.
+_NEARLY = 0.9
+#: Seconds that a thread waits for its turn if another one waits already. A waiting thread serves no page.
+_MOMENT_S = 0.05
 
 
 class WireError(Exception):
-    """No answer: refused, cut off, malformed or too large. The message names no secret and no query."""
+    """No usable answer: refused, cut off, malformed or too large.
+
+    The message contains no secret and no query string.
+    """
 
 
 class WireTimeout(WireError):
-    """No complete answer in time, or the service has been hanging and is not called just now."""
+    """No complete answer in time, or no call: the time is over, or the circuit breaker is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer, read whole."""
+    """A complete HTTP answer."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def _cut(timeout: float | None) -> float:
-    """The time-out of one socket operation, in seconds: it ends at the deadline at the latest."""
+def _cap(timeout: float | None) -> float:
+    """The time-out of one socket operation in seconds: `timeout`, or less if the deadline is sooner."""
     left = deadline.left()
     if left <= 0:
         raise httpcore.ReadTimeout("the exchange took too long")
@@ -54,16 +67,16 @@ def _cut(timeout: float | None) -> float:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every read and write ends at the deadline."""
+    """A connection. Each read and write ends at the deadline at the latest."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _cut(timeout))
+        return self._inner.read(max_bytes, _cap(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _cut(timeout))
+        self._inner.write(buffer, _cap(timeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -71,14 +84,14 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _cut(timeout)))
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _cap(timeout)))
 
     def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens connections: the name look-up and every address that is tried end at the deadline."""
+    """Opens connections. The name look-up and the attempts to connect end at the deadline at the latest."""
 
     def __init__(self, names: NameLookup) -> None:
         self._inner, self._names = httpcore.SyncBackend(), names
@@ -92,7 +105,7 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         try:
-            addresses = self._names.addresses(host, port, _cut(None))
+            addresses = self._names.addresses(host, port, _cap(None))
         except TimeoutError as exc:
             raise httpcore.ConnectTimeout(str(exc)) from exc
         except OSError as exc:
@@ -100,7 +113,7 @@ class _Backend(httpcore.NetworkBackend):
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in addresses:
             try:
-                inner = self._inner.connect_tcp(address, port, _cut(timeout), local_address, socket_options)
+                inner = self._inner.connect_tcp(address, port, _cap(timeout), local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
                 failure = exc
             else:
@@ -120,10 +133,11 @@ class Wire:
         hang_s: float | None = None,
         names: NameLookup | None = None,
     ) -> None:
-        """`connect_s`: seconds for connecting to one address.
+        """`service`: its name in messages. `connect_s`: seconds for connecting to one address.
 
-        `hang_s`: a call without an answer counts as hanging if it was given that many seconds (default
-        `total_s`). A call at the end of a request's time has fewer, and says nothing about the service.
+        `hang_s`: a time-out counts for the circuit breaker only if the call had at least this many seconds
+        (default `total_s`). A call near a request's deadline has fewer, so its time-out does not show that
+        the service hangs.
         """
         self.service = service
         self.breaker = Breaker()
@@ -143,7 +157,7 @@ class Wire:
         )
 
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
-        """The service's answer, whatever its status. Raises `WireTimeout` and `WireError`."""
+        """Make one call and return the answer, with any status. Raises `WireTimeout` and `WireError`."""
         target = urlsplit(url)
         if target.scheme != "https" and not (target.scheme == "http" and is_loopback(target.hostname or "")):
             raise WireError(f"{self.service}: only https is allowed, and http to loopback")
@@ -156,7 +170,7 @@ class Wire:
             with deadline.within(seconds):
                 answer = self._exchange(method, url, headers, body)
         except httpcore.TimeoutException as exc:
-            if seconds >= self._hang_s:
+            if seconds >= _NEARLY * self._hang_s:
                 self.breaker.timed_out()
             raise WireTimeout(f"{self.service} did not answer in time ({type(exc).__name__})") from exc
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as exc:
@@ -165,13 +179,13 @@ class Wire:
         return answer
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
+        """Close the pooled connections."""
         self._pool.close()
 
     def _exchange(
         self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None
     ) -> Answer:
-        # The length is set by httpcore; a second one, or a transfer coding, would not fit the body sent here.
+        # These headers are set below, to fit the body that is sent and to ask for no compression.
         kept = [(k, v) for k, v in headers if k.lower() not in ("accept-encoding", "content-length", "host")]
         request_headers = [(k.encode(), v.encode("utf-8")) for k, v in kept]
         request_headers += [(b"Host", urlsplit(url).netloc.encode()), (b"Accept-Encoding", b"identity")]
@@ -179,7 +193,7 @@ class Wire:
             request_headers.append((b"Content-Length", str(len(body)).encode()))
         timeouts = {"connect": self._connect_s, "read": self._total_s, "write": self._total_s, "pool": 1.0}
         if self._pid != os.getpid():
-            # Connections are the parent's: two processes on one would read each other's answers.
+            # After a fork, the connections belong to the parent: a shared one would mix up the answers.
             self._pool = self._new_pool()
             self._pid = os.getpid()
         with self._pool.stream(
@@ -198,14 +212,17 @@ class Wire:
 
 
 class Bounded:
-    """A wire as the threads of the server use it: only so many of them may be in it at the same time.
+    """A wire with a limit on concurrent calls, for the threads of the web server.
 
-    A vendor that hangs then holds a part of the threads, and the others go on serving pages. Linking needs
-    no such bound, because it has a fixed number of threads of its own.
+    A vendor that hangs then blocks only some of the threads, and the others still serve pages. Linking does
+    not need this limit, because it has its own fixed number of threads.
     """
 
     def __init__(self, wire: Wire, at_once: int, *, patience_s: float = 0.5) -> None:
-        """`at_once`: calls; one more thread waits up to `patience_s` seconds for its turn."""
+        """`at_once`: the limit on concurrent calls.
+
+        One more thread waits up to `patience_s` seconds for its turn; others wait up to `_MOMENT_S` seconds.
+        """
         self._wire, self._patience_s = wire, patience_s
         self._inside = threading.BoundedSemaphore(at_once)
         self._waiting = threading.BoundedSemaphore(1)
@@ -216,22 +233,23 @@ class Bounded:
         return self._wire.service
 
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
-        """As `Wire.send`; also raises `WireError` when too many calls are under way."""
+        """Like `Wire.send`. Also raises `WireError` when too many calls are in progress."""
         if not self._inside.acquire(blocking=False) and not self._wait():
-            raise WireError(f"too many calls to {self.service} are under way")
+            raise WireError(f"too many calls to {self.service} are in progress")
         try:
             return self._wire.send(method, url, headers, body)
         finally:
             self._inside.release()
 
     def _wait(self) -> bool:
+        """Wait for another call to end. Returns whether this call may now be made."""
         if not self._waiting.acquire(blocking=False):
-            return False
+            return self._inside.acquire(timeout=deadline.left(_MOMENT_S))
         try:
             return self._inside.acquire(timeout=deadline.left(self._patience_s))
         finally:
             self._waiting.release()
 
 
-#: What a gateway sends its calls through.
+#: The type of object through which a gateway sends its calls.
 Sender = Wire | Bounded

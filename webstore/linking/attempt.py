@@ -55,12 +55,19 @@ class Linker:
 
     def within_budget(self, work: Callable[[], T]) -> T:
         """The result of the work, on a thread of linking. Raises its error, or `OverBudget`."""
+        return self.executor.run(self.limited(work), self.budget_s)
 
-        def limited() -> T:
+    def limited(self, work: Callable[[], T]) -> Callable[[], T]:
+        """The same work under a deadline of the budget: no call outlives it.
+
+        So the breaker notices a hanging vendor in time. A thread of linking has no deadline of its own.
+        """
+
+        def within_deadline() -> T:
             with deadline.within(self.budget_s):
                 return work()
 
-        return self.executor.run(limited, self.budget_s)
+        return within_deadline
 
 
 def ensure_customer(linker: Linker, user_id: str, claimed: ClaimedLink = _NOTHING_CLAIMED) -> LinkOutcome:
@@ -142,9 +149,7 @@ def run(linker: Linker, steps: Steps[LinkOutcome], call: Call[Any]) -> LinkOutco
     def answer(call: Call[Any]) -> object:
         if linker.now() - started > MAX_ATTEMPT_S:
             raise OverBudget("this attempt was suspended; what it saw is too old to act on")
-        # No call outlives the budget, so that the breaker notices a hanging vendor in time.
-        with deadline.within(linker.budget_s):
-            return _answer(linker, call)
+        return linker.limited(lambda: _answer(linker, call))()
 
     return protocol.drive(steps, call, answer)
 
@@ -161,7 +166,9 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
         case calls.NoteFailure(user_id, at, which):
             directory.note_failure(user_id, at, which)
         case calls.ReadAccount(patience_s):
-            return payments.account() if patience_s is None else linker.side.run(payments.account, patience_s)
+            if patience_s is None:
+                return payments.account()
+            return linker.side.run(linker.limited(payments.account), patience_s)
         case calls.GetCustomer(customer_id):
             return payments.get_customer(customer_id)
         case calls.CreateCustomer(draft, key):
@@ -188,15 +195,13 @@ def _read_both(
         return linker.directory.read_user(user_id), None
 
     def read_customer() -> Customer | PaymentsError:
-        # On another thread, which has no deadline of its own.
-        with deadline.within(linker.budget_s):
-            try:
-                return linker.payments.get_customer(customer_id)
-            except PaymentsError as exc:
-                return exc
+        try:
+            return linker.payments.get_customer(customer_id)
+        except PaymentsError as exc:
+            return exc
 
     try:
-        reading = linker.side.submit(read_customer)
+        reading = linker.side.submit(linker.limited(read_customer))
     except OverBudget:
         return linker.directory.read_user(user_id), None
     return linker.directory.read_user(user_id), reading.result()

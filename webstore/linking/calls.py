@@ -30,12 +30,12 @@ class ReadUser(Call[User]):
 
 @dataclass(frozen=True, slots=True)
 class RecordLink(Call[None]):
-    """One PATCH of `app_metadata`: the ID, the account, the failure note cleared."""
+    """One PATCH of `app_metadata`: writes the ID and the account, removes the failure note."""
 
     user_id: str
     customer_id: str
     account: str | None
-    #: Dead customers that were recorded before; none leaves what is written there.
+    #: Deleted customers that were recorded before; empty: the list in the directory stays.
     replaced: tuple[str, ...] = ()
 
 
@@ -45,7 +45,7 @@ class NoteFailure(Call[None]):
 
     user_id: str
     at: float
-    #: The create that failed: its predecessor (if any) and its generation.
+    #: The create that failed: its predecessor, if there was one, and its generation.
     which: str
 
 
@@ -53,7 +53,7 @@ class NoteFailure(Call[None]):
 class ReadAccount(Call[Account]):
     """`GET /v1/account`, answered from memory after the first time.
 
-    `patience_s`: how long a login that could do without it waits for the answer.
+    `patience_s`: seconds that a login waits for an answer that it does not need.
     """
 
     patience_s: float | None = None
@@ -85,14 +85,14 @@ class UpdateCustomer(Call[Customer]):
 
 @dataclass(frozen=True, slots=True)
 class ListByEmail(Call[tuple[Customer, ...]]):
-    """`GET /v1/customers?email=`: exact, case-sensitive, taken to be consistent."""
+    """`GET /v1/customers?email=`: exact and case-sensitive; assumed to be immediately consistent."""
 
     email: str
 
 
 @dataclass(frozen=True, slots=True)
 class SearchByOwner(Call[tuple[Customer, ...]]):
-    """`GET /v1/customers/search` on `metadata['auth0_user_id']`: lags."""
+    """`GET /v1/customers/search` on `metadata['auth0_user_id']`: it lags."""
 
     user_id: str
 
@@ -113,7 +113,7 @@ class Pause(Call[None]):
 
 @dataclass(frozen=True, slots=True)
 class ReadBoth(Call[tuple[User, Customer | PaymentsError | None]]):
-    """The user and, at the same time, the customer that the session remembers (None: it remembers none)."""
+    """The user and, at the same time, the customer that the session remembers, if it remembers one."""
 
     user_id: str
     customer_id: str | None

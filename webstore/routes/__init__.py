@@ -1,4 +1,4 @@
-"""The pages: each route parses, calls one use case, then redirects or renders."""
+"""The HTTP routes. Each one parses the request, calls one use case, then redirects or renders a page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEY = "webstore"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services that `application.py` makes for the routes."""
+    """The services that `application.py` builds for the routes."""
 
     settings: Settings
     login_client: LoginClient
@@ -39,7 +39,7 @@ class Services:
     #: None if the store has no JSON API.
     access_tokens: AccessTokens | None
     logout_tokens: LogoutReader
-    #: Closes connections that are kept open; for tests that make many applications in one process.
+    #: Closes open connections, for tests that build many applications in one process.
     close: Callable[[], None]
 
 

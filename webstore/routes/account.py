@@ -1,4 +1,4 @@
-"""The shopper's account and the linked customer."""
+"""The account pages: profile, linked customer, billing portal, and closing the account."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again i
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """The link as the account page shows it."""
+    """The link between user and customer, as the account page shows it."""
 
     status: str
     customer_id: str | None
@@ -54,7 +54,7 @@ class LinkView:
 @blueprint.get("")
 @login_required
 def show() -> Response | str:
-    """The shopper's profile and customer; a pending link is tried again."""
+    """Show the shopper's profile and customer. A pending link is tried again."""
     shopper = logged_in_shopper()
     message, can_retry = None, False
     if shopper.customer_id is None:
@@ -74,7 +74,7 @@ def show() -> Response | str:
 @login_required
 @limited_per_shopper
 def link() -> Response | str:
-    """The Auth0 user and the Stripe customer side by side, both read now."""
+    """Show the Auth0 user and the Stripe customer side by side, both read now."""
     try:
         found = linking.compare(services().linker, logged_in_shopper().user_id)
     except UserGone:
@@ -93,7 +93,7 @@ def link() -> Response | str:
 @login_required
 @limited_per_shopper
 def portal() -> Response | tuple[str, int]:
-    """Go to Stripe's portal for the customer's cards, invoices and subscriptions."""
+    """Redirect to Stripe's billing portal for the customer's cards, invoices and subscriptions."""
     require_csrf_token()
     shopper = logged_in_shopper()
     link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id)
@@ -107,7 +107,7 @@ def portal() -> Response | tuple[str, int]:
 @blueprint.get("/close")
 @login_required
 def ask_to_close() -> str:
-    """The page that explains what closing the account means, with the form for it."""
+    """Show the page that explains what closing the account means, with its form."""
     return render_template("account/close.html", confirmation=_CONFIRMATION, problem=None)
 
 
@@ -115,7 +115,7 @@ def ask_to_close() -> str:
 @login_required
 @limited_per_shopper
 def close() -> Response | str | tuple[str, int]:
-    """Delete the user in Auth0. The customer at Stripe stays: the law requires its invoices to be kept."""
+    """Delete the user in Auth0. The Stripe customer is kept: the law requires that its invoices are kept."""
     require_csrf_token()
     shopper = logged_in_shopper()
     if " ".join(request.form.get("confirmation", "").split()).casefold() != _CONFIRMATION:
@@ -141,13 +141,17 @@ def close() -> Response | str | tuple[str, int]:
 
 
 def _stripe_url(settings: Settings, found: Comparison) -> str | None:
+    """The customer's page in Stripe's dashboard; None without a customer, or if such links are off."""
     if not settings.dashboard_links or found.customer_id is None:
         return None
     return f"{settings.stripe_dashboard_url}/customers/{quote(found.customer_id)}"
 
 
 def _auth0_url(settings: Settings, found: Comparison) -> str | None:
-    """Auth0's dashboard addresses a user by the unpadded base64 of the percent-encoded ID."""
+    """The user's page in Auth0's dashboard; None if such links are off.
+
+    The page's address contains the unpadded base64 of the percent-encoded user ID.
+    """
     if not settings.dashboard_links or settings.auth0_dashboard_url is None:
         return None
     encoded = b64encode(quote(found.user_id, safe="").encode()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""The JSON API for single-page and mobile applications; `openapi.json` beside this file describes it."""
+"""The JSON API for single-page and mobile applications. `openapi.json` in this folder describes it."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ _REFUSALS = {
     Reason.CURRENCY: "The customer is bound to another currency, by a subscription for instance.",
 }
 #: Seconds after which the client may ask again.
-_SOON = {"Retry-After": "10"}
+_RETRY_SOON = {"Retry-After": "10"}
 
 
 @blueprint.before_request
 def negotiate() -> None:
-    """Refuse clients that take no JSON."""
+    """Answer 406 to clients that do not accept JSON."""
     wanted = request.accept_mimetypes
     if request.method != "OPTIONS" and wanted and not wanted.quality(_JSON):
         abort(problem(406, f"The API answers with {_JSON} alone."))
@@ -54,14 +54,14 @@ def negotiate() -> None:
 
 @blueprint.errorhandler(WebstoreError)
 def unavailable(exc: WebstoreError) -> Response:
-    """Whatever could not be had just now; what is wrong for good is the operator's business."""
+    """Answer 503 if a vendor or the store fails. The log has the cause for the operator."""
     log.warning("the API cannot answer %s: %s: %s", request.path, type(exc).__name__, exc)
-    return problem(503, "The store cannot do this just now. Try again soon.", _SOON)
+    return problem(503, "The store cannot do this just now. Try again soon.", _RETRY_SOON)
 
 
 @blueprint.get("/openapi.json")
 def document() -> Response:
-    """The OpenAPI document, for anybody."""
+    """The OpenAPI document. It needs no access token."""
     content = json.loads(_DOCUMENT)
     content["components"]["schemas"]["ReturnAddress"]["pattern"] = return_addresses()
     return _answer(content)
@@ -69,7 +69,7 @@ def document() -> Response:
 
 @blueprint.get("/products")
 def list_products() -> Response:
-    """What can be bought, a page at a time."""
+    """One page of the products for sale."""
     authorized()
     limit = _limit()
     products = services().catalogue.current().products
@@ -85,7 +85,7 @@ def list_products() -> Response:
 
 @blueprint.get("/products/<path:product_id>")
 def show_product(product_id: str) -> Response:
-    """One product."""
+    """One product for sale."""
     authorized()
     product = services().catalogue.current().product(product_id)
     if product is None:
@@ -95,7 +95,7 @@ def show_product(product_id: str) -> Response:
 
 @blueprint.get("/me")
 def me() -> Response:
-    """The token's user and their customer."""
+    """The token's user and the ID of the linked customer."""
     caller = authorized("read:me")
     user_id = _user_id(caller)
     found = verdict(services().linker, services().state, user_id, caller.claimed_customer_id)
@@ -107,7 +107,7 @@ def me() -> Response:
 @blueprint.post("/checkout")
 @signed
 def begin_checkout() -> tuple[Response, int]:
-    """Open a Checkout Session for the token's user; the client sends them to its page to pay."""
+    """Create a Checkout Session for the token's user. The client sends the user to its URL to pay."""
     caller = authorized("create:checkout")
     user_id = _user_id(caller)
     wish = read_wish()
@@ -133,12 +133,14 @@ def begin_checkout() -> tuple[Response, int]:
 
 
 def _user_id(caller: Caller) -> str:
+    """The caller's user ID. An application's own token ends the request with 403."""
     if caller.user_id is None:
         refuse(403, "the token belongs to a program, not to a user", error="insufficient_scope")
     return caller.user_id
 
 
 def _refuse(refused: Refused) -> NoReturn:
+    """End the request of a purchase that was refused."""
     if refused.link is not None:
         _refuse_unlinked(refused.link)
     abort(problem(409, _REFUSALS[refused.reason]))
@@ -150,10 +152,11 @@ def _refuse_unlinked(outcome: LinkOutcome) -> NoReturn:
         refuse(401, "the user does not exist any more", error="invalid_token")
     if outcome.status is LinkStatus.REFUSED:
         abort(problem(409, "The user's customer belongs to another set-up of this store."))
-    abort(problem(503, "The user's customer is not ready yet. Try again soon.", _SOON))
+    abort(problem(503, "The user's customer is not ready yet. Try again soon.", _RETRY_SOON))
 
 
 def _limit() -> int:
+    """The page size from the parameter `limit`. A wrong value ends the request with 400."""
     text = request.args.get("limit", str(DEFAULT_LIMIT))
     if not re.fullmatch("[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
         abort(problem(400, f"limit must be a whole number from 1 to {MAX_LIMIT}."))
@@ -161,6 +164,7 @@ def _limit() -> int:
 
 
 def _purchases(wish: Wish) -> tuple[Purchase, ...]:
+    """The requested items at today's prices. An item that cannot be bought ends the request with 409."""
     catalogue = services().catalogue.current()
     found: list[Purchase] = []
     try:
@@ -204,7 +208,10 @@ def _price(price: Price) -> dict[str, object]:
 
 @blueprint.after_app_request
 def allow_origins(response: Response) -> Response:
-    """Let pages of the operator's other origins call the API, without cookies: https://fetch.spec.whatwg.org/#http-cors-protocol"""
+    """Let pages of the origins in API_CORS_ORIGINS call the API, without cookies.
+
+    Source: https://fetch.spec.whatwg.org/#http-cors-protocol
+    """
     if not f"{request.path}/".startswith(f"{blueprint.url_prefix}/"):
         return response
     response.vary.add("Origin")

@@ -1,4 +1,4 @@
-"""Reads the body of a checkout request to the JSON API."""
+"""Parses the body of a checkout request to the JSON API."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from webstore.shop.cart import MAX_LINES, MAX_QUANTITY
 from . import services
 from .problems import problem
 
+#: Maximum number of characters of a return address.
 MAX_URL = 2000
 _JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client wants to buy, and where the shopper goes from Stripe's page."""
+    """A checkout request: what to buy, and the addresses to which Stripe's page sends the shopper."""
 
-    #: How many at which price.
+    #: The quantity of each price ID.
     lines: Mapping[str, int]
     success_url: str | None
     cancel_url: str | None
 
 
 def read_wish() -> Wish:
-    """The checkout that the client asks for; a malformed body ends the request with 400 or 415."""
+    """Parse the checkout request. A malformed body ends the request with 400 or 415."""
     body = _body()
-    _only(body, "lines", "success_url", "cancel_url")
+    _allow_only(body, "lines", "success_url", "cancel_url")
     lines = body.get("lines")
     if not isinstance(lines, list) or not 1 <= len(lines) <= MAX_LINES:
         _malformed(f"lines must be a list of 1 to {MAX_LINES} lines")
@@ -44,14 +45,15 @@ def read_wish() -> Wish:
 
 
 def _line(line: object) -> tuple[str, int]:
+    """The price ID and the quantity of a line. A malformed line ends the request with 400."""
     if not isinstance(line, dict):
         _malformed("a line must be an object")
-    _only(line, "price", "quantity")
+    _allow_only(line, "price", "quantity")
     price_id, quantity = line.get("price"), line.get("quantity")
     if not isinstance(price_id, str) or not 0 < len(price_id) <= 255:
         _malformed("price must be the ID of a price")
     if isinstance(quantity, float) and quantity.is_integer():
-        # JSON has one kind of number: to it, 1.0 is a whole one.
+        # JSON has only one type of number, in which 1.0 is a whole number.
         quantity = int(quantity)
     if not isinstance(quantity, int) or isinstance(quantity, bool) or not 1 <= quantity <= MAX_QUANTITY:
         _malformed(f"quantity must be a whole number from 1 to {MAX_QUANTITY}")
@@ -59,7 +61,7 @@ def _line(line: object) -> tuple[str, int]:
 
 
 def _url(body: Mapping[str, object], name: str) -> str | None:
-    """An address of the store or of an application that may call this API; None where none is given."""
+    """The return address under `name`; None if it is missing. A forbidden one ends the request with 400."""
     if name not in body:
         return None
     url = body[name]
@@ -69,40 +71,45 @@ def _url(body: Mapping[str, object], name: str) -> str | None:
 
 
 def return_addresses() -> str:
-    """What a return address looks like, as a regular expression that clients understand, too."""
+    """The pattern of allowed return addresses: of the store, or of an origin in API_CORS_ORIGINS.
+
+    It is a regular expression for Python and for clients in JavaScript.
+    """
     settings = services().settings
     origins = "|".join((settings.base_url, *settings.api_cors_origins))
-    # Not re.escape: what it makes of a hyphen is no regular expression to clients in JavaScript.
+    # Not re.escape: it escapes hyphens, which is a syntax error in JavaScript.
     escaped = re.sub(r"([.\[\]])", r"\\\1", origins)
-    # ASCII without spaces and backslashes, which browsers take for slashes.
+    # ASCII without spaces and backslashes. Browsers treat a backslash as a slash.
     return rf"^({escaped})([/?#][!-\[\]-~]*)?$"
 
 
 def _body() -> Mapping[str, object]:
-    """The JSON object that the client sent; a request without one ends here with 415 or 400."""
+    """The JSON object in the body. Any other body ends the request with 415 or 400."""
     if request.mimetype != _JSON or request.headers.get("Content-Encoding", "identity") != "identity":
         abort(problem(415, f"Send {_JSON}, not compressed.", {"Accept": _JSON}))
     try:
         found = json.loads(request.get_data(cache=False).decode(), object_pairs_hook=_members)
     except (ValueError, RecursionError):
-        _malformed("the body is no JSON")
+        _malformed("the body is not JSON")
     if not isinstance(found, dict):
         _malformed("the body must be an object")
     return found
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: JSON
-    """A JSON object whose names are different, so that nobody reads another one than the store does."""
+    """Build a JSON object. A repeated name is refused, because parsers differ in the value that they use."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError("a name is repeated")
     return found
 
 
-def _only(body: Mapping[str, object], *names: str) -> None:
+def _allow_only(body: Mapping[str, object], *names: str) -> None:
+    """Check that the object has no other names. An unknown name ends the request with 400."""
     if unknown := sorted(set(body) - set(names)):
         _malformed(f"{unknown[0][:50]!r} is not known here")
 
 
-def _malformed(what: str) -> NoReturn:
-    abort(problem(400, f"This cannot be understood: {what}."))
+def _malformed(reason: str) -> NoReturn:
+    """End the request with 400."""
+    abort(problem(400, f"This cannot be understood: {reason}."))

@@ -1,4 +1,4 @@
-"""Log in, come back from the provider, log out."""
+"""The routes of login, callback, logout and back-channel logout."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ blueprint = Blueprint("auth", __name__)
 @blueprint.get("/login", endpoint="login")
 @limited_per_address
 def begin_login() -> Response:
-    """Send the browser to the provider."""
+    """Begin a login and redirect the browser to the provider."""
     if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")).lower():
         abort(503, "A login is not prefetched.")
     asked = {name: value for name in FORWARDED if (value := request.args.get(name, "")[:500])}
@@ -52,13 +52,13 @@ def begin_login() -> Response:
     except LoginError:
         if asked.get("prompt") != "none":
             raise
-        return _not_silently(return_path)
+        return _without_login(return_path)
 
 
 @blueprint.get("/callback")
 @limited_per_address
 def callback() -> Response:
-    """Finish the OpenID Connect exchange, run the post-login hooks, and go where the shopper was going."""
+    """Finish the OpenID Connect login, run the post-login hooks, and redirect to the return path."""
     client = services().login_client
     try:
         transaction = client.transaction()
@@ -73,22 +73,22 @@ def callback() -> Response:
         exc.return_path = return_path
         if transaction.asked.get("prompt") != "none":
             raise
-        # It was the store that asked, not the shopper, where the session's standing is unsure.
+        # The store, not the shopper, began this login if the session's revocation record may be lost.
         if not isinstance(exc, LoginInteractionNeeded) and not must_ask_provider():
             raise
-        log.info("a silent login did not work: %s: %s", type(exc).__name__, exc)
-        return _not_silently(return_path)
+        log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
+        return _without_login(return_path)
     event = login.complete_login(identity, services().hooks)
     start_session(identity, event.link)
     if current_shopper() is None and not must_ask_provider():
-        # Without this, a page that needs a login would begin another one, and that one yet another.
+        # Otherwise a page that needs a login would begin another login, in an endless loop.
         session.clear()
-        raise LoginRejected("the provider's session was ended before this login was done")
+        raise LoginRejected("the provider's session ended before this login was finished")
     return redirect(return_path)
 
 
-def _not_silently(return_path: str) -> Response:
-    """A silent login did not work: go on as a stranger, without a second silent try."""
+def _without_login(return_path: str) -> Response:
+    """Continue without a login after a silent login failed, and do not try another silent login."""
     if must_ask_provider():
         session.clear()
     return redirect(return_path)
@@ -96,7 +96,7 @@ def _not_silently(return_path: str) -> Response:
 
 @blueprint.post("/logout")
 def logout() -> Response | str:
-    """End the store's session, then the provider's."""
+    """End the store's session, then redirect to the provider to end its session."""
     shopper = current_shopper() or unsure_shopper()
     if shopper is None:
         return redirect(url_for("shop.home"))
@@ -105,14 +105,14 @@ def logout() -> Response | str:
     try:
         url = services().login_client.logout_url(f"{services().settings.base_url}/", shopper.sid)
     except LoginError as exc:
-        log.warning("logged out here, but not at the provider: %s", exc)
+        log.warning("a shopper was logged out of the store, but not at the provider: %s", exc)
         return render_template("auth/logged_out.html")
     return redirect(url)
 
 
 @blueprint.get("/logout")
 def logout_page() -> Response | str:
-    """A page with the button for those who type the address."""
+    """Answer a shopper who opens this address directly: the account page has the logout button."""
     if current_shopper() is not None:
         return redirect(url_for("account.show"))
     if must_ask_provider():
@@ -124,7 +124,7 @@ def logout_page() -> Response | str:
 @signed
 @limited_per_address
 def backchannel_logout() -> tuple[Response, int]:
-    """End the sessions that the provider's logout token names: 200, or 400 when nothing was ended.
+    """End the sessions that the provider's logout token names. Answers 200, or 400 if it ended nothing.
 
     Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
     """

@@ -1,4 +1,4 @@
-"""Who calls the JSON API: the access token in the header Authorization, and nothing else (RFC 6750)."""
+"""Authenticates callers of the JSON API by the access token in the header Authorization (RFC 6750)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .problems import problem
 log = logging.getLogger(__name__)
 
 _REALM = 'Bearer realm="webstore"'
-#: RFC 6750, section 2.1.
+#: The syntax of an access token, RFC 6750, section 2.1.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 
 
 def authorized(scope: str | None = None) -> Caller:
-    """The caller, who has this scope; a request without that ends here.
+    """Give the caller if the access token is valid and has this scope; otherwise end the request.
 
-    With 401, 400 or 403 and WWW-Authenticate (RFC 6750, section 3.1), or with 429.
+    The status is then 401, 400 or 403 with WWW-Authenticate (RFC 6750, section 3.1), or 429.
     """
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         refuse_flood("api", client_address())
-        # Nothing was tried that this API knows of, so no error is named: RFC 6750, section 3.1.
+        # A challenge names no error if the request has no access token: RFC 6750, section 3.1.
         refuse(401, "Send an access token in the header Authorization: Bearer.")
     token = credentials.strip(" ")
     if not _TOKEN.fullmatch(token) or "access_token" in request.args:
@@ -50,7 +50,7 @@ def authorized(scope: str | None = None) -> Caller:
 
 
 def refuse(status: int, description: str, **attributes: str) -> NoReturn:
-    """End the request with a challenge; the description goes into it where there is an error to describe."""
+    """End the request with a WWW-Authenticate challenge, which has the description if `error` is given."""
     if "error" in attributes:
         attributes["error_description"] = description
     challenge = ", ".join((_REALM, *(f'{name}="{value}"' for name, value in attributes.items())))
@@ -58,6 +58,7 @@ def refuse(status: int, description: str, **attributes: str) -> NoReturn:
 
 
 def _read(token: str) -> Caller:
+    """Validate the token. Raises `TokenRejected`, also if the store has no API, and `LoginError`."""
     tokens = services().access_tokens
     if tokens is None:
         raise TokenRejected("this store has no API")

@@ -1,4 +1,4 @@
-"""The cart's page and its buttons. No login is needed, and no token: the edge refuses other sites."""
+"""The cart page and its forms. They need no login and no CSRF token: `edge.py` refuses other sites."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ BOUGHT = "What you have bought is out of your cart; it is among your orders."
 @blueprint.get("/cart")
 @drops_paid_items(closely=True)
 def show() -> str:
-    """The cart's items at today's prices."""
+    """Show the cart's items at today's prices."""
     return page(current_cart(), done=_done(request.args.get("done", "")))
 
 
 def _done(what: str) -> str | None:
-    """The message about what was just done; "You have not paid" only if Stripe has just said so."""
+    """The message for the parameter `done`. "You have not paid" is shown only if Stripe has just said so."""
     if was_bought():
         return BOUGHT
     if what == "canceled":
@@ -45,7 +45,7 @@ def _done(what: str) -> str | None:
 
 @blueprint.post("/cart/add")
 def add() -> Response | tuple[str, int]:
-    """Put `quantity` pieces (default 1) at the price with the ID `price` into the cart."""
+    """Put `quantity` pieces (default 1) of the price with the ID `price` into the cart."""
     try:
         quantity = carts.quantity_of(request.form.get("quantity", "1"))
         price_id = request.form.get("price", "")
@@ -57,7 +57,7 @@ def add() -> Response | tuple[str, int]:
 
 @blueprint.post("/cart/change")
 def change() -> Response | tuple[str, int]:
-    """Set the quantities: each `price` with the `quantity` at the same place; 0 removes the line."""
+    """Set the quantities: the n-th `quantity` belongs to the n-th `price`. 0 removes the line."""
     prices, texts = request.form.getlist("price"), request.form.getlist("quantity")
     if len(prices) != len(texts):
         abort(400, "Each item needs a quantity.")
@@ -69,7 +69,7 @@ def change() -> Response | tuple[str, int]:
         return page(current_cart(), problem=str(exc)), 400
     cart, catalogue = current_cart(), services().catalogue.current()
     changed = carts.change(cart, quantities)
-    # A price that has changed since the page was opened is shown on the next one.
+    # A price that has changed since the page was opened is shown as changed on the next page.
     if request.form.get("digest") == digest(carts.purchases(carts.against(cart, catalogue))):
         changed = carts.at_todays_prices(changed, catalogue)
     keep_cart(changed)
@@ -84,7 +84,7 @@ def remove() -> Response:
 
 
 def page(cart: Cart, *, done: str | None = None, problem: str | None = None) -> str:
-    """The cart's page, with a message about what was done or could not be done."""
+    """Render the cart page, with a message about an action that was done or failed."""
     rows = carts.against(cart, services().catalogue.current()) if cart.lines else ()
     bought = carts.purchases(rows)
     return render_template(

@@ -1,4 +1,4 @@
-"""Where a browser's cart is kept: in a signed cookie of its own, which outlives logins and logouts."""
+"""Keeps a browser's cart in a separate signed cookie, which logins and logouts do not change."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from webstore.shop.models import Cart, CartLine, Money, Recurrence
 
 from . import services
 
+#: Seconds for which a browser keeps the cart.
 KEPT_S = 30 * 24 * 3600
-#: Browsers keep 4,096 bytes of a cookie with its name and attributes, RFC 6265 section 6.1. What the lines
-#: leave free is for the sessions.
+#: Browsers keep 4,096 bytes of a cookie with its name and attributes, RFC 6265 section 6.1. The bytes that
+#: the lines do not use are for the IDs of Checkout Sessions.
 MAX_BYTES, MAX_BYTES_OF_LINES = 2900, 2400
 
 
 def current_cart() -> Cart:
-    """The cart of this request's browser; empty where the cookie is missing, tampered with or too old."""
+    """The cart of this request's browser; empty if its cookie is missing, tampered with or too old."""
     if "cart" not in g:
         text = request.cookies.get(_name(services().settings), "")
         g.cart = _parsed(text) if 0 < len(text) <= MAX_BYTES else Cart()
@@ -34,7 +35,7 @@ def current_cart() -> Cart:
 
 
 def keep_cart(cart: Cart) -> None:
-    """Let the browser keep this cart from this answer on. Raises `CannotBuy` where it does not fit."""
+    """Store this cart in the browser with the current response. Raises `CannotBuy` if it is too large."""
     if cart == current_cart():
         return
     if len(_text(replace(cart, sessions=()))) > MAX_BYTES_OF_LINES:
@@ -48,7 +49,7 @@ def keep_cart(cart: Cart) -> None:
 
 
 def sent_a_cart() -> bool:
-    """Whether this browser sent a cart along, or something in its place."""
+    """Whether this request has a cart cookie, valid or not."""
     return _name(services().settings) in request.cookies
 
 
@@ -75,6 +76,7 @@ def _serializer() -> URLSafeTimedSerializer:
 
 
 def _text(cart: Cart) -> str:
+    """The cart as the signed text of the cookie."""
     lines = [
         [
             line.price_id,
@@ -92,18 +94,19 @@ def _text(cart: Cart) -> str:
 
 
 def _parsed(text: str) -> Cart:
+    """The cart in the text of a cookie; empty if it cannot be read."""
     try:
         lines, sessions = _serializer().loads(text, max_age=KEPT_S)
-        cart = Cart(_good(lines), tuple(map(str, sessions)))
+        cart = Cart(_valid_lines(lines), tuple(map(str, sessions)))
     except (BadData, ValueError, TypeError, LookupError):
-        # All but the first: signed by us, but by a release of the store that kept other things.
+        # All but the first error: an older release of the store signed the cookie, in another format.
         return Cart()
     fits = len(cart.lines) <= MAX_LINES and len(cart.sessions) <= MAX_SESSIONS
     return cart if fits else Cart()
 
 
-def _good(stored: Iterable[Any]) -> tuple[CartLine, ...]:
-    """The lines that can be read: one that cannot takes none of the others along."""
+def _valid_lines(stored: Iterable[Any]) -> tuple[CartLine, ...]:
+    """The valid lines. An invalid line is left out and does not affect the others."""
     lines = []
     for item in stored:
         with suppress(ValueError, TypeError, LookupError):
@@ -112,8 +115,9 @@ def _good(stored: Iterable[Any]) -> tuple[CartLine, ...]:
 
 
 def _line(stored: list[Any]) -> CartLine:
+    """One line of the cookie. Raises ValueError, TypeError or LookupError if it is malformed."""
     price_id, quantity, amount, currency, product_id, *more = stored
-    # What is left: interval and count together, or none of them, and the variant.
+    # `more` has interval and count or neither of them, and then the variant if there is one.
     variant = str(more.pop()) if len(more) % 2 else None
     recurrence = None
     if more:

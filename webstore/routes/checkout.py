@@ -1,4 +1,4 @@
-"""From the cart, or from one product, to Stripe's payment page and back."""
+"""The checkout of the cart or of one item: review page, Stripe's payment page, and result page."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What the shopper is about to buy: the cart, or one item."""
+    """The items that the shopper is about to buy: the cart, or one item."""
 
     rows: tuple[Row, ...]
-    #: The query that leads to the same page again; empty for the cart.
+    #: The query parameters of this choice's review page; empty for the cart.
     query: dict[str, Any]
     catalogue: Catalogue
 
@@ -68,14 +68,14 @@ class _Choice:
 
     @property
     def address(self) -> str:
-        """The path of the page that shows it."""
+        """The path of the review page of this choice."""
         return url_for("checkout.review", **self.query)
 
 
 def success_url() -> str:
-    """Where Stripe sends the shopper after the payment.
+    """The URL to which Stripe sends the shopper after the payment.
 
-    Stripe replaces the braces, which must not be percent-encoded, by the session's ID:
+    Stripe replaces the name in braces by the session's ID. The braces must not be percent-encoded:
     https://docs.stripe.com/payments/checkout/custom-success-page
     """
     return f"{services().settings.base_url}{url_for('checkout.success')}?session_id={{CHECKOUT_SESSION_ID}}"
@@ -84,7 +84,7 @@ def success_url() -> str:
 @blueprint.get("")
 @drops_paid_items(closely=True)
 def review() -> Response | str | tuple[str, int]:
-    """The items at today's prices: the cart, or `quantity` pieces at the price with the ID `price`."""
+    """Show the items at today's prices: the cart, or `quantity` pieces of the price with the ID `price`."""
     choice = _choice(request.args.get("price"), request.args.get("quantity", "1"))
     if not choice.rows:
         return redirect(url_for("cart.show"))
@@ -94,7 +94,7 @@ def review() -> Response | str | tuple[str, int]:
 @blueprint.post("")
 @limited_per_shopper
 def start() -> Response | tuple[str, int]:
-    """Open a Checkout Session for the shopper's customer and go there."""
+    """Create a Checkout Session for the shopper's customer and redirect to its payment page."""
     choice = _choice(request.form.get("price"), request.form.get("quantity", "1"))
     shopper = current_shopper()
     if shopper is None:
@@ -122,7 +122,7 @@ def start() -> Response | tuple[str, int]:
 @login_required
 @limited_per_shopper
 def success() -> str | tuple[str, int]:
-    """The state of the purchase, for its owner alone; they may look as often as they like."""
+    """Show the status of the purchase to its owner only. The page can be opened again at any time."""
     session_id, shopper = request.args.get("session_id", ""), logged_in_shopper()
     if not SESSION_ID.fullmatch(session_id):
         abort(404)
@@ -142,7 +142,10 @@ def success() -> str | tuple[str, int]:
 
 
 def _choice(price_id: str | None, quantity: str) -> _Choice:
-    """Raises `CannotBuy` about one item; a cart shows in its rows what cannot be bought."""
+    """The cart, or the one item with this price ID.
+
+    Raises `CannotBuy` if the one item cannot be bought. A cart shows such items in its rows.
+    """
     catalogue = services().catalogue.current()
     if price_id is None:
         return _Choice(carts.against(current_cart(), catalogue), {}, catalogue)
@@ -153,6 +156,7 @@ def _choice(price_id: str | None, quantity: str) -> _Choice:
 
 
 def _wanted(choice: _Choice, shopper: Shopper) -> Wanted:
+    """The purchase that the form asks for."""
     bought = choice.purchases
     back = (
         url_for("cart.show", done="canceled")
@@ -174,6 +178,7 @@ def _wanted(choice: _Choice, shopper: Shopper) -> Wanted:
 
 
 def _refusal(refused: Refused, choice: _Choice) -> Response | tuple[str, int]:
+    """The page that says why the purchase was refused."""
     if refused.link is not None:
         return unusable_link(refused.link, again=choice.address)
     if refused.reason is Reason.ALREADY_PAID:
@@ -182,6 +187,7 @@ def _refusal(refused: Refused, choice: _Choice) -> Response | tuple[str, int]:
 
 
 def _page(choice: _Choice, problem: str | None = None) -> str:
+    """Render the review page, with a message about a problem."""
     bought = choice.purchases
     return render_template(
         "checkout/review.html",

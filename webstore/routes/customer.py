@@ -17,7 +17,7 @@ REFUSED = (
 
 
 def unusable_link(link: LinkOutcome, again: str) -> Response | tuple[str, int]:
-    """What is said instead of a page that needs the customer; `again`: the address of another try."""
+    """The answer if the shopper's customer cannot be used. `again`: the URL of the link "Try again"."""
     if link.status is LinkStatus.USER_GONE:
         return user_gone()
     refused = link.status is LinkStatus.REFUSED
@@ -33,6 +33,6 @@ def unusable_link(link: LinkOutcome, again: str) -> Response | tuple[str, int]:
 
 
 def user_gone() -> Response:
-    """The directory has deleted the user: this session is nobody's."""
+    """End the session of a user who no longer exists in the directory, and go to the home page."""
     end_session()
     return redirect(url_for("shop.home"), 303)

@@ -1,4 +1,4 @@
-"""Every request and answer: its deadline, cross-site checks, caching, security headers."""
+"""Applies to every request and response: deadline, cross-site checks, caching and security headers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .marks import is_public_page, is_signed
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
-#: Statuses of a static file. Any other answer is a page, with the shopper's name on it.
-_OF_A_FILE = (200, 206, 304)
-#: Seconds that a page may take beyond those that linking may take.
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+#: Statuses of a static file. Any other status is an error page, which shows the shopper's name.
+_FILE_STATUSES = (200, 206, 304)
+#: Seconds that a request may take in addition to the time for linking.
 _PAGE_S = 5.0
 #: Seconds that a cache in front of the store may keep a public page.
 _EDGE_S = 60
@@ -31,7 +31,7 @@ _EDGE_S = 60
 class _OwnHost:
     """Replaces the Host header, which any client can set, with the store's own host.
 
-    Addresses are built from `BASE_URL`; and Werkzeug cannot route a request whose header is not a host name.
+    URLs are built from `BASE_URL`. Werkzeug cannot route a request whose Host header is not a host name.
     """
 
     def __init__(self, app: WSGIApplication, base_url: str) -> None:
@@ -43,7 +43,7 @@ class _OwnHost:
 
 
 class _Deadline:
-    """Begins the deadline of each request: everything that waits for the outside ends with it."""
+    """Sets the deadline of each request. Every call to another service ends at the deadline at the latest."""
 
     def __init__(self, app: WSGIApplication, seconds: float) -> None:
         self._app, self._seconds = app, seconds
@@ -54,7 +54,7 @@ class _Deadline:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Put the deadline, the checks and the headers on every route."""
+    """Install the deadline, the checks and the headers for every route."""
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
     app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
     app.before_request(_refuse_cross_site)
@@ -64,33 +64,33 @@ def install(app: Flask, settings: Settings) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        _say_how_to_cache(response)
+        _set_caching(response)
         return response
 
 
-def _say_how_to_cache(response: Response) -> None:
-    """Caches may keep public pages as strangers see them, and nothing that depends on a cookie.
+def _set_caching(response: Response) -> None:
+    """Set Cache-Control: caches may keep public pages of logged-out visitors, but no other pages.
 
-    A browser has to ask again each time, so that it never shows a stored "Log in" to a logged-in shopper.
+    A browser has to revalidate each time, so that it never shows a stored "Log in" to a logged-in shopper.
     Source: RFC 9111.
     """
-    if request.endpoint == "static" and response.status_code in _OF_A_FILE:
+    if request.endpoint == "static" and response.status_code in _FILE_STATUSES:
         return
     if (
         is_public_page()
         and response.status_code == 200
         and "Set-Cookie" not in response.headers
-        # A page that lacks something at the moment.
+        # Retry-After marks a page that is incomplete at the moment.
         and "Retry-After" not in response.headers
         and not session
         and not sent_a_cart()
-        # A session that ended with this request: Flask removes its cookie only after this.
+        # The request may have ended a session. Flask deletes its cookie only after this function.
         and not session.modified
     ):
         response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
         response.vary.add("Cookie")
         if "locale" in g:
-            # Amounts are written in the reader's notation.
+            # The page depends on the reader's language.
             response.vary.add("Accept-Language")
         response.add_etag()
         response.make_conditional(request)
@@ -99,8 +99,11 @@ def _say_how_to_cache(response: Response) -> None:
 
 
 def _refuse_cross_site() -> None:
-    """https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site"""
-    if request.method in _SAFE or is_signed():
+    """Answer 403 to a request that another site's page sent, unless its view is marked with `signed`.
+
+    Source: https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
+    """
+    if request.method in _SAFE_METHODS or is_signed():
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
@@ -110,9 +113,10 @@ def _refuse_cross_site() -> None:
 
 
 def _headers(settings: Settings) -> dict[str, str]:
+    """The security headers of every response."""
     issuer = urlsplit(settings.auth0_issuer)
     form_targets = " ".join(("'self'", f"{issuer.scheme}://{issuer.netloc}", *settings.stripe_hosted_pages))
-    # A local stand-in for Stripe has its pictures where its pages are.
+    # A local Stripe sandbox serves images from the origin of its pages.
     local = [origin for origin in settings.stripe_hosted_pages if origin.startswith("http:")]
     pictures = " ".join(("'self'", "https:", "data:", *local))
     policy = (

@@ -1,6 +1,6 @@
-"""Every error becomes a page: what happened, what to do, and a reference number that the log has too.
+"""Turns every error into a page: what happened, what to do, and a reference number that the log has too.
 
-Where programs ask, it becomes a problem document.
+A program gets a problem document instead of a page.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _HTTP_MESSAGES = {
 
 
 def install(app: Flask) -> None:
-    """Register the handlers."""
+    """Register the error handlers."""
     app.register_error_handler(LoginError, _login_error)
     app.register_error_handler(CannotBuy, _cannot_buy)
     for kind in (PaymentsError, DirectoryError, OverBudget):
@@ -92,10 +92,11 @@ def install(app: Flask) -> None:
 
 
 def _login_error(exc: Exception) -> tuple[str | Response, int]:
+    """The page for a login that failed, with a link to try again."""
     page = next((page for kind, page in _LOGIN_PAGES.items() if isinstance(exc, kind)), None)
     page = page or _LOGIN_PAGES[LoginRejected]
     reference = _reference()
-    # A callback's query holds the code and the state: the log gets the cause and nothing of the request.
+    # Log the cause only: the query string of a callback contains the code and the state.
     cause = "".join(c if c.isprintable() else " " for c in str(exc))
     log.warning("login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
     reason = f" The reason given: {exc}" if isinstance(exc, LoginDenied) and str(exc) else ""
@@ -107,7 +108,7 @@ def _cannot_buy(exc: Exception) -> tuple[str | Response, int]:
 
 
 def _unavailable(exc: Exception) -> tuple[str | Response, int]:
-    """A vendor is down, slow, or refuses the store's key; nobody's order or login is lost by it."""
+    """The page for a vendor that is down, slow or refuses the store's key. No order or login is lost."""
     reference = _reference()
     log.warning(
         "not available reference=%s on %s %s: %s: %s",
@@ -128,13 +129,14 @@ def _unavailable(exc: Exception) -> tuple[str | Response, int]:
 
 
 def _http_error(exc: Exception) -> tuple[str | Response, int, list[tuple[str, str]]]:
+    """The page for an HTTP error, with the error's own headers."""
     status = (exc.code if isinstance(exc, HTTPException) else None) or 500
-    # The stock texts of werkzeug are for programs; a shopper gets the store's own.
-    stock = isinstance(exc, HTTPException) and exc.description == type(exc).description
-    own_words = isinstance(exc, HTTPException) and (wants_problem() or not stock)
+    # Werkzeug's default texts are for programs. Shoppers get the store's own texts.
+    is_default = isinstance(exc, HTTPException) and exc.description == type(exc).description
+    own_text = isinstance(exc, HTTPException) and (wants_problem() or not is_default)
     default = _HTTP_MESSAGES.get(status, "Go back and try again.")
-    message = str(exc.description) if isinstance(exc, HTTPException) and own_words else default
-    # Allow and Retry-After belong to the answer as well.
+    message = str(exc.description) if isinstance(exc, HTTPException) and own_text else default
+    # Keep headers such as Allow and Retry-After.
     headers = [
         (name, value)
         for name, value in (exc.get_headers() if isinstance(exc, HTTPException) else ())
@@ -144,6 +146,7 @@ def _http_error(exc: Exception) -> tuple[str | Response, int, list[tuple[str, st
 
 
 def _unexpected(exc: Exception) -> tuple[str | Response, int]:
+    """The page for a bug. The log has the traceback."""
     reference = _reference()
     log.error("unexpected error reference=%s on %s %s", reference, request.method, request.path, exc_info=exc)
     page = _Page(500, "Something went wrong on our side", "Nothing was charged. Try again in a minute.")
@@ -153,6 +156,7 @@ def _unexpected(exc: Exception) -> tuple[str | Response, int]:
 def _render(
     page: _Page, reference: str | None, reason: str = "", going_to: str | None = None
 ) -> tuple[str | Response, int]:
+    """Render the page or the problem document. `going_to`: the return path of another login."""
     if wants_problem():
         return problem(page.status, page.message + reason, reference=reference), page.status
     action_url, label = {
@@ -173,5 +177,5 @@ def _render(
 
 
 def _reference() -> str:
-    """Eight characters that are easy to read out."""
+    """A random reference number: eight characters that cannot be confused with each other."""
     return "".join(secrets.choice("23456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(8))

@@ -1,4 +1,4 @@
-"""How values are written on the pages, in the notation of the reader's language."""
+"""Template filters that write amounts and intervals for the reader's language."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from webstore.shop.money import format_money, negotiate, per
 
 
 def install(app: Flask) -> None:
-    """Give the templates `|money` for a `Money` and `|per` for a `Recurrence`, or None."""
+    """Register the filters `money`, for a `Money`, and `per`, for a `Recurrence` or None."""
     app.add_template_filter(_money, "money")
     app.add_template_filter(per, "per")
 
 
 def reader_locale() -> str:
-    """The first of the reader's languages that is known.
+    """The locale of the request: the first language in Accept-Language that the store knows.
 
-    An answer that asked for it differs by language: `edge.py` says so to caches (Vary: Accept-Language).
+    A response for which this was called depends on the language: `edge.py` adds Vary: Accept-Language.
     """
     if "locale" not in g:
         g.locale = negotiate(request.accept_languages.values())

@@ -1,4 +1,4 @@
-"""For the load balancer and the operator: whether the process is alive and ready, and its counters."""
+"""Liveness, readiness and metrics, for the load balancer and the operator."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """The process answers. It makes no call: a vendor's outage must not restart it."""
+    """Liveness: the process answers. It calls no vendor, whose outage must not restart the process."""
     return Response("ok\n", mimetype="text/plain")
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """The process has a catalogue, or has tried to read one: its first shoppers do not wait for it.
+    """Readiness: the process has read a catalogue or has tried to, so that its first shoppers do not wait.
 
-    A vendor's outage does not make it unready: shoppers are served meanwhile.
+    The process is ready during a vendor's outage too, because it still serves shoppers.
     """
     if services().catalogue.warm():
         return Response("ok\n", mimetype="text/plain")
@@ -34,7 +34,7 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
-    """The counters, for the bearer token METRICS_TOKEN; without that setting, for this machine alone."""
+    """The counters. They need the bearer token METRICS_TOKEN, or, if it is not set, a local request."""
     token = services().settings.metrics_token
     if token is None:
         forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))

@@ -1,7 +1,7 @@
 """Rate limits for each address and each shopper: a fixed window, counted in the shared state.
 
-They keep a flood from using up the login and the vendors' quotas. They do not protect passwords, which the
-store never sees.
+They keep a flood of requests from using up the login and the vendors' quotas. They do not protect passwords,
+which the store never sees.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .session_cookie import current_shopper
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: Seconds of one window.
 WINDOW_S = 10
 #: Requests of one shopper to one view in a window: more than a person makes.
 SHOPPER_LIMIT = 60
@@ -45,7 +46,7 @@ def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:
 
 
 def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
-    """Answer 429 with Retry-After if the shopper calls this view too often; strangers are not counted.
+    """Answer 429 with Retry-After if the shopper calls this view too often. Other visitors are not counted.
 
     For views that make calls to the vendors.
     """
@@ -62,9 +63,10 @@ def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
 
 
 def refuse_flood(name: str, client: str, limit: int | None = None, message: str | None = None) -> None:
-    """Answer 429 with Retry-After if `client` calls `name` too often; this call counts as well.
+    """Count this call, and answer 429 with Retry-After if `client` calls `name` too often.
 
-    `limit`: calls in a window, by default LOGIN_RATE_PER_10S; `message`: shown on the page.
+    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. Nothing is
+    refused while the shared state is unavailable.
     """
     now = time.time()
     window = int(now // WINDOW_S)
@@ -77,7 +79,7 @@ def refuse_flood(name: str, client: str, limit: int | None = None, message: str 
 
 
 def client_address() -> str:
-    """The client's address; in IPv6 the network that one subscriber has (RFC 6177)."""
+    """The client's IPv4 address, or the /64 IPv6 network that one subscriber has (RFC 6177)."""
     text = request.remote_addr or ""
     try:
         address = ipaddress.ip_address(text)

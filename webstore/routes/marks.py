@@ -1,4 +1,4 @@
-"""Marks on views: what the whole application does differently for a view is said where the view is."""
+"""Decorators that mark a view. `edge.py` treats requests to marked views differently."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _PUBLIC, _SIGNED = "webstore_public_page", "webstore_signed"
 
 
 def public_page(view: Callable[P, T]) -> Callable[P, T]:
-    """Mark a page that looks the same to every stranger: caches in front of the store may keep it."""
+    """Mark a page that is the same for all logged-out visitors. Caches in front of the store may keep it."""
     setattr(view, _PUBLIC, True)
     return view
 
 
 def signed(view: Callable[P, T]) -> Callable[P, T]:
-    """Mark a view for programs that prove who they are by a signature or a bearer token, not by a cookie.
+    """Mark a view for programs that authenticate by a signature or a bearer token, not by a cookie.
 
-    Another site's page can do nothing there in a shopper's name, so cross-site requests are let through.
+    Another site's page cannot act in a shopper's name there, so cross-site requests are allowed.
     """
     setattr(view, _SIGNED, True)
     return view
@@ -39,5 +39,5 @@ def is_signed() -> bool:
 
 
 def _has(mark: str) -> bool:
-    # `functools.wraps` copies a function's attributes, so that further decorators keep a mark.
+    # `functools.wraps` copies a function's attributes, so other decorators keep the mark.
     return hasattr(current_app.view_functions.get(request.endpoint or ""), mark)

@@ -1,4 +1,4 @@
-"""The shopper's orders."""
+"""The page of the shopper's orders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ blueprint.before_request(ask_provider_if_unsure)
 @login_required
 @limited_per_shopper
 def show() -> Response | str | tuple[str, int]:
-    """The shopper's orders, the newest first; `after`: where an older page begins."""
+    """Show the shopper's orders, the newest first. `after`: the signed cursor of an older page."""
     shopper = logged_in_shopper()
     cursor = _cursor(shopper.user_id, request.args.get("after"))
     link = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
@@ -46,17 +46,18 @@ def show() -> Response | str | tuple[str, int]:
 
 @blueprint.app_template_filter("day")
 def format_day(at: float) -> str:
-    """The date of a Unix time as a reader of the locale writes it."""
+    """The date of a Unix time in the notation of the reader's language."""
     return str(format_date(datetime.fromtimestamp(at, UTC), locale=reader_locale()))
 
 
 @blueprint.app_template_filter("iso_day")
 def iso_day(at: float) -> str:
-    """The date of a Unix time for programs."""
+    """The date of a Unix time in ISO 8601."""
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
 def _cursor(user_id: str, text: str | None) -> orders.Cursor | None:
+    """The cursor in a signed text. A wrong signature ends the request with 404."""
     if text is None:
         return None
     try:
@@ -67,7 +68,7 @@ def _cursor(user_id: str, text: str | None) -> orders.Cursor | None:
 
 
 def _cursors(user_id: str) -> URLSafeSerializer:
-    """Signs positions for this shopper, so that nobody can make one up."""
+    """The signer of this shopper's cursors, so that they cannot be forged."""
     settings = services().settings
     keys = [*reversed(settings.app_secret_key_fallbacks), settings.app_secret_key]
     return URLSafeSerializer(keys, salt=f"webstore-orders {user_id}")

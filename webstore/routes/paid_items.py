@@ -1,4 +1,4 @@
-"""Carts lose their paid items, also if the shopper never came back from Stripe's page."""
+"""Removes paid items from carts, even if the shopper did not return from Stripe's page."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .cart_cookie import current_cart, keep_cart
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: Seconds that a page may wait for Stripe: where paid items could be bought again, and elsewhere.
+#: Seconds that a page may wait for Stripe: if paid items could be bought again there, and otherwise.
 _CLOSELY_S, _IN_PASSING_S = 1.5, 0.3
 
 
 def drops_paid_items(*, closely: bool) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Pages that first drop items already paid for.
+    """Decorate a view so that it first removes paid items from the cart.
 
-    `closely`: every Checkout Session of the cart is read, because paid items could be bought again here by
-    mistake. Elsewhere only those are read that are due.
+    `closely`: read every Checkout Session of the cart, because paid items could be bought again on this page
+    by mistake. Other pages read only the sessions that are due.
     """
 
     def decorate(view: Callable[P, T]) -> Callable[P, T]:
         @wraps(view)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-            _drop(closely=closely)
+            _remove_paid_items(closely=closely)
             return view(*args, **kwargs)
 
         return wrapped
@@ -40,7 +40,7 @@ def drops_paid_items(*, closely: bool) -> Callable[[Callable[P, T]], Callable[P,
 
 
 def was_bought() -> bool:
-    """Whether this request has dropped items from the cart because they are paid."""
+    """Whether this request has removed paid items from the cart."""
     return bool(g.get("was_bought"))
 
 
@@ -50,7 +50,8 @@ def is_unpaid() -> bool:
     return checked is not None and checked.complete and bool(checked.open)
 
 
-def _drop(*, closely: bool) -> None:
+def _remove_paid_items(*, closely: bool) -> None:
+    """Remove paid items from the cart, and keep the result in `g` for `was_bought` and `is_unpaid`."""
     cart = current_cart()
     if not cart.sessions:
         return

@@ -1,4 +1,4 @@
-"""Errors for programs: RFC 9457."""
+"""Problem documents: errors for programs, RFC 9457."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def wants_problem() -> bool:
 def problem(
     status: int, detail: str, headers: Mapping[str, str] | None = None, reference: str | None = None
 ) -> Response:
-    """An `application/problem+json` answer; `reference` is what the log has too."""
+    """Build an `application/problem+json` response. `reference`: the reference number in the log."""
     content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     if reference is not None:
         content["reference"] = reference

@@ -1,7 +1,7 @@
 """The logged-in shopper, kept in Flask's signed session cookie: identity, customer ID and times.
 
-The cookie holds no token. The customer ID in it is for display only; pages about money or anybody's data read
-the directory.
+The cookie holds no token. The customer ID in it is for display only. Pages that involve payments or the
+customer's data read the customer ID from the directory.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from . import services
 
 log = logging.getLogger(__name__)
 
+#: Seconds after which a session ends, since its last use and since the login.
 IDLE_S = 24 * 3600
 ABSOLUTE_S = 7 * 24 * 3600
 #: The time of last use is written only when it is this old (seconds), so that few answers set a cookie.
 _TOUCH_S = 300
-#: Kept in the cookie no longer than this (characters, and bytes), so that it stays far below a browser's
-#: 4,096 bytes. Beyond the basic plane, a character takes twelve bytes of the cookie's JSON.
+#: Maximum characters and bytes of a text in the cookie, which must stay far below a browser's 4,096 bytes.
+#: A character beyond the basic plane takes twelve bytes of the cookie's JSON.
 _MAX_TEXT, _MAX_BYTES = 300, 900
 
 
@@ -56,7 +57,7 @@ class Shopper:
 
 
 def current_shopper() -> Shopper | None:
-    """The shopper of this request; None for a stranger or a session that ended."""
+    """The shopper of this request; None if nobody is logged in or the session ended."""
     if "shopper" not in g:
         g.shopper = _from_session()
     found: Shopper | None = g.shopper
@@ -64,10 +65,10 @@ def current_shopper() -> Shopper | None:
 
 
 def logged_in_shopper() -> Shopper:
-    """The shopper of a request that `login_required` let through."""
+    """The shopper of a view with `login_required`."""
     shopper = current_shopper()
     if shopper is None:
-        raise RuntimeError("login_required let a stranger through")
+        raise RuntimeError("this view lacks login_required")
     return shopper
 
 
@@ -79,11 +80,12 @@ def unsure_shopper() -> Shopper | None:
 
 
 def must_ask_provider() -> bool:
-    """Whether only the provider knows if this session still counts."""
+    """Whether only the provider knows if this session is still valid."""
     return unsure_shopper() is not None
 
 
 def _from_session() -> Shopper | None:
+    """The shopper in the session cookie, if the session is neither expired nor revoked."""
     stored: dict[str, Any] | None = session.get("login")
     if not stored:
         return None
@@ -92,7 +94,7 @@ def _from_session() -> Shopper | None:
         found = _shopper(stored)
         expired = now - stored["at"] > ABSOLUTE_S or now - stored["seen"] > IDLE_S
     except (KeyError, TypeError):
-        # Signed by us, but by a version of the store that kept other things.
+        # An older release of the store signed this cookie, in another format.
         session.clear()
         return None
     if expired or found.mark.issuer != services().settings.auth0_issuer:
@@ -128,7 +130,7 @@ def _shopper(stored: dict[str, Any]) -> Shopper:
 
 
 def start_session(identity: Identity, link: LinkOutcome | None) -> None:
-    """Begin a new session for the identity; nothing of an earlier one is kept."""
+    """Begin a new session for the identity, and delete all data of an earlier session."""
     now = time.time()
     session.clear()
     session.permanent = True
@@ -137,10 +139,10 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
     session["login"] = {
         "iss": identity.issuer,
         "sub": identity.user_id,
-        "name": _cut(identity.name or identity.email or "Shopper"),
-        "email": _cut(identity.email) if identity.email else None,
+        "name": _shortened(identity.name or identity.email or "Shopper"),
+        "email": _shortened(identity.email) if identity.email else None,
         "picture": picture,
-        "sid": _cut(identity.sid) if identity.sid else None,
+        "sid": _shortened(identity.sid) if identity.sid else None,
         "cus": link.customer_id if link else None,
         "id": secrets.token_urlsafe(12),
         "epoch": revocation.current_epoch(services().state),
@@ -151,8 +153,8 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
     g.pop("unsure", None)
 
 
-def _cut(text: str) -> str:
-    """The beginning of the text, as much as may go into the cookie."""
+def _shortened(text: str) -> str:
+    """The beginning of the text, up to the limits for a text in the cookie."""
     return text[:_MAX_TEXT].encode()[:_MAX_BYTES].decode(errors="ignore")
 
 
@@ -163,12 +165,12 @@ def remember_customer(customer_id: str | None) -> None:
         session["login"] = {**stored, "cus": customer_id}
         shopper = current_shopper()
         if shopper is not None:
-            # Not read again: a request keeps its shopper to the end, even if the session ends meanwhile.
+            # Not read again: a request keeps its shopper, even if another request ends the session.
             g.shopper = replace(shopper, customer_id=customer_id)
 
 
 def end_session() -> None:
-    """Log the shopper out; every copy of this session's cookie stops counting."""
+    """Log the shopper out, and revoke the session, so that copies of its cookie are no longer valid."""
     shopper = current_shopper() or unsure_shopper()
     session.clear()
     g.pop("shopper", None)
@@ -177,28 +179,28 @@ def end_session() -> None:
         try:
             revocation.revoke_session(services().state, shopper.mark, ABSOLUTE_S)
         except StateUnavailable:
-            log.warning("a session ended in its browser only: the shared state is unreachable")
+            log.warning("a session ended in its browser but was not revoked: the shared state is unreachable")
 
 
 def csrf_token() -> str:
-    """The token that forms of this session carry; empty for strangers."""
+    """The CSRF token of this session's forms; empty if nobody is logged in."""
     return str(session.get("csrf", "")) if session.get("login") else ""
 
 
 def csrf_matches(sent: str) -> bool:
-    """Whether a form carries this session's token."""
+    """Whether a form has this session's CSRF token."""
     expected = csrf_token()
     return bool(expected) and hmac.compare_digest(expected.encode(), sent.encode())
 
 
 def require_csrf_token() -> None:
-    """Refuse a form that does not carry this session's token, with 400."""
+    """Answer 400 to a form without this session's CSRF token."""
     if not csrf_matches(request.form.get("csrf_token", "")):
         abort(400, "This form is out of date. Go back, reload the page and try again.")
 
 
 def ask_provider_if_unsure() -> Response | None:
-    """Send a session whose revocation record may be lost through a silent login before it sees a page.
+    """Redirect to a silent login if the session's revocation record may be lost.
 
     For `before_request` of every blueprint whose pages depend on who is logged in.
     """
@@ -208,10 +210,10 @@ def ask_provider_if_unsure() -> Response | None:
 
 
 def login_required(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Send strangers to the login, and from there back to this page."""
+    """Redirect a visitor who is not logged in to the login, which returns to this page."""
 
     @wraps(view)
-    def wrapped(*args: object, **kwargs: object) -> Any:  # whatever the view returns
+    def wrapped(*args: object, **kwargs: object) -> Any:  # the type that the view returns
         if current_shopper() is None:
             path = request.full_path.rstrip("?") if request.method == "GET" else "/"
             answer: Response = redirect(url_for("auth.login", next=path))

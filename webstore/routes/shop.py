@@ -1,4 +1,4 @@
-"""The shop's public pages: catalogue, products, texts, and the files for search engines."""
+"""The shop's public pages: catalogue, products and texts, and the files for search engines."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from .structured_data import product_data
 blueprint = Blueprint("shop", __name__)
 blueprint.before_request(ask_provider_if_unsure)
 
-#: Beyond this no page can exist: 200 pages of 100 prices are read.
+#: Maximum digits of a page number. At most 20,000 prices are read, so higher pages cannot exist.
 _MAX_PAGE_DIGITS = 4
 _RETRY_AFTER_S = 5
 
 
 @blueprint.app_context_processor
 def _parts() -> dict[str, object]:
+    """The names that all templates can use."""
     return {"leading_price": leading_price, "shop_texts": TITLES, "base_url": services().settings.base_url}
 
 
@@ -35,7 +36,7 @@ def _parts() -> dict[str, object]:
 @public_page
 @drops_paid_items(closely=False)
 def home() -> ResponseReturnValue:
-    """The front page: the products, searched (`q`), sorted (`sort`) and in pages (`page`)."""
+    """Show the products: the search text is `q`, the order `sort`, and the page number `page`."""
     number = _page_number(request.args.get("page", "1"))
     try:
         catalogue = services().catalogue.current()
@@ -52,7 +53,7 @@ def home() -> ResponseReturnValue:
 @public_page
 @drops_paid_items(closely=False)
 def product(product_id: str) -> ResponseReturnValue:
-    """One product, by its ID at Stripe, which may be any text."""
+    """Show one product. Its ID comes from Stripe and may be any text."""
     found = services().catalogue.current().product(product_id)
     if found is None:
         abort(404, "This product is not sold here, or not any more. The shop may have something like it.")
@@ -69,14 +70,17 @@ def product(product_id: str) -> ResponseReturnValue:
 @blueprint.get(f"/<any({', '.join(TITLES)}):name>")
 @public_page
 def text(name: str) -> str:
-    """Terms, privacy, returns, contact."""
+    """Show one of the shop's texts: terms, privacy, returns or contact."""
     return render_template("shop/text.html", name=name, text=services().texts[name])
 
 
 @blueprint.get("/sitemap.xml")
 @public_page
 def sitemap() -> Response:
-    """https://www.sitemaps.org/protocol.html"""
+    """The sitemap for search engines.
+
+    Source: https://www.sitemaps.org/protocol.html
+    """
     products = [
         (url_for(".product", product_id=it.id), _day(it.updated))
         for it in services().catalogue.current().products
@@ -88,16 +92,20 @@ def sitemap() -> Response:
 @blueprint.get("/robots.txt")
 @public_page
 def robots() -> Response:
-    """https://www.rfc-editor.org/rfc/rfc9309"""
+    """The rules for crawlers.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9309
+    """
     return Response(render_template("shop/robots.txt"), mimetype="text/plain")
 
 
 def _day(at: float) -> str:
-    """The date of a Unix time; the last one of the calendar for a later time."""
+    """The ISO 8601 date of a Unix time. A time after the year 9999 gives that year's last day."""
     return datetime.fromtimestamp(min(at, 253_402_300_799.0), UTC).date().isoformat()
 
 
 def _page_number(text: str) -> int:
+    """The page number in a query parameter. An invalid one ends the request with 404."""
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_PAGE_DIGITS) or int(text) == 0:
         abort(404, "There is no such page of products.")
     return int(text)

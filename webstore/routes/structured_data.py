@@ -1,16 +1,16 @@
-"""What search engines read about a product, as https://schema.org/Product."""
+"""The structured data of a product for search engines, https://schema.org/Product."""
 
 from __future__ import annotations
 
 from webstore.shop.models import Price, Product, Recurrence
 from webstore.shop.money import decimal_amount
 
-#: https://schema.org/unitCode: UN/CEFACT's codes.
+#: UN/CEFACT's codes of the intervals, https://schema.org/unitCode
 _UNITS = {"day": "DAY", "week": "WEE", "month": "MON", "year": "ANN"}
 
 
 def product_data(product: Product, url: str) -> dict[str, object]:
-    """The JSON-LD of a product page; `url` is the page's own address."""
+    """The JSON-LD of a product page. `url`: the page's own address."""
     data: dict[str, object] = {
         "@context": "https://schema.org",
         "@type": "Product",
@@ -27,6 +27,10 @@ def product_data(product: Product, url: str) -> dict[str, object]:
 
 
 def _offer(price: Price, url: str, *, in_stock: bool) -> dict[str, object]:
+    """The offer of one price.
+
+    Source: https://schema.org/Offer
+    """
     offer: dict[str, object] = {
         "@type": "Offer",
         "url": url,
@@ -35,12 +39,15 @@ def _offer(price: Price, url: str, *, in_stock: bool) -> dict[str, object]:
         "availability": f"https://schema.org/{'InStock' if in_stock else 'OutOfStock'}",
     }
     if price.recurrence is not None:
-        offer["priceSpecification"] = _rhythm(price, price.recurrence)
+        offer["priceSpecification"] = _price_specification(price, price.recurrence)
     return offer
 
 
-def _rhythm(price: Price, recurrence: Recurrence) -> dict[str, object]:
-    """https://schema.org/UnitPriceSpecification"""
+def _price_specification(price: Price, recurrence: Recurrence) -> dict[str, object]:
+    """The interval of a recurring price.
+
+    Source: https://schema.org/UnitPriceSpecification
+    """
     return {
         "@type": "UnitPriceSpecification",
         "price": f"{decimal_amount(price.money):f}",

@@ -1,4 +1,4 @@
-"""Where Stripe delivers its events."""
+"""The endpoint to which Stripe delivers its webhook events."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .problems import problem
 log = logging.getLogger(__name__)
 blueprint = Blueprint("webhooks", __name__)
 
-#: An event holds a complete object; a Checkout Session with many lines is larger than any form.
+#: An event contains a complete object. A Checkout Session with many lines is larger than any form.
 MAX_BYTES = 1_000_000
 
 
 @blueprint.post("/webhooks/stripe")
 @signed
 def stripe() -> ResponseReturnValue:
-    """Answer 2xx once the event has had its effect; after any other answer Stripe sends it again, for days.
+    """Process an event. Answers 2xx once it is processed; after any other answer Stripe retries for days.
 
     Source: https://docs.stripe.com/webhooks#automatic-retries
     """

@@ -1,1 +1,1 @@
-"""The OpenID Connect relying party: the login through Authlib, and the tokens that the provider signs."""
+"""The OpenID Connect relying party: the login through Authlib, and checks of the provider's signed tokens."""

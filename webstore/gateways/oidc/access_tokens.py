@@ -1,4 +1,4 @@
-"""Access tokens of the JSON API: JWTs that the provider signed for this store's audience.
+"""Validates the access tokens of the JSON API: JWTs that the provider signed for this store's audience.
 
 Sources: RFC 9068, https://auth0.com/docs/secure/tokens/access-tokens/validate-access-tokens and
 https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles
@@ -16,14 +16,17 @@ from webstore.sessions.models import Caller
 from .provider import Provider
 from .signed_tokens import SignedTokens, text_of
 
+#: Maximum length of an access token.
 MAX_BYTES = 16 * 1024
-#: Ends the subject of a token that an application got for itself: https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow
-_PROGRAM = "@clients"
+#: The end of the subject of a token that an application got for itself (client credentials grant):
+#: https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow
+_APPLICATION_SUFFIX = "@clients"
+#: Maximum number of characters of `sub`.
 _MAX_SUBJECT = 255
 
 
 class ProviderTokens:
-    """The access tokens of one provider for one audience."""
+    """Validates the access tokens of one provider for one audience."""
 
     def __init__(
         self,
@@ -33,7 +36,7 @@ class ProviderTokens:
         claim_namespace: str,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`audience`: the identifier of the store's API; `claim_namespace`: as in ID tokens."""
+        """`audience`: the identifier of the store's API. `claim_namespace`: as in ID tokens."""
         self._namespace = claim_namespace
         self._tokens = SignedTokens(
             provider,
@@ -45,27 +48,31 @@ class ProviderTokens:
         )
 
     def read(self, token: str) -> Caller:
-        """Who calls with this token. Raises `TokenRejected`, and `LoginError` if keys cannot be read."""
+        """Validate the token and return the caller that it names.
+
+        Raises `TokenRejected`, and `LoginError` if the provider's keys cannot be read.
+        """
         return self._caller(self._tokens.claims(token))
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        """The caller that valid claims name. An application that calls for itself has no `user_id`."""
         subject = claims.get("sub")
         if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT or not subject.isprintable():
             raise TokenRejected("the access token has no usable subject")
-        program = (
-            subject.endswith(_PROGRAM)
+        is_application = (
+            subject.endswith(_APPLICATION_SUFFIX)
             or claims.get("gty") == "client-credentials"
             or subject in (claims.get("azp"), claims.get("client_id"))
         )
         return Caller(
             subject=subject,
-            user_id=None if program else subject,
-            scopes=_words(claims.get("scope")) | _words(claims.get("permissions")),
+            user_id=None if is_application else subject,
+            scopes=_scopes(claims.get("scope")) | _scopes(claims.get("permissions")),
             claimed_customer_id=text_of(claims, f"{self._namespace}/stripe_customer_id"),
         )
 
 
-def _words(value: object) -> frozenset[str]:
-    """Scopes, separated by spaces (RFC 9068, section 2.2.3), or permissions, in a list."""
+def _scopes(value: object) -> frozenset[str]:
+    """The scopes in a space-separated text (RFC 9068, section 2.2.3), or the permissions in a list."""
     words = value.split(" ") if isinstance(value, str) else value if isinstance(value, list) else []
     return frozenset(word for word in words if isinstance(word, str) and word)

@@ -1,4 +1,4 @@
-"""The OpenID Connect relying party: Authlib's Flask client, with the checks that it leaves to its user.
+"""The OpenID Connect relying party: Authlib's Flask client, and the checks that Authlib does not make.
 
 Authlib's client reads Flask's `request` and `session` itself, which is why this gateway imports Flask.
 """
@@ -39,10 +39,10 @@ from .transactions import TransactionCookies
 
 log = logging.getLogger(__name__)
 
-#: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+#: Maximum number of characters of `sub`, https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 MAX_USER_ID = 255
 SCOPE = "openid profile email"
-#: What `/login` passes on to the provider, https://auth0.com/docs/api/authentication#authorize-application
+#: Query parameters that `/login` passes to the provider, https://auth0.com/docs/api/authentication#authorize-application
 FORWARDED = (
     "screen_hint",
     "login_hint",
@@ -53,24 +53,26 @@ FORWARDED = (
     "prompt",
     "max_age",
 )
-_INTERACTION = ("login_required", "interaction_required", "consent_required", "account_selection_required")
+#: Errors of a silent login that only the shopper can resolve.
+_NEEDS_SHOPPER = ("login_required", "interaction_required", "consent_required", "account_selection_required")
+#: Maximum number of characters of an ID token.
 _MAX_ID_TOKEN = 32 * 1024
-#: Claims that tell what to call the shopper.
-_NAMES = ("name", "nickname", "email")
+#: Claims that can give the shopper's display name, the preferred one first.
+_NAME_CLAIMS = ("name", "nickname", "email")
 
 
 class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
-    """Authlib's client on the store's wire, with metadata and keys that have a lifetime."""
+    """Authlib's client. It sends through the store's wire, and takes metadata and keys from `Provider`."""
 
     provider: Provider
     wire: Sender
 
     def load_server_metadata(self) -> dict[str, Any]:
-        """The provider's metadata; whatever it lists, only RS256 is accepted for ID tokens."""
+        """The provider's metadata, with RS256 as the only accepted algorithm of ID tokens."""
         return {**self.provider.metadata(), "id_token_signing_alg_values_supported": ["RS256"]}
 
     def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
-        """The provider's keys."""
+        """The provider's signing keys, as a JWK set."""
         return {"keys": self.provider.keys(force=force)}
 
     def _get_oauth_client(self, **metadata: object) -> requests.Session:
@@ -83,16 +85,16 @@ class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """What was remembered when the login began."""
+    """The data of a login, stored in a cookie when the login began."""
 
-    #: Where the shopper was going.
+    #: The path to which the shopper returns after the login.
     return_path: str
-    #: What was asked of the provider and has to be found in its answer.
+    #: The parameters of the authorization request that the callback has to check.
     asked: Mapping[str, str]
 
 
 class LoginClient:
-    """Begins a login, finishes it, and says where to log out."""
+    """Begins a login, finishes it, and builds the provider's logout URL."""
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class LoginClient:
         cookie_keys: Sequence[str],
         secure_cookies: bool,
     ) -> None:
-        """`redirect_uri`: this store's callback, as registered; `cookie_keys`: newest first."""
+        """`redirect_uri`: this store's callback, as registered at Auth0. `cookie_keys`: newest first."""
         self.issuer, self.client_id = provider.issuer, client_id
         self._redirect_uri, self._namespace = redirect_uri, claim_namespace
         self._provider = provider
@@ -121,12 +123,13 @@ class LoginClient:
         self._client.provider, self._client.wire = self._provider, wire
 
     def begin(self, return_path: str, asked: Mapping[str, str]) -> str:
-        """Give the address to send the browser to; the answer being made carries the transaction cookie.
+        """Begin a login and return the authorization URL to which the browser has to go.
 
-        `asked`: the parameters of `FORWARDED` that this login uses. Raises `LoginError`.
+        The current response sets the transaction cookie. `asked`: the parameters of `FORWARDED` that this
+        login uses. Raises `LoginError`.
         """
         if asked.get("prompt") == "none":
-            # Nobody pressed a button: a provider that is down must not end this in the browser's error page.
+            # The shopper did not ask for this login, so a provider that is down must not cause an error page.
             self._provider.require_alive()
         url = self._client.create_authorization_url(self._redirect_uri, **asked)
         self._transactions.set_state_data(
@@ -145,19 +148,22 @@ class LoginClient:
         return str(url["url"])
 
     def transaction(self) -> Transaction:
-        """The transaction that the callback being answered belongs to; it is used up by this.
+        """Give the transaction of the current callback, and delete it: it can be used only once.
 
         Raises `TransactionUnknown`.
         """
         state = request.args.get("state")
         data = self._transactions.get_state_data(session, state)
         if data is None:
-            raise TransactionUnknown("no login of this browser is waiting for this answer")
+            raise TransactionUnknown("no login in progress in this browser has this state")
         self._transactions.clear_state_data(session, state)
         return Transaction(str(data["next"]), dict(data["asked"]))
 
     def finish(self, transaction: Transaction) -> Identity:
-        """Exchange the code of the callback being answered and check everything. Raises `LoginError`."""
+        """Exchange the callback's code for tokens, check them, and return the identity.
+
+        Raises `LoginError`.
+        """
         error = request.args.get("error")
         if error is not None:
             raise _provider_error(error, request.args.get("error_description"))
@@ -168,6 +174,7 @@ class LoginClient:
         return self._identity(self._claims(), transaction)
 
     def _claims(self) -> Mapping[str, Any]:
+        """Exchange the code and return the valid claims of the ID token. Raises `LoginError`."""
         options = {
             "iss": {"essential": True, "value": self.issuer},
             "aud": {"essential": True, "value": self.client_id},
@@ -179,7 +186,7 @@ class LoginClient:
         except LoginError:
             raise
         except (AuthlibBaseError, JoseError) as exc:
-            # The claim's name; never the message, which may quote the token.
+            # Report only the name of the claim or error, because the message may quote the token.
             about = getattr(exc, "claim", None) or getattr(exc, "error", "")
             raise LoginRejected(f"{type(exc).__name__}: {about}") from exc
         except MALFORMED as exc:
@@ -192,33 +199,34 @@ class LoginClient:
         return {**claims, **self._from_userinfo(claims, token.get("access_token"))}
 
     def _from_userinfo(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:
-        """The shopper's name from the userinfo endpoint, if the ID token has none.
+        """Claims from the UserInfo endpoint, if the ID token has no name for the shopper.
 
-        A login goes on if the endpoint does not answer; it is refused if the answer is about another user.
-        Raises `LoginRejected`. Source: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
+        The login continues if the endpoint does not answer. It is refused if the answer is about another
+        user. Raises `LoginRejected`. Source: https://openid.net/specs/openid-connect-core-1_0.html#UserInfo
         """
         endpoint = self._provider.metadata().get("userinfo_endpoint")
-        if any(text_of(claims, name) for name in _NAMES) or not isinstance(endpoint, str):
+        if any(text_of(claims, name) for name in _NAME_CLAIMS) or not isinstance(endpoint, str):
             return {}
         try:
             headers = [("Authorization", f"Bearer {access_token}"), ("Accept", "application/json")]
             answer = self._client.wire.send("GET", endpoint, headers, None)
             found = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
         except (WireError, *MALFORMED) as exc:
-            log.info("the userinfo endpoint gives nothing: %s", type(exc).__name__)
+            log.info("the UserInfo endpoint gave no usable answer: %s", type(exc).__name__)
             return {}
         if not isinstance(found, dict):
-            log.info("the userinfo endpoint gives nothing: status %s", answer.status)
+            log.info("the UserInfo endpoint gave no usable answer: status %s", answer.status)
             return {}
         if found.get("sub") != claims.get("sub"):
-            raise LoginRejected("the userinfo endpoint answers about another user")
-        return {name: found[name] for name in (*_NAMES, "picture") if name in found}
+            raise LoginRejected("the UserInfo endpoint answered about another user")
+        return {name: found[name] for name in (*_NAME_CLAIMS, "picture") if name in found}
 
     def _identity(self, claims: Mapping[str, Any], transaction: Transaction) -> Identity:
+        """The identity in valid claims. Raises `LoginRejected` if it is unusable or not as requested."""
         user_id = claims.get("sub")
         if not isinstance(user_id, str) or not 0 < len(user_id) <= MAX_USER_ID or not user_id.isprintable():
             raise LoginRejected("the ID token has no usable sub")
-        _check_asked(claims, transaction.asked)
+        _check_request_parameters(claims, transaction.asked)
         email = text_of(claims, "email")
         picture = text_of(claims, "picture")
         return Identity(
@@ -235,10 +243,10 @@ class LoginClient:
         )
 
     def logout_url(self, return_url: str, sid: str | None) -> str:
-        """Where the browser ends the provider's own session. Raises `LoginError`.
+        """The URL at which the browser ends the provider's own session. Raises `LoginError`.
 
-        Sources: https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0 and, where discovery
-        has no end_session_endpoint, https://auth0.com/docs/api/authentication#logout
+        Sources: https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0 and, for providers
+        without an end_session_endpoint, https://auth0.com/docs/api/authentication#logout
         """
         endpoint = self._provider.metadata().get("end_session_endpoint")
         if not isinstance(endpoint, str):
@@ -251,18 +259,25 @@ class LoginClient:
 
 
 def _provider_error(error: str, description: str | None) -> LoginError:
-    """https://openid.net/specs/openid-connect-core-1_0.html#AuthError"""
+    """The store's error for an error that the provider sent to the callback.
+
+    Source: https://openid.net/specs/openid-connect-core-1_0.html#AuthError
+    """
     if error == "access_denied":
         return LoginDenied((description or "")[:300])
-    if error in _INTERACTION:
+    if error in _NEEDS_SHOPPER:
         return LoginInteractionNeeded(error)
     if error in ("server_error", "temporarily_unavailable"):
         return ProviderUnavailable(error)
     return LoginRejected(f"the provider answered with the error {error[:60]!r}")
 
 
-def _check_asked(claims: Mapping[str, Any], asked: Mapping[str, str]) -> None:
-    """https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and Auth0's organizations."""
+def _check_request_parameters(claims: Mapping[str, Any], asked: Mapping[str, str]) -> None:
+    """Check `max_age` and `organization` of the authorization request. Raises `LoginRejected`.
+
+    Sources: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and, for organizations,
+    Auth0's documentation.
+    """
     if "max_age" in asked:
         auth_time = claims.get("auth_time")
         if not is_time(auth_time) or time.time() - auth_time > int(asked["max_age"]) + LEEWAY_S:
@@ -273,5 +288,5 @@ def _check_asked(claims: Mapping[str, Any], asked: Mapping[str, str]) -> None:
 
 
 def quiet_authlib() -> None:
-    """Authlib logs verifiers at DEBUG level; they must never reach a log."""
+    """Set Authlib's log level to INFO: at DEBUG it logs code verifiers, which must never be in a log."""
     logging.getLogger("authlib").setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Logout tokens: the provider says over the back channel which of its sessions ended.
+"""Validates logout tokens, in which the provider names sessions that ended (back-channel logout).
 
 Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation
 """
@@ -12,13 +12,14 @@ from .provider import Provider
 from .signed_tokens import SignedTokens, is_time, text_of
 
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
-#: Seconds after its making that a logout token is still accepted: a provider may try again for a while.
+#: Seconds after `iat` within which a logout token is accepted. A provider may retry for a while.
 _LIFETIME_S = 3600
+#: Maximum length of a logout token.
 _MAX_BYTES = 32 * 1024
 
 
 class LogoutTokens:
-    """The logout tokens of one provider for this client."""
+    """Validates the logout tokens of one provider for this client."""
 
     def __init__(self, provider: Provider, client_id: str) -> None:
         self._tokens = SignedTokens(
@@ -30,7 +31,10 @@ class LogoutTokens:
         )
 
     def read(self, token: str) -> LogoutNotice:
-        """What the token says. Raises `TokenRejected`, and `LoginError` if keys cannot be read."""
+        """Validate the token and return the session or user that it names.
+
+        Raises `TokenRejected`, and `LoginError` if the provider's keys cannot be read.
+        """
         claims = self._tokens.claims(token)
         issued = claims.get("iat")
         if not is_time(issued) or issued < self._tokens.now() - _LIFETIME_S:

@@ -1,4 +1,4 @@
-"""The provider's discovery document and keys: cached with a lifetime, served stale while it is down.
+"""The provider's discovery document and keys, in a cache that serves stale copies while the provider is down.
 
 Sources: https://openid.net/specs/openid-connect-discovery-1_0.html and RFC 7517.
 """
@@ -21,47 +21,50 @@ from webstore.gateways.wire import Sender, WireError
 
 log = logging.getLogger(__name__)
 
+#: Seconds for which a copy is fresh.
 LIFETIME_S = 600.0
-#: After a failed refresh the stale copy is used this long before the next try.
+#: Seconds for which a stale copy is used after a failed refresh, before the next try.
 _RETRY_S = 10.0
-#: How long a provider that answered is taken to be alive.
+#: Seconds for which the result of a liveness check is reused.
 _ALIVE_S = 2.0
-#: Unknown key IDs make the keys be read again at most this often in `LIFETIME_S`.
-_MOST_FORCED = 60
+#: How many times the keys may be read again in `LIFETIME_S` because of unknown key IDs.
+_FORCED_LIMIT = 60
 _REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 class _Document:
-    """One JSON document of the provider; what fails its check is never kept."""
+    """One JSON document of the provider, cached. A document that fails its check is never cached."""
 
     def __init__(self, wire: Sender, lifetime_s: float, check: Callable[[dict[str, Any]], None]) -> None:
         self._wire, self._lifetime_s, self._check = wire, lifetime_s, check
-        # Guards the fields below, never a request: a provider that hangs must not make threads queue up.
+        # Held for the fields below, never during a request: threads must not queue for a provider that hangs.
         self._lock = threading.Lock()
         self._flight = SingleFlight[dict[str, Any]]()
         self._content: dict[str, Any] | None = None
         self._fresh_until = 0.0
-        self._forced: deque[float] = deque(maxlen=_MOST_FORCED)
+        self._forced: deque[float] = deque(maxlen=_FORCED_LIMIT)
         self._probed, self._answered = float("-inf"), False
 
     def get(self, url: str, *, force: bool = False) -> dict[str, Any]:
+        """The document; a fresh copy is not read again, unless by `force`. Raises `LoginError`."""
         with self._lock:
             now, content = time.monotonic(), self._content
             if content is not None and not (force and self._may_force(now)):
                 if now < self._fresh_until:
                     return content
-                # One renews it; those who come meanwhile take what there is.
+                # This thread refreshes the document; threads that come in the meantime use the stale copy.
                 self._fresh_until = now + _RETRY_S
         return self._renewed(url)
 
     def _renewed(self, url: str) -> dict[str, Any]:
+        """Refresh the document, once for all threads that want it. Raises `LoginError`."""
         try:
             return self._flight.run(lambda: self._renew(url))
         except OverBudget as exc:
             raise ProviderUnavailable(f"{url}: {exc}") from exc
 
     def answers(self, url: str) -> bool:
-        """Whether the document can be read just now, or could a moment ago."""
+        """Whether the document can be read now. The result of the last `_ALIVE_S` seconds is reused."""
         with self._lock:
             if time.monotonic() - self._probed < _ALIVE_S:
                 return self._answered
@@ -72,7 +75,7 @@ class _Document:
             return self._answered
 
     def _renew(self, url: str) -> dict[str, Any]:
-        """Read it; what was read before is served stale where that fails."""
+        """Read the document. If that fails, return the stale copy; without one, raise `LoginError`."""
         try:
             found = self._read(url)
         except LoginError as exc:
@@ -81,7 +84,7 @@ class _Document:
                 self._fresh_until = time.monotonic() + _RETRY_S
                 if self._content is None:
                     raise
-                log.warning("the provider's %s is served stale: %s", url, exc)
+                log.warning("using a stale copy of the provider's %s: %s", url, exc)
                 return self._content
         with self._lock:
             self._content = found
@@ -90,13 +93,17 @@ class _Document:
         return found
 
     def _may_force(self, now: float) -> bool:
-        """Anybody can send a token that names an unknown key; the provider is not to be flooded for it."""
-        if len(self._forced) == _MOST_FORCED and now - self._forced[0] < self._lifetime_s:
+        """Whether the keys may be read again before they are stale.
+
+        Anybody can send tokens with unknown key IDs, and these must not flood the provider with requests.
+        """
+        if len(self._forced) == _FORCED_LIMIT and now - self._forced[0] < self._lifetime_s:
             return False
         self._forced.append(now)
         return True
 
     def _read(self, url: str) -> dict[str, Any]:
+        """Read the document from the provider and check it. Raises `LoginError`."""
         try:
             answer = self._wire.send("GET", url, [("Accept", "application/json")], None)
             content = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
@@ -109,28 +116,37 @@ class _Document:
 
 
 class Provider:
-    """What the store believes about its one issuer."""
+    """The metadata and the signing keys of the identity provider."""
 
     def __init__(self, wire: Sender, issuer: str, *, lifetime_s: float = LIFETIME_S) -> None:
-        """`issuer` exactly as the ID tokens name it."""
+        """`issuer`: exactly as in the claim `iss` of ID tokens."""
         self.issuer = issuer
         self._url = issuer.rstrip("/") + "/.well-known/openid-configuration"
         self._metadata = _Document(wire, lifetime_s, self._check_metadata)
         self._keys = _Document(wire, lifetime_s, _check_keys)
 
     def metadata(self) -> dict[str, Any]:
-        """The discovery document. Raises `ProviderUnavailable`, and `LoginRejected` for another issuer's."""
+        """The discovery document.
+
+        Raises `ProviderUnavailable`, and `LoginRejected` if the document names another issuer.
+        """
         return self._metadata.get(self._url)
 
     def require_alive(self) -> None:
-        """Make sure that the provider answers just now, whatever is cached. Raises `ProviderUnavailable`."""
+        """Check that the provider answers now, also if its metadata is cached.
+
+        Raises `ProviderUnavailable`.
+        """
         if not self._metadata.answers(self._url):
             raise ProviderUnavailable(f"{self._url} does not answer")
 
     def keys(self, *, force: bool = False) -> list[dict[str, Any]]:
-        """The keys for RS256; `force` reads them again, for a key ID that is not among them."""
+        """The signing keys for RS256. Raises `LoginError`.
+
+        `force`: read the keys again, because a token has a key ID that is not among them.
+        """
         found = self._keys.get(self.metadata()["jwks_uri"], force=force)
-        return [key for key in found["keys"] if _may_have_signed(key)]
+        return [key for key in found["keys"] if _is_rs256_key(key)]
 
     def _check_metadata(self, found: dict[str, Any]) -> None:
         if found.get("issuer") != self.issuer:
@@ -141,12 +157,12 @@ class Provider:
 
 def _check_keys(found: dict[str, Any]) -> None:
     keys = found.get("keys")
-    if not isinstance(keys, list) or not any(_may_have_signed(key) for key in keys):
+    if not isinstance(keys, list) or not any(_is_rs256_key(key) for key in keys):
         raise ProviderUnavailable("the JWK set holds no key for RS256")
 
 
-def _may_have_signed(key: object) -> bool:
-    """Whether a published key may be one of RS256; keys of other kinds are ignored (RFC 7517, section 5)."""
+def _is_rs256_key(key: object) -> bool:
+    """Whether a published key can verify RS256 signatures. Other keys are ignored (RFC 7517, section 5)."""
     return (
         isinstance(key, dict)
         and key.get("kty") == "RSA"

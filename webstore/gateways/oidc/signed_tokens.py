@@ -1,6 +1,6 @@
-"""JWTs that the provider signed: the checks that access tokens and logout tokens have in common.
+"""Validates JWTs that the provider signed: the checks that access tokens and logout tokens share.
 
-ID tokens are Authlib's business (`login_client.py`). Sources: RFC 7519 and RFC 8725.
+Authlib validates ID tokens (`login_client.py`). Sources: RFC 7519 and RFC 8725.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from webstore.errors import TokenRejected
 
 from .provider import Provider
 
-#: Seconds that clocks may differ.
+#: Seconds by which the clocks of the store and the provider may differ.
 LEEWAY_S = 60
-#: What parsers raise for malformed documents, infinite numbers and endless nesting included.
+#: The errors that parsers raise for malformed documents, also for infinite numbers and too deep nesting.
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
-#: Unix seconds that no real claim comes near.
-_END_OF_TIME = 1e12
+#: A Unix time far beyond the times in real claims.
+_MAX_TIME = 1e12
 
 
 class SignedTokens:
-    """The tokens of one kind that the provider signs for one audience."""
+    """Validates the tokens of one kind that the provider signs for one audience."""
 
     def __init__(
         self,
@@ -39,12 +39,12 @@ class SignedTokens:
         max_bytes: int,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`kind`: the token's name in messages; `types`: values of the header `typ`, in lower case."""
+        """`kind`: the token's name in messages. `types`: accepted values of the header `typ`, lower case."""
         self._provider, self._audience, self._kind = provider, audience, kind
         self._types, self._max_bytes, self.now = types, max_bytes, now
 
     def claims(self, token: str) -> Mapping[str, Any]:
-        """The claims of a token that may be believed: signature, type, issuer, audience and times are right.
+        """Check the token's signature, type, issuer, audience and times, and return its claims.
 
         Raises `TokenRejected`, and `LoginError` if the provider's keys cannot be read.
         """
@@ -59,9 +59,10 @@ class SignedTokens:
         return decoded.claims
 
     def _decoded(self, token: str) -> jwt.Token:
+        """Verify the signature. For an unknown key ID, the provider's keys are read again once."""
         try:
             for force in (False, True):
-                # Only the provider's published keys count, whatever key a token names or carries.
+                # Only the provider's published keys are used, never a key in the token or linked from it.
                 found = cast("KeySetSerialization", {"keys": self._provider.keys(force=force)})
                 with suppress(InvalidKeyIdError):
                     return jwt.decode(token, KeySet.import_key_set(found), algorithms=["RS256"])
@@ -70,6 +71,7 @@ class SignedTokens:
         raise TokenRejected(f"the {self._kind} is signed by an unknown key")
 
     def _check(self, claims: Mapping[str, Any]) -> None:
+        """Check issuer, audience and times. Raises `TokenRejected`."""
         now = self.now()
         if claims.get("iss") != self._provider.issuer:
             raise TokenRejected(f"the {self._kind} is of another issuer")
@@ -86,11 +88,11 @@ class SignedTokens:
 
 
 def is_time(value: object) -> TypeGuard[float]:
-    """Whether a claim is a usable time: JSON's numbers may be infinite, and Python reads NaN as well."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
+    """Whether a claim is a usable Unix time. Python's JSON parser also returns infinite numbers and NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_TIME
 
 
 def text_of(claims: Mapping[str, Any], name: str) -> str | None:
-    """A claim that is a text; None if it is missing, empty or of another type."""
+    """A claim as text; None if it is missing, empty or of another type."""
     value = claims.get(name)
     return value if isinstance(value, str) and value else None

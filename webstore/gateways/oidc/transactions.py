@@ -1,4 +1,7 @@
-"""Logins under way: one short-lived signed cookie for each `state`, so that tabs do not clobber another."""
+"""Login transactions, each in a short-lived signed cookie of its own.
+
+There is one cookie for each `state`, so that logins in several tabs do not overwrite each other.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,30 @@ from flask import after_this_request, request
 from flask.wrappers import Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+#: Seconds within which a login has to be finished.
 LIFETIME_S = 15 * 60
+#: Maximum number of transactions of one browser.
 MOST = 5
-#: Larger than any transaction of ours; what a browser sends beyond it is not even looked at.
+#: Characters. No transaction of the store is longer; a longer cookie is ignored.
 _MAX_COOKIE = 3000
 
 
 class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib carries no types
-    """Where Authlib keeps what belongs to one `state`: nonce, verifier, redirect URI, return path."""
+    """Authlib's storage of the data of one `state`: nonce, code verifier, redirect URI and return path."""
 
     def __init__(self, name: str, *, keys: Sequence[str], secure: bool) -> None:
-        """`keys`: the secret first, then older ones that are still accepted."""
+        """`keys`: the current secret first, then older secrets that are still accepted."""
         super().__init__(name)
         self._secure = secure
         self._prefix = f"{'__Host-' if secure else ''}webstore-login-"
         self._serializer = URLSafeTimedSerializer(list(reversed(keys)), salt="webstore-login-transaction")
 
     def set_state_data(self, session: object, state: str, data: dict[str, Any]) -> None:
-        """Remember `data` in the answer being made; the oldest transaction goes when there are too many."""
+        """Store `data` in a cookie of the current response. If there are too many, delete the oldest ones."""
         text = self._serializer.dumps({"state": state, "data": data})
         name = self._cookie_name(state)
-        open_ones = sorted(self._open(), key=lambda pair: pair[1])
-        for old, _ in open_ones[: max(0, len(open_ones) - MOST + 1)]:
+        open_transactions = sorted(self._open_transactions(), key=lambda pair: pair[1])
+        for old, _ in open_transactions[: max(0, len(open_transactions) - MOST + 1)]:
             self._delete(old)
 
         @after_this_request
@@ -44,7 +49,7 @@ class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib car
             return response
 
     def get_state_data(self, session: object, state: str | None) -> dict[str, Any] | None:
-        """What belongs to this `state` in this browser, unless it is unknown, expired or tampered with."""
+        """The data of this `state`; None if its cookie is missing, expired or tampered with."""
         text = request.cookies.get(self._cookie_name(state)) if state else None
         if not text or len(text) > _MAX_COOKIE:
             return None
@@ -58,21 +63,23 @@ class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib car
         return data
 
     def clear_state_data(self, session: object, state: str | None) -> None:
-        """Forget this `state` in the answer being made."""
+        """Delete the cookie of this `state` in the current response."""
         if state and (name := self._cookie_name(state)) in request.cookies:
             self._delete(name)
 
     def _cookie_name(self, state: str) -> str:
         return self._prefix + hashlib.sha256(state.encode()).hexdigest()[:16]
 
-    def _open(self) -> list[tuple[str, float]]:
+    def _open_transactions(self) -> list[tuple[str, float]]:
+        """The names of this browser's transaction cookies, with the Unix times at which they were made."""
         found = []
         for name, text in request.cookies.items():
             if name.startswith(self._prefix):
-                found.append((name, self._made_at(text)))
+                found.append((name, self._signed_at(text)))
         return found
 
-    def _made_at(self, text: str) -> float:
+    def _signed_at(self, text: str) -> float:
+        """The Unix time at which a cookie was signed; 0 if its signature is wrong."""
         try:
             _, made = self._serializer.loads(text, return_timestamp=True)
         except BadSignature:

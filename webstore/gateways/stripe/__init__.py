@@ -1,4 +1,4 @@
-"""The payment service: Stripe. The only place that imports its SDK."""
+"""The payment service: Stripe. No other package imports Stripe's SDK."""
 
 from .catalogue import StripeCatalogue
 from .checkout import StripeCheckouts

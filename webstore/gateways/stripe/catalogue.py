@@ -1,4 +1,4 @@
-"""Products and prices at Stripe."""
+"""Reads the products and prices for sale from Stripe."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from .client import amount, moment, text, translated
 
 log = logging.getLogger(__name__)
 
-#: How far the list is read, in pages of 100 prices.
+#: Maximum number of pages that are read, of 100 prices each.
 MAX_PAGES = 200
-#: Seconds that one reading of the whole list may take.
+#: Maximum number of seconds for reading the whole list.
 MAX_READ_S = 60.0
-_INTERVALS = {"day": 1, "week": 7, "month": 30, "year": 365}
+#: Days of each billing interval, for sorting.
+_INTERVAL_DAYS = {"day": 1, "week": 7, "month": 30, "year": 365}
 
 
 class StripeCatalogue:
-    """The active products of the account, in the mode of the key."""
+    """The active products of the API key's account, in the key's mode (live or test)."""
 
     def __init__(self, client: stripe.StripeClient, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -36,52 +37,59 @@ class StripeCatalogue:
     def read_catalogue(self) -> Catalogue:
         """Every product that can be bought, the newest first, each with its default price first.
 
-        Left out: archived and deleted products, and prices that do not say what one piece costs: tiered,
-        metered, "customers choose what to pay", packages, fractions of the minor unit.
-        Source: https://docs.stripe.com/api/prices/list
+        Archived and deleted products are left out, and so are prices without a fixed amount for one piece:
+        tiered, metered, "customers choose what to pay", packages, fractions of the minor unit.
+        Raises `PaymentsError`. Source: https://docs.stripe.com/api/prices/list
         """
         started, read_at = self._clock(), time.time()
         products: dict[str, stripe.Product] = {}
         prices: dict[str, dict[str, Price]] = {}
         for page in self._pages():
-            translated(partial(_sort_in, page, products, prices))
+            translated(partial(_add_prices, page, products, prices))
             if self._clock() - started > MAX_READ_S:
                 raise PaymentsUnavailable("the list of prices took too long to read")
         sellable = translated(lambda: [_product(products[key], found) for key, found in prices.items()])
         return Catalogue(tuple(sorted(sellable, key=lambda it: (-it.created, it.id))), read_at)
 
     def _pages(self) -> Iterator[list[stripe.Price]]:
+        """The pages of the list of prices, up to `MAX_PAGES`."""
         after: str | None = None
         for _ in range(MAX_PAGES):
             page, after = translated(partial(self._page, after))
             yield page
             if after is None:
                 return
-        log.error("there are more than %d prices; the shop shows the products of the newest", MAX_PAGES * 100)
+        log.error(
+            "there are more than %d prices; the shop shows only products of the newest", MAX_PAGES * 100
+        )
 
     def _page(self, after: str | None) -> tuple[list[stripe.Price], str | None]:
-        """A page, and where the next one begins if there is one. https://docs.stripe.com/api/pagination"""
+        """One page of prices, and the cursor of the next page; None after the last page.
+
+        Source: https://docs.stripe.com/api/pagination
+        """
         params: PriceListParams = {"active": True, "expand": ["data.product"], "limit": 100}
         if after:
             params["starting_after"] = after
         found = self._client.v1.prices.list(params)
-        # What is annotated is not what has been checked: the SDK takes whatever the answer holds.
+        # The SDK does not check answers against its annotations, so that is done here.
         has_more: object = found.has_more
         items: object = found.data
         if not isinstance(items, list) or not isinstance(has_more, bool):
-            raise TypeError("no page of a list")
+            raise TypeError("the answer is not a page of a list")
         last = text(items[-1].id) if items and has_more else None
         if last is not None and last == after:
-            raise ValueError("the same page twice")
+            raise ValueError("Stripe sent the same page twice")
         return items, last
 
 
-def _sort_in(
+def _add_prices(
     page: list[stripe.Price], products: dict[str, stripe.Product], prices: dict[str, dict[str, Price]]
 ) -> None:
+    """Add the prices for sale on this page, and their products, to `prices` and `products`."""
     for found in page:
         product = found.product
-        if isinstance(product, stripe.Product) and _is_sold(product) and _has_one_price(found):
+        if isinstance(product, stripe.Product) and _is_sold(product) and _has_fixed_amount(found):
             key = text(product.id)
             products.setdefault(key, product)
             prices.setdefault(key, {})[text(found.id)] = _price(found, key)
@@ -91,8 +99,8 @@ def _is_sold(product: stripe.Product) -> bool:
     return getattr(product, "active", True) is not False and not getattr(product, "deleted", False)
 
 
-def _has_one_price(found: stripe.Price) -> bool:
-    """Whether one piece has a price that is known beforehand, so that quantity times price is what is paid.
+def _has_fixed_amount(found: stripe.Price) -> bool:
+    """Whether one piece costs a fixed amount, so that the total is the quantity times this amount.
 
     Source: https://docs.stripe.com/products-prices/pricing-models
     """
@@ -110,14 +118,17 @@ def _has_one_price(found: stripe.Price) -> bool:
             recurring is None
             or (
                 getattr(recurring, "usage_type", "licensed") == "licensed"
-                and getattr(recurring, "interval", None) in _INTERVALS
+                and getattr(recurring, "interval", None) in _INTERVAL_DAYS
             )
         )
     )
 
 
 def _price(found: stripe.Price, product_id: str) -> Price:
-    """https://docs.stripe.com/api/prices/object"""
+    """Convert Stripe's price to the store's `Price`.
+
+    Source: https://docs.stripe.com/api/prices/object
+    """
     recurring = getattr(found, "recurring", None)
     recurrence = None
     if recurring is not None:
@@ -127,11 +138,14 @@ def _price(found: stripe.Price, product_id: str) -> Price:
 
 
 def _product(found: stripe.Product, prices: dict[str, Price]) -> Product:
-    """https://docs.stripe.com/api/products/object"""
+    """Convert Stripe's product to the store's `Product`, with its prices in the order of the shop's pages.
+
+    Source: https://docs.stripe.com/api/products/object
+    """
     metadata: dict[str, str] = found.metadata.to_dict() if getattr(found, "metadata", None) else {}
     default = getattr(found, "default_price", None)
     default_id = default if isinstance(default, str) else getattr(default, "id", None)
-    ordered = sorted(prices.values(), key=lambda price: (price.id != default_id, *_place(price)))
+    ordered = sorted(prices.values(), key=lambda price: (price.id != default_id, *_sort_key(price)))
     created = moment(getattr(found, "created", 0) or 0)
     shippable = getattr(found, "shippable", None)
     return Product(
@@ -139,7 +153,7 @@ def _product(found: stripe.Product, prices: dict[str, Price]) -> Product:
         name=text(found.name),
         prices=tuple(ordered),
         description=getattr(found, "description", None) or None,
-        images=tuple(address for address in getattr(found, "images", None) or () if _can_be_shown(address)),
+        images=tuple(address for address in getattr(found, "images", None) or () if _may_be_loaded(address)),
         in_stock=metadata.get("stock", "").strip() != "0",
         shippable=shippable if isinstance(shippable, bool) else None,
         created=created,
@@ -147,15 +161,15 @@ def _product(found: stripe.Product, prices: dict[str, Price]) -> Product:
     )
 
 
-def _place(price: Price) -> tuple[int, str, int, str]:
-    """Bought once before recurring, short intervals before long ones, cheap before dear."""
+def _sort_key(price: Price) -> tuple[int, str, int, str]:
+    """The sort key of a price: one-time before recurring, short intervals first, low amounts first."""
     recurrence = price.recurrence
-    days = _INTERVALS[recurrence.interval] * recurrence.count if recurrence else 0
+    days = _INTERVAL_DAYS[recurrence.interval] * recurrence.count if recurrence else 0
     return days, price.money.currency, price.money.amount, price.id
 
 
-def _can_be_shown(address: object) -> bool:
-    """Pages load pictures over https, and from this machine itself."""
+def _may_be_loaded(address: object) -> bool:
+    """Whether pages may load the image: over https, or over http from this machine."""
     if not isinstance(address, str):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Checkout Sessions and the billing portal at Stripe."""
+"""Creates, reads and expires Stripe's Checkout Sessions, and opens the billing portal."""
 
 from __future__ import annotations
 
@@ -24,22 +24,26 @@ from webstore.shop.ports import SessionDraft
 
 from .client import amount, is_replay, moment, text, translated
 
+#: Maximum number of characters of `client_reference_id`:
 #: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-client_reference_id
 MAX_REFERENCE = 200
-#: https://docs.stripe.com/error-codes
-_OF_THE_AMOUNT = ("amount_too_small", "amount_too_large")
-#: What Stripe says of a second currency, for which it has no code.
-_OF_THE_CURRENCY = ("combine currencies", "does not match the customer currency")
+#: Error codes for an amount that cannot be charged, https://docs.stripe.com/error-codes
+_AMOUNT_CODES = ("amount_too_small", "amount_too_large")
+#: Phrases in Stripe's messages about a second currency of a customer, which have no error code.
+_CURRENCY_PHRASES = ("combine currencies", "does not match the customer currency")
 
 
 class StripeCheckouts:
-    """Checkout Sessions of one account, in the mode of the key."""
+    """The Checkout Sessions of the API key's account, in the key's mode (live or test)."""
 
     def __init__(self, client: stripe.StripeClient) -> None:
         self._client = client
 
     def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
-        """https://docs.stripe.com/api/checkout/sessions/create"""
+        """Create a Checkout Session. The bool: whether the answer was stored under the idempotency key.
+
+        Raises `PaymentsError`. Source: https://docs.stripe.com/api/checkout/sessions/create
+        """
         params = session_params(draft)
 
         def create() -> tuple[CheckoutSession, bool]:
@@ -50,10 +54,13 @@ class StripeCheckouts:
         try:
             return translated(create)
         except (NoSuchCustomer, PaymentsRefused) as exc:
-            raise _meant(exc) from exc
+            raise _purchase_error(exc) from exc
 
     def get_session(self, session_id: str) -> CheckoutSession:
-        """https://docs.stripe.com/api/checkout/sessions/retrieve"""
+        """Read a Checkout Session with its line items. Raises `NoSuchObject` and other `PaymentsError`s.
+
+        Source: https://docs.stripe.com/api/checkout/sessions/retrieve
+        """
 
         def read() -> CheckoutSession:
             found = self._client.v1.checkout.sessions.retrieve(session_id, {"expand": ["line_items"]})
@@ -65,11 +72,17 @@ class StripeCheckouts:
             raise NoSuchObject(str(exc)) from exc
 
     def expire_session(self, session_id: str) -> None:
-        """https://docs.stripe.com/api/checkout/sessions/expire"""
+        """Expire an open Checkout Session, so that it cannot be paid any more. Raises `PaymentsError`.
+
+        Source: https://docs.stripe.com/api/checkout/sessions/expire
+        """
         translated(lambda: self._client.v1.checkout.sessions.expire(session_id))
 
     def portal_url(self, customer_id: str, return_url: str) -> str:
-        """https://docs.stripe.com/api/customer_portal/sessions/create"""
+        """Make a billing portal session for the customer and return its URL. Raises `PaymentsError`.
+
+        Source: https://docs.stripe.com/api/customer_portal/sessions/create
+        """
         return translated(
             lambda: text(
                 self._client.v1.billing_portal.sessions.create(
@@ -80,14 +93,14 @@ class StripeCheckouts:
 
 
 def session_params(draft: SessionDraft) -> SessionCreateParams:
-    """What is asked of Stripe: the purchase, and what the operator wants of a checkout."""
+    """The parameters of a new Checkout Session: the purchase, and the operator's options for checkouts."""
     options = draft.options
     recurring = any(line.price.recurrence is not None for line in draft.lines)
     metadata = {"auth0_user_id": draft.user_id}
     params: SessionCreateParams = {
         "mode": "subscription" if recurring else "payment",
         "customer": draft.customer_id,
-        # A price may have several: the one that was shown, wherever the shopper is.
+        # A price may have several currencies. This is the one that the shopper saw.
         # https://docs.stripe.com/payments/checkout/localize-prices/manual-currency-prices
         "currency": draft.lines[0].price.money.currency,
         "line_items": [{"price": line.price.id, "quantity": line.quantity} for line in draft.lines],
@@ -103,7 +116,7 @@ def session_params(draft: SessionDraft) -> SessionCreateParams:
         params["payment_intent_data"] = {"metadata": metadata}
         if options.receipts and draft.email:
             params["payment_intent_data"]["receipt_email"] = draft.email
-    _ask_for_addresses(params, draft, recurring=recurring)
+    _add_addresses(params, draft, recurring=recurring)
     if options.promotion_codes:
         params["allow_promotion_codes"] = True
     if options.phone:
@@ -113,18 +126,18 @@ def session_params(draft: SessionDraft) -> SessionCreateParams:
     return params
 
 
-def _ask_for_addresses(params: SessionCreateParams, draft: SessionDraft, *, recurring: bool) -> None:
-    """Where it is shipped to, and where it is taxed.
+def _add_addresses(params: SessionCreateParams, draft: SessionDraft, *, recurring: bool) -> None:
+    """Add the parameters for shipping and tax.
 
-    The customer's name stays what the user directory says. Shipping rates are for payments alone:
-    https://docs.stripe.com/payments/during-payment/charge-shipping
+    The customer's name is not updated, because it comes from the user directory. Shipping rates are allowed
+    for one-time payments only: https://docs.stripe.com/payments/during-payment/charge-shipping
     """
     options = draft.options
     shipped = bool(options.shipping_countries) and any(
         line.product.shippable is not False for line in draft.lines
     )
     if shipped:
-        # The SDK lists the codes of countries one by one; Stripe says which it does not ship to.
+        # The SDK's type lists the country codes; Stripe refuses the countries that it does not support.
         countries: Any = list(options.shipping_countries)
         params["shipping_address_collection"] = {"allowed_countries": countries}
         if options.shipping_rates and not recurring:
@@ -137,7 +150,7 @@ def _ask_for_addresses(params: SessionCreateParams, draft: SessionDraft, *, recu
 
 
 def with_all_lines(client: stripe.StripeClient, found: dict[str, Any]) -> dict[str, Any]:
-    """The session with all of its lines: the first handful comes with it, the rest is asked for.
+    """The session with all of its line items. If the session includes only some, the full list is read.
 
     Source: https://docs.stripe.com/api/checkout/sessions/line_items
     """
@@ -148,7 +161,10 @@ def with_all_lines(client: stripe.StripeClient, found: dict[str, Any]) -> dict[s
 
 
 def checkout_session(found: Mapping[str, Any]) -> CheckoutSession:
-    """https://docs.stripe.com/api/checkout/sessions/object"""
+    """Convert Stripe's Checkout Session to the store's `CheckoutSession`.
+
+    Source: https://docs.stripe.com/api/checkout/sessions/object
+    """
     currency = str(found.get("currency") or "").lower()
     return CheckoutSession(
         id=text(found["id"]),
@@ -166,7 +182,10 @@ def checkout_session(found: Mapping[str, Any]) -> CheckoutSession:
 
 
 def session_lines(found: Mapping[str, Any], currency: str) -> tuple[BoughtLine, ...]:
-    """https://docs.stripe.com/api/checkout/sessions/line_items"""
+    """Convert the line items of a Checkout Session. `currency`: used for lines that have none.
+
+    Source: https://docs.stripe.com/api/checkout/sessions/line_items
+    """
     return tuple(
         BoughtLine(
             description=str(line.get("description") or "Item"),
@@ -181,55 +200,62 @@ def session_lines(found: Mapping[str, Any], currency: str) -> tuple[BoughtLine, 
 
 
 def _recurrence(found: Mapping[str, Any]) -> Recurrence | None:
-    """https://docs.stripe.com/api/prices/object#price_object-recurring"""
+    """Convert the recurrence of a price; None for a one-time price.
+
+    Source: https://docs.stripe.com/api/prices/object#price_object-recurring
+    """
     if not found:
         return None
     return Recurrence(text(found.get("interval")), amount(found.get("interval_count")) or 1)
 
 
 def _address(found: object) -> str | None:
-    """Where the shopper is sent: over https, or on this machine; `translated` makes an error of the rest."""
+    """The URL of the payment page; None if the session has none.
+
+    Raises `ValueError` unless it is https, or http on this machine. `translated` turns this into
+    `PaymentsUnavailable`.
+    """
     if found is None:
         return None
     address = text(found)
     parts = urlsplit(address)
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         return address
-    raise ValueError("no address to send anybody to")
+    raise ValueError("the URL of the payment page is not https")
 
 
 def part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A nested object; empty where it is missing, or only its ID is there."""
+    """A nested object; empty if it is missing or not expanded (only its ID is there)."""
     value = found.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def id_of(value: object) -> str | None:
-    """The ID of a field that may have been expanded."""
+    """The ID in a field that holds an ID or an expanded object; None if it has none."""
     if isinstance(value, dict):
         value = value.get("id")
     return value if isinstance(value, str) and value else None
 
 
-def _meant(exc: PaymentsError) -> PaymentsError:
-    """What a refused Checkout Session says about the purchase; other refusals as they are.
+def _purchase_error(exc: PaymentsError) -> PaymentsError:
+    """The specific error for a refused Checkout Session, such as `AmountRefused`; else the error itself.
 
     Source: https://docs.stripe.com/error-codes
     """
     cause = exc.__cause__
     if not isinstance(cause, stripe.StripeError):
         return exc
-    param, said = str(getattr(cause, "param", None) or ""), (cause.user_message or "").lower()
-    meant = exc
+    param, message = str(getattr(cause, "param", None) or ""), (cause.user_message or "").lower()
+    error = exc
     if param.endswith("[receipt_email]"):
-        meant = EmailRefused(str(exc))
-    elif cause.code in _OF_THE_AMOUNT:
-        meant = AmountRefused(str(exc))
-    elif any(words in said for words in _OF_THE_CURRENCY):
-        meant = CurrencyRefused(str(exc))
-    elif param.startswith("line_items") or "no such price" in said or "price specified" in said:
-        meant = NoSuchObject(str(exc))
-    elif isinstance(exc, NoSuchCustomer) and param != "customer" and "no such customer" not in said:
-        meant = PaymentsRefused(str(exc))
-    meant.replayed = is_replay(cause.headers or {})
-    return meant
+        error = EmailRefused(str(exc))
+    elif cause.code in _AMOUNT_CODES:
+        error = AmountRefused(str(exc))
+    elif any(words in message for words in _CURRENCY_PHRASES):
+        error = CurrencyRefused(str(exc))
+    elif param.startswith("line_items") or "no such price" in message or "price specified" in message:
+        error = NoSuchObject(str(exc))
+    elif isinstance(exc, NoSuchCustomer) and param != "customer" and "no such customer" not in message:
+        error = PaymentsRefused(str(exc))
+    error.replayed = is_replay(cause.headers or {})
+    return error

@@ -1,4 +1,4 @@
-"""Stripe's own `StripeClient` with an HTTP client on the store's wire; its errors in the store's words."""
+"""Makes the Stripe client, which sends through the store's wire, and translates its values and errors."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from webstore.gateways.wire import Sender, WireError
 
 T = TypeVar("T")
 
-#: Far beyond what Stripe charges (twelve digits, https://docs.stripe.com/currencies), and the year 9999.
-_MOST, _END_OF_TIME = 10**15, 253_402_300_799
+#: In minor units, far more than Stripe charges (twelve digits, https://docs.stripe.com/currencies).
+_MAX_AMOUNT = 10**15
+#: The end of the year 9999, as a Unix time.
+_MAX_TIME = 253_402_300_799
 
 
 class WireHTTPClient(stripe.HTTPClient):
-    """Stripe's SDK on the store's wire."""
+    """An HTTP client that makes Stripe's SDK send through the store's wire."""
 
     name = "webstore"
 
@@ -42,7 +44,7 @@ class WireHTTPClient(stripe.HTTPClient):
         post_data: Any = None,  # the SDK's own type: text, bytes or None
         **_: object,
     ) -> tuple[Any, int, Mapping[str, str]]:
-        """See `stripe.HTTPClient.request`."""
+        """Send the request. Raises `stripe.APIConnectionError` without a usable answer."""
         body = post_data.encode() if isinstance(post_data, str) else post_data
         try:
             answer = self._wire.send(method.upper(), url, list((headers or {}).items()), body)
@@ -51,11 +53,11 @@ class WireHTTPClient(stripe.HTTPClient):
         return answer.body, answer.status, answer.headers
 
     def close(self) -> None:
-        """Nothing to close: the wire outlives the client."""
+        """Do nothing: the wire outlives the client."""
 
 
 def stripe_client(wire: Sender, *, api_key: str, api_base: str) -> stripe.StripeClient:
-    """A client for one API key. It never repeats a call by itself.
+    """Make a client for one API key. It never retries a call by itself.
 
     `api_base`: the address of the API, without a path.
     """
@@ -68,34 +70,43 @@ def stripe_client(wire: Sender, *, api_key: str, api_base: str) -> stripe.Stripe
 
 
 def text(value: object) -> str:
-    """An ID or another text that has to be there; `translated` makes an error of its absence."""
+    """A required ID or text.
+
+    Raises `TypeError` if it is missing. `translated` turns this into `PaymentsUnavailable`.
+    """
     if not isinstance(value, str) or not value:
-        raise TypeError("no text where an ID should be")
+        raise TypeError("a required ID or text is missing")
     return value
 
 
 def amount(value: object) -> int:
-    """An amount in minor units, 0 where there is none; `translated` makes an error of what cannot be one."""
+    """An amount in minor units; 0 if it is missing.
+
+    Raises `TypeError` if it is not an amount. `translated` turns this into `PaymentsUnavailable`.
+    """
     found = 0 if value is None else value
-    if not isinstance(found, int) or isinstance(found, bool) or abs(found) > _MOST:
-        raise TypeError("no amount")
+    if not isinstance(found, int) or isinstance(found, bool) or abs(found) > _MAX_AMOUNT:
+        raise TypeError("this is not an amount")
     return found
 
 
 def moment(value: object) -> float:
-    """A Unix time; `translated` makes an error of what cannot be one."""
-    if not isinstance(value, int | float) or not 0 <= value <= _END_OF_TIME:
-        raise TypeError("no time")
+    """A Unix time in seconds.
+
+    Raises `TypeError` if it is not a time. `translated` turns this into `PaymentsUnavailable`.
+    """
+    if not isinstance(value, int | float) or not 0 <= value <= _MAX_TIME:
+        raise TypeError("this is not a Unix time")
     return float(value)
 
 
 def is_replay(headers: Mapping[str, str]) -> bool:
-    """Whether the answer is the one stored under the idempotency key."""
+    """Whether the answer was stored under the idempotency key by an earlier call."""
     return headers.get("idempotent-replayed") == "true"
 
 
 def translated(send: Callable[[], T]) -> T:
-    """Make the call, read its answer, and turn Stripe's errors into the store's.
+    """Run `send`, which makes a call and reads the answer, and turn its errors into `PaymentsError`s.
 
     Source: https://docs.stripe.com/api/errors
     """
@@ -108,32 +119,34 @@ def translated(send: Callable[[], T]) -> T:
 
 
 def _raise_translated(exc: stripe.StripeError) -> NoReturn:
+    """Raise the store's error for an error of the SDK."""
     status, request_id = exc.http_status, exc.request_id or "-"
-    seen = f"Stripe answered {status} {exc.code or ''} (request {request_id})"
+    summary = f"Stripe answered {status} {exc.code or ''} (request {request_id})"
     replayed = is_replay(exc.headers or {})
     if status is not None and status >= 500:
-        raise PaymentsFailed(seen, replayed=replayed) from exc
+        raise PaymentsFailed(summary, replayed=replayed) from exc
     if isinstance(exc, stripe.APIConnectionError):
         raise PaymentsUnavailable(exc.user_message or "no answer") from exc
     if isinstance(exc, stripe.IdempotencyError):
-        raise KeyReused(seen) from exc
+        raise KeyReused(summary) from exc
     if status == 409:
-        raise KeyInFlight(seen) from exc
+        raise KeyInFlight(summary) from exc
     if isinstance(exc, stripe.RateLimitError):
-        raise PaymentsUnavailable(seen) from exc
+        raise PaymentsUnavailable(summary) from exc
     if isinstance(exc, stripe.InvalidRequestError):
-        _raise_invalid_request(exc, seen, replayed=replayed)
+        _raise_invalid_request(exc, summary, replayed=replayed)
     if isinstance(exc, stripe.AuthenticationError | stripe.PermissionError) or status == 402:
-        raise PaymentsRefused(seen) from exc
-    raise PaymentsUnavailable(seen) from exc
+        raise PaymentsRefused(summary) from exc
+    raise PaymentsUnavailable(summary) from exc
 
 
-def _raise_invalid_request(exc: stripe.InvalidRequestError, seen: str, *, replayed: bool) -> NoReturn:
+def _raise_invalid_request(exc: stripe.InvalidRequestError, summary: str, *, replayed: bool) -> NoReturn:
+    """Raise the store's error for invalid parameters: a missing object, an e-mail, or another one."""
     if exc.code == "resource_missing":
         raise NoSuchCustomer(
-            seen, other_mode="a similar object exists in" in (exc.user_message or "")
+            summary, other_mode="a similar object exists in" in (exc.user_message or "")
         ) from exc
     if exc.param == "email":
-        raise EmailRefused(seen, replayed=replayed) from exc
-    error: PaymentsError = PaymentsRefused(seen)
+        raise EmailRefused(summary, replayed=replayed) from exc
+    error: PaymentsError = PaymentsRefused(summary)
     raise error from exc

@@ -1,4 +1,4 @@
-"""Customers at Stripe, and whose key the store has."""
+"""Creates, reads and finds Stripe customers, and reads the account of the API key."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ from .client import is_replay, moment, text, translated
 
 log = logging.getLogger(__name__)
 
-#: How far listings are read before they count as too long, in pages of 100.
+#: Maximum number of pages that are read of a list, of 100 customers each.
 MAX_PAGES = 5
+#: Seconds for which the state keeps the account of the API key.
 _ACCOUNT_KEPT_S = 30 * 24 * 3600.0
 
 
 class StripePayments:
-    """Customers of one account, in the mode of the key."""
+    """The customers of the API key's account, in the key's mode (live or test)."""
 
     def __init__(
         self, client: stripe.StripeClient, state: State, *, livemode: bool, account_key: str
     ) -> None:
-        """`livemode`: the mode of the API key; `account_key`: where the state keeps the key's account."""
+        """`livemode`: the mode of the API key. `account_key`: the key of the account ID in the state."""
         self._client, self._livemode = client, livemode
         self._state, self._account_key = state, account_key
         self._flight = SingleFlight[Account]()
         self._account: Account | None = None
 
     def account(self) -> Account:
-        """https://docs.stripe.com/api/accounts/retrieve, read once, then kept by process and state."""
+        """The account of the API key. It is read once, then kept in memory and in the state.
+
+        Raises `PaymentsError`. Source: https://docs.stripe.com/api/accounts/retrieve
+        """
         if self._account is None:
             self._account = self._flight.run(lambda: self._stored_account() or self._read_account())
         return self._account
@@ -49,12 +53,13 @@ class StripePayments:
         return None
 
     def _read_account(self) -> Account:
+        """Read the account from Stripe and store its ID in the state."""
         try:
             account_id = translated(lambda: _account_id(self._client.v1.accounts.retrieve_current()))
         except (PaymentsRefused, NoSuchCustomer) as exc:
             cause = exc.__cause__
             if isinstance(cause, stripe.StripeError) and cause.http_status in (403, 404):
-                # A restricted key without "Account: read" can do everything else; only the pin is missing.
+                # Everything else works with a restricted key without "Account: read".
                 log.warning("the Stripe key may not read its own account; links are recorded without it")
                 return Account(None, self._livemode)
             raise
@@ -63,11 +68,19 @@ class StripePayments:
         return Account(account_id, self._livemode)
 
     def get_customer(self, customer_id: str) -> Customer:
-        """https://docs.stripe.com/api/customers/retrieve"""
+        """Read a customer, also a deleted one. Raises `NoSuchCustomer` and other `PaymentsError`s.
+
+        Source: https://docs.stripe.com/api/customers/retrieve
+        """
         return translated(lambda: _customer(self._client.v1.customers.retrieve(customer_id)))
 
     def create_customer(self, draft: CustomerDraft, idempotency_key: str) -> Creation:
-        """https://docs.stripe.com/api/customers/create and https://docs.stripe.com/api/idempotent_requests"""
+        """Create a customer. The result says if the answer was stored under the idempotency key.
+
+        Raises `PaymentsError`.
+        Sources: https://docs.stripe.com/api/customers/create and
+        https://docs.stripe.com/api/idempotent_requests
+        """
         params: CustomerCreateParams = {"metadata": dict(draft.metadata)}
         if draft.email:
             params["email"] = draft.email
@@ -86,7 +99,10 @@ class StripePayments:
     def update_customer(
         self, customer_id: str, draft: CustomerDraft, idempotency_key: str | None
     ) -> Customer:
-        """https://docs.stripe.com/api/customers/update"""
+        """Update the customer's e-mail, name and metadata, those that the draft has. Raises `PaymentsError`.
+
+        Source: https://docs.stripe.com/api/customers/update
+        """
         params: CustomerUpdateParams = {}
         if draft.email:
             params["email"] = draft.email
@@ -98,15 +114,24 @@ class StripePayments:
         return translated(lambda: _customer(self._client.v1.customers.update(customer_id, params, options)))
 
     def list_by_email(self, email: str) -> tuple[Customer, ...]:
-        """https://docs.stripe.com/api/customers/list#list_customers-email"""
+        """The customers with exactly this e-mail address, the newest first. Raises `PaymentsError`.
+
+        Source: https://docs.stripe.com/api/customers/list#list_customers-email
+        """
         return self._list({"email": email}).customers
 
     def list_created_since(self, since: float) -> CustomerPage:
-        """https://docs.stripe.com/api/customers/list#list_customers-created"""
+        """The customers created at or after the Unix time `since`, the newest first. Raises `PaymentsError`.
+
+        Source: https://docs.stripe.com/api/customers/list#list_customers-created
+        """
         return self._list({"created": {"gte": int(since)}})
 
     def search_by_owner(self, user_id: str) -> tuple[Customer, ...]:
-        """https://docs.stripe.com/search#search-query-language"""
+        """Find the customers whose metadata names this user. Raises `SearchUnavailable`, `PaymentsError`.
+
+        Source: https://docs.stripe.com/search#search-query-language
+        """
         quoted = user_id.replace("\\", "\\\\").replace('"', '\\"')
         query = f'metadata["auth0_user_id"]:"{quoted}"'
         try:
@@ -119,6 +144,7 @@ class StripePayments:
             raise
 
     def _list(self, params: dict[str, Any]) -> CustomerPage:
+        """The customers on the first `MAX_PAGES` pages of a list."""
         found: list[Customer] = []
         for _ in range(MAX_PAGES):
             after = {"starting_after": found[-1].id} if found else {}
@@ -128,23 +154,27 @@ class StripePayments:
                 return CustomerPage(tuple(found), page.complete)
         return CustomerPage(tuple(found), complete=False)
 
-    def _one_page(self, params: Any) -> CustomerPage:  # the SDK's own type; built of parts here
+    def _one_page(self, params: Any) -> CustomerPage:  # the SDK's own type; the caller builds it from parts
         return translated(lambda: _page(self._client.v1.customers.list(params)))
 
 
 def _page(
     found: stripe.ListObject[stripe.Customer] | stripe.SearchResultObject[stripe.Customer],
 ) -> CustomerPage:
-    # What is annotated is not what has been checked: the SDK takes whatever the answer holds.
+    """Convert a page of a list or of search results."""
+    # The SDK does not check answers against its annotations, so that is done here.
     has_more: object = found.has_more
     items: object = found.data
     if not isinstance(items, list) or not isinstance(has_more, bool):
-        raise TypeError("no page of a list")
+        raise TypeError("the answer is not a page of a list")
     return CustomerPage(tuple(_customer(item) for item in items), complete=not has_more)
 
 
 def _customer(found: stripe.Customer) -> Customer:
-    """https://docs.stripe.com/api/customers/object"""
+    """Convert Stripe's customer to the store's `Customer`.
+
+    Source: https://docs.stripe.com/api/customers/object
+    """
     if getattr(found, "deleted", False):
         return Customer(id=text(found.id), deleted=True)
     metadata: dict[str, str] = found.metadata.to_dict() if found.metadata else {}
@@ -162,9 +192,10 @@ def _customer(found: stripe.Customer) -> Customer:
 
 def _account_id(found: stripe.Account) -> str:
     if getattr(found, "object", "account") != "account":
-        raise TypeError("no account")
+        raise TypeError("the answer is not an account")
     return text(found.id)
 
 
 def _generation(text: str | None) -> int:
+    """The number in the metadata `link_generation`; 0 if it is missing or malformed."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else 0

@@ -1,4 +1,4 @@
-"""What a customer bought: completed Checkout Sessions, and the invoices of a subscription's renewals."""
+"""Reads a customer's orders: completed Checkout Sessions, and the invoices of subscription renewals."""
 
 from __future__ import annotations
 
@@ -17,25 +17,31 @@ from .client import amount, moment, text, translated
 
 log = logging.getLogger(__name__)
 
-#: Sessions or invoices read at a time. Expanding makes them large and slow.
+#: Sessions or invoices read in one call. Their expanded fields make them large and slow to read.
 READ_AT_A_TIME = 20
-#: A renewal's payment may be tried again for weeks, https://docs.stripe.com/billing/revenue-recovery
+#: Seconds from an invoice to its payment: a renewal's payment may be retried for weeks,
+#: https://docs.stripe.com/billing/revenue-recovery
 _PAID_WITHIN_S = 35 * 24 * 3600
 
-#: What Stripe answered, of which any field may be missing.
+#: An object in Stripe's answer. Any of its fields may be missing.
 Found = Mapping[str, Any]
 
+#: Statuses of a payment intent whose payment failed.
 _PAYMENT_FAILED = ("requires_payment_method", "canceled")
 
 
 class StripeOrders:
-    """Purchases and renewals of the customers of one account."""
+    """The purchases and renewals of the customers of the API key's account."""
 
     def __init__(self, client: stripe.StripeClient) -> None:
         self._client = client
 
     def list_purchases(self, customer_id: str, after: str | None) -> OrderSlice:
-        """https://docs.stripe.com/api/checkout/sessions/list"""
+        """Some of the customer's purchases, the newest first. `after`: the ID of the last one read before.
+
+        Raises `NoSuchObject` if `after` is unknown, and other `PaymentsError`s.
+        Source: https://docs.stripe.com/api/checkout/sessions/list
+        """
         sessions, more = self._read(
             lambda: self._client.v1.checkout.sessions.list(
                 {
@@ -61,7 +67,10 @@ class StripeOrders:
         return translated(purchases)
 
     def list_renewals(self, customer_id: str, after: str | None) -> OrderSlice:
-        """https://docs.stripe.com/api/invoices/list"""
+        """Some of the customer's renewals, as in `list_purchases`.
+
+        Source: https://docs.stripe.com/api/invoices/list
+        """
         invoices, more = self._read(
             lambda: self._client.v1.invoices.list(
                 {
@@ -85,12 +94,14 @@ class StripeOrders:
 
         return translated(renewals)
 
-    def _read(self, read: Any) -> tuple[list[dict[str, Any]], bool]:  # the lists have no type in common
+    def _read(self, read: Any) -> tuple[list[dict[str, Any]], bool]:  # the lists have no common type
+        """Read one page of a list, and whether there are more pages. Raises `PaymentsError`."""
+
         def page() -> tuple[list[dict[str, Any]], bool]:
             found = read()
-            # What is annotated is not what has been checked: the SDK takes whatever the answer holds.
+            # The SDK does not check answers against its annotations, so that is done here.
             if not isinstance(found.data, list) or not isinstance(found.has_more, bool):
-                raise TypeError("no page of a list")
+                raise TypeError("the answer is not a page of a list")
             return [item.to_dict() for item in found.data], found.has_more
 
         try:
@@ -102,7 +113,7 @@ class StripeOrders:
             raise
 
     def _refunds(self, customer_id: str, invoices: Sequence[Found]) -> Mapping[str, Found]:
-        """The charges that paid these invoices, by payment intent: an invoice does not tell its refunds.
+        """The charges of these invoices, by payment intent ID. An invoice does not show its refunds itself.
 
         Source: https://docs.stripe.com/api/charges/list
         """
@@ -121,7 +132,7 @@ class StripeOrders:
                 )
             )
         except PaymentsRefused as exc:
-            # A restricted key that may not read charges shows everything else.
+            # A restricted key may lack the permission to read charges. Everything else is shown.
             log.warning("refunds of invoices cannot be read: %s", exc)
             return {}
         return {
@@ -132,21 +143,27 @@ class StripeOrders:
 
 
 def payment_intents(invoice: Found) -> list[str]:
-    """What the invoice was paid with. https://docs.stripe.com/api/invoice-payment/object"""
+    """The IDs of the payment intents of an invoice.
+
+    Source: https://docs.stripe.com/api/invoice-payment/object
+    """
     payments = part(invoice, "payments").get("data") or ()
     found = (id_of(part(payment, "payment").get("payment_intent")) for payment in payments)
     return [intent for intent in found if intent]
 
 
 def _purchase(found: Found, charges: Mapping[str, Found]) -> Order:
-    """https://docs.stripe.com/api/checkout/sessions/object"""
+    """Convert a completed Checkout Session to an order.
+
+    Source: https://docs.stripe.com/api/checkout/sessions/object
+    """
     currency = str(found.get("currency") or "").lower()
     intent, invoice = part(found, "payment_intent"), part(found, "invoice")
-    refunded, whole = _refunded([part(intent, "latest_charge")], charges, invoice)
+    refunded, in_full = _refunded([part(intent, "latest_charge")], charges, invoice)
     if found.get("payment_status") == "unpaid":
         status = _status_unpaid(intent, invoice)
     else:
-        status = _status_paid(refunded, whole)
+        status = _status_paid(refunded, in_full)
     return Order(
         id=text(found["id"]),
         created=moment(found["created"]),
@@ -162,11 +179,14 @@ def _purchase(found: Found, charges: Mapping[str, Found]) -> Order:
 
 
 def _renewal(found: Found, charges: Mapping[str, Found]) -> Order:
-    """https://docs.stripe.com/api/invoices/object"""
+    """Convert a renewal's invoice to an order.
+
+    Source: https://docs.stripe.com/api/invoices/object
+    """
     currency = str(found.get("currency") or "").lower()
-    refunded, whole = _refunded([], charges, found)
+    refunded, in_full = _refunded([], charges, found)
     status = {"open": OrderStatus.DUE, "uncollectible": OrderStatus.FAILED}.get(
-        str(found["status"]), _status_paid(refunded, whole)
+        str(found["status"]), _status_paid(refunded, in_full)
     )
     subscription = part(part(found, "parent"), "subscription_details")
     return Order(
@@ -183,7 +203,10 @@ def _renewal(found: Found, charges: Mapping[str, Found]) -> Order:
 
 
 def _invoice_line(line: Found, currency: str) -> BoughtLine:
-    """https://docs.stripe.com/api/invoice-line-item/object"""
+    """Convert an invoice's line item. `currency`: used for a line that has none.
+
+    Source: https://docs.stripe.com/api/invoice-line-item/object
+    """
     priced = part(part(line, "pricing"), "price_details")
     return BoughtLine(
         description=str(line.get("description") or "Item"),
@@ -195,21 +218,22 @@ def _invoice_line(line: Found, currency: str) -> BoughtLine:
 
 
 def _refunded(own: list[Found], charges: Mapping[str, Found], invoice: Found) -> tuple[int, bool]:
-    """What was paid back, and whether that was all."""
+    """The refunded amount in minor units, and whether it is the full payment."""
     made = [*own, *(charges[intent] for intent in payment_intents(invoice) if intent in charges)]
     refunded = sum(amount(charge.get("amount_refunded")) for charge in made)
     paid = sum(amount(charge.get("amount_captured") or charge.get("amount")) for charge in made)
     return refunded, refunded >= paid
 
 
-def _status_paid(refunded: int, whole: bool) -> OrderStatus:
+def _status_paid(refunded: int, in_full: bool) -> OrderStatus:
+    """The status of a paid order, from its refunded amount in minor units."""
     if refunded <= 0:
         return OrderStatus.PAID
-    return OrderStatus.REFUNDED if whole else OrderStatus.PARTLY_REFUNDED
+    return OrderStatus.REFUNDED if in_full else OrderStatus.PARTLY_REFUNDED
 
 
 def _status_unpaid(intent: Found, invoice: Found) -> OrderStatus:
-    """A payment that takes days is under way, or has failed.
+    """The status of an unpaid Checkout Session: its payment may take days, or has failed.
 
     Source: https://docs.stripe.com/payments/checkout/fulfillment#delayed-notification
     """
@@ -221,4 +245,5 @@ def _status_unpaid(intent: Found, invoice: Found) -> OrderStatus:
 
 
 def _last(found: list[dict[str, Any]]) -> str | None:
+    """The ID of the last object, which is the cursor of the next page."""
     return text(found[-1].get("id")) if found else None

@@ -1,4 +1,4 @@
-"""Stripe's webhook events: whether one is Stripe's, and the little of it that the store believes."""
+"""Verifies Stripe's webhook events and reads the few fields that the store uses."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import stripe
 from webstore.errors import WebhookRejected
 from webstore.shop.models import StripeEvent
 
-#: Seconds that a delivery's signature may lie in the past or the future.
+#: Seconds by which the time of a delivery's signature may differ from the store's clock.
 TOLERANCE_S = 300
-#: IDs of Stripe's objects; they end up in addresses, keys and log lines.
+#: IDs of Stripe's objects. Other characters are refused, because IDs become parts of URLs, keys and logs.
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,255}")
-#: Of any kind, also of one that is not known yet.
+#: Types of events, unknown ones included.
 _TYPE = re.compile(r"[!-~]{1,200}")
 
 
 def read_event(
     body: bytes, signature: str, secrets: Sequence[str], now: Callable[[], float] = time.time
 ) -> StripeEvent:
-    """The event of a delivery that one of the endpoint's `secrets` signed. Raises `WebhookRejected`.
+    """Verify that one of the endpoint's `secrets` signed the delivery, and return its event.
 
-    `body` as it came, byte by byte; `signature`: the header Stripe-Signature.
-    Source: https://docs.stripe.com/webhooks/signature
+    `body`: the unchanged bytes of the request. `signature`: the header Stripe-Signature. Raises
+    `WebhookRejected`. Source: https://docs.stripe.com/webhooks/signature
     """
     if not any(_is_signed(body, signature, secret) for secret in secrets):
         raise WebhookRejected("the signature is missing, wrong or too old")
@@ -40,12 +40,12 @@ def _is_signed(body: bytes, signature: str, secret: str) -> bool:
     try:
         return bool(stripe.WebhookSignature.verify_header(body, signature, secret, TOLERANCE_S))
     except (stripe.SignatureVerificationError, ValueError, TypeError):
-        # The SDK lets a body that is no UTF-8 and a signature that is no ASCII fail in its own code.
+        # The SDK fails with these errors if the body is not UTF-8 or the signature is not ASCII.
         return False
 
 
 def _signed_at(signature: str) -> int:
-    """The time that was signed; the SDK looks at the past alone."""
+    """The signed Unix time. The SDK refuses old signatures only, not signatures from the future."""
     items = (item.partition("=") for item in signature.split(","))
     try:
         return int(next(value for name, _, value in items if name == "t"))
@@ -54,15 +54,18 @@ def _signed_at(signature: str) -> int:
 
 
 def _event(body: bytes) -> StripeEvent:
-    """https://docs.stripe.com/api/events/object"""
+    """Read the event in a verified body. Raises `WebhookRejected`.
+
+    Source: https://docs.stripe.com/api/events/object
+    """
     try:
         found = json.loads(body)
     except (ValueError, RecursionError) as exc:
-        raise WebhookRejected(f"the body is no JSON ({type(exc).__name__})") from exc
+        raise WebhookRejected(f"the body is not JSON ({type(exc).__name__})") from exc
     event = _members(found)
     event_id, kind, livemode = event.get("id"), event.get("type"), event.get("livemode")
     if not _is_id(event_id) or not isinstance(kind, str) or not _TYPE.fullmatch(kind):
-        raise WebhookRejected("the body is no event")
+        raise WebhookRejected("the body is not an event")
     if not isinstance(livemode, bool):
         raise WebhookRejected("the event does not say its mode")
     about = _members(_members(event.get("data")).get("object"))
