@@ -1,14 +1,16 @@
-# Everything one does with the store. `make` alone lists it.
-# Needs GNU make, git and Python 3.11 or newer; the rest is installed into .venv.
+# All commands of the project. `make` alone lists them.
+# Needs GNU make, git and Python 3.11 or newer; everything else is installed into .venv.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test check bench chaos clean usable-port browser-and-redis
+.PHONY: help run setup unit test check fix coverage bench chaos clean usable-port browser-and-redis
 
 PORT ?= 8000
-# More arguments for pytest: make test ARGS="-k login"
+# More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
 ARGS ?=
+# no: `make test` installs no browser and no Redis with the system's package manager.
+SYSTEM_PACKAGES ?= yes
 # Commands that may be the Python for .venv, best first.
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
 
@@ -17,19 +19,27 @@ PY := $(VENV)/bin/python
 RUN_TIME := $(VENV)/run-time.stamp
 TOOLS := $(VENV)/tools.stamp
 PIP := $(PY) -m pip install -qq --no-input --disable-pip-version-check
+# One module or one test runs in one process, which starts sooner.
+PARALLEL := $(if $(strip $(ARGS)),,-n 2 --dist loadscope)
 
 # Another project's modules must not shine through into .venv.
 unexport PYTHONPATH PYTHONHOME
 
-help: ## List what one can make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 run: usable-port $(RUN_TIME) ## Start the store on PORT (default 8000), with a local Auth0 and Stripe on the two ports after it
 	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
 	    -- $(PY) -m gunicorn -c gunicorn.conf.py wsgi:app
 
-test: $(TOOLS) browser-and-redis ## Run the tests, in a browser too (ARGS="-k login" to choose some)
-	$(PY) -m pytest -q -n 2 --dist loadscope $(ARGS)
+setup: $(TOOLS) ## Make .venv with everything that the store, its tests and its checks need
+	@echo "$(VENV) is ready."
+
+unit: $(TOOLS) ## Run the tests without sockets, browser and sandbox: seconds (ARGS="-k cart" to choose some)
+	$(PY) -m pytest -q $(PARALLEL) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
+
+test: $(TOOLS) browser-and-redis ## Run all tests, in a browser too (ARGS="-k login" to choose some)
+	$(PY) -m pytest -q $(PARALLEL) $(ARGS)
 
 check: $(TOOLS) ## Lint, types, import contracts, templates
 	$(PY) -m ruff check .
@@ -38,6 +48,13 @@ check: $(TOOLS) ## Lint, types, import contracts, templates
 	$(PY) $(VENV)/bin/lint-imports
 	$(PY) -m djlint --quiet --lint templates webstore/sandbox/templates
 
+fix: $(TOOLS) ## Mend what can be mended by itself: format and simple lint
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+coverage: $(TOOLS) browser-and-redis ## Run all tests and report the branch coverage of the store
+	$(PY) -m pytest -q -n 2 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
+
 bench: $(TOOLS) ## Run the benchmarks
 	$(PY) -m pytest -q tests/benchmarks $(ARGS)
 
@@ -45,7 +62,7 @@ chaos: $(TOOLS) browser-and-redis ## Run the tests that break things at random
 	$(PY) -m pytest -q tests/chaos $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
+	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run usable-port: export PORT := $(PORT)
@@ -61,8 +78,8 @@ usable-port:
 	    exit 1; \
 	fi
 
-# A stamp says that its requirements are installed. It is touched last and taken away first: after an
-# interruption there is none, and .venv is made anew rather than mended.
+# A stamp says that its requirements are installed. It is touched last and removed first: after an interruption
+# there is none, and .venv is made again.
 $(RUN_TIME): requirements.txt $(PY)
 	@$(make_venv)
 	@rm -f $@
@@ -101,18 +118,25 @@ fi; \
 exit 1
 endef
 
-# The browser tests want a Chromium, the tests of the Redis state a redis-server. Where these cannot be
-# installed, the tests say so: they are skipped, or fail where CI is set.
+# The browser tests need Chromium, the tests of the Redis state need redis-server. Without them these tests are
+# skipped, and fail if CI is set.
 browser-and-redis:
 	@has() { command -v "$$1" >/dev/null 2>&1; }; \
 	missing=; \
 	has chromium || has chromium-browser || has google-chrome || missing="fonts-liberation chromium"; \
 	has redis-server || missing="$$missing redis-server"; \
-	[ -n "$$missing" ] && has apt-get || exit 0; \
+	[ -n "$$missing" ] || exit 0; \
+	if [ "$(SYSTEM_PACKAGES)" = no ]; then \
+	    echo "Without$$(printf ' %s' $$missing): the tests that need them are skipped (SYSTEM_PACKAGES=no)."; \
+	    exit 0; \
+	fi; \
+	has apt-get || exit 0; \
 	if [ "$$(id -u)" = 0 ]; then as_root=; \
 	elif sudo -n true 2>/dev/null; then as_root="sudo -n"; \
 	else exit 0; fi; \
-	echo "Installing with apt-get, for the tests:" $$missing; \
+	echo "The browser tests need Chromium, the tests of the shared state need Redis."; \
+	echo "Installing with apt-get:" $$missing; \
+	echo "(make test SYSTEM_PACKAGES=no skips this and these tests; make unit needs neither.)"; \
 	$$as_root apt-get update -qq; \
 	for package in $$missing; do \
 	    $$as_root env DEBIAN_FRONTEND=noninteractive \
