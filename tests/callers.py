@@ -1,4 +1,4 @@
-"""Access tokens for the JSON API: gotten as an application gets them, and forged ones."""
+"""Callers of the JSON API: their requests, and access tokens, both real and forged."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from werkzeug.test import TestResponse
 
 from tests.support import ADA, PASSWORD, Shop
 from webstore.sandbox.vendors import API_AUDIENCE
@@ -20,8 +21,37 @@ from webstore.sandbox.vendors import API_AUDIENCE
 SCOPES = "openid read:me create:checkout"
 
 
+def ask(
+    shop: Shop,
+    path: str,
+    token: str | None = None,
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> TestResponse:
+    """Send one request, with the token in the header Authorization."""
+    sent = dict(headers or {})
+    if token is not None:
+        sent["Authorization"] = f"Bearer {token}"
+    return shop.app.test_client().open(path, method=method, headers=sent, base_url=shop.url, **more)
+
+
+def assert_problem(answer: TestResponse, status: int) -> dict[str, Any]:
+    """The answer has this status and is a problem document (RFC 9457); returns its members."""
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    found: dict[str, Any] = json.loads(answer.text)
+    assert found["status"] == status
+    assert found["type"] == "about:blank"
+    assert found["title"]
+    assert found["detail"]
+    assert "Set-Cookie" not in answer.headers
+    return found
+
+
 def user_token(shop: Shop, email: str = "ada@example.com", scope: str = SCOPES) -> str:
-    """What an application gets once its user has logged in: the code flow with PKCE."""
+    """The token of an application whose user has logged in: the code flow with PKCE."""
     issuer, verifier = shop.environment["AUTH0_ISSUER"], secrets.token_urlsafe(32)
     challenge = _base64(hashlib.sha256(verifier.encode()).digest())
     client = {
@@ -38,7 +68,7 @@ def user_token(shop: Shop, email: str = "ada@example.com", scope: str = SCOPES) 
     }
     browser = shop.browser()
     page = browser.open(f"{issuer}authorize?{urlencode(asked)}")
-    # The store does not know this login, so it leaves the code alone.
+    # The store did not begin this login, so it does not use up the code.
     back = browser.submit(page, email=email, password=PASSWORD)
     form = {
         **client,
@@ -52,7 +82,7 @@ def user_token(shop: Shop, email: str = "ada@example.com", scope: str = SCOPES) 
 
 
 def program_token(shop: Shop) -> str:
-    """What a program gets for itself."""
+    """The token of a program that acts for itself."""
     form = {
         "grant_type": "client_credentials",
         "client_id": shop.environment["AUTH0_MGMT_CLIENT_ID"],
@@ -98,7 +128,7 @@ def signed_with_public_key(shop: Shop) -> str:
 
 
 def signed_by_stranger(shop: Shop, *, known_kid: bool, carries_key: bool = False) -> str:
-    """A token that somebody else's key signed, under the tenant's key ID or an unknown one."""
+    """A token that another key signed, under the tenant's key ID or an unknown one."""
     key = RSAKey.generate_key(2048, private=True)
     kid = str(shop.sandbox.auth0.state.keys.published()[0]["kid"]) if known_kid else "unknown"
     header: dict[str, Any] = {"alg": "RS256", "typ": "JWT", "kid": kid}

@@ -1,10 +1,30 @@
-"""Fakes of the store's ports, for tests that need no vendor."""
+"""Fakes of the store's ports and of time, for tests that need no vendor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from webstore.errors import StateUnavailable
+from webstore import deadline
+from webstore.errors import (
+    NoSuchCustomer,
+    NoSuchObject,
+    PaymentsRefused,
+    PaymentsUnavailable,
+    StateUnavailable,
+    UserGone,
+)
+from webstore.linking import Linker, Policy
+from webstore.linking.models import Account, Creation, Customer, CustomerDraft, CustomerPage, User
+from webstore.shop.catalogue import CatalogueService
+from webstore.shop.models import BoughtLine, Catalogue, CheckoutSession, Money, Product, SessionStatus
+from webstore.shop.ports import SessionDraft
+
+USER = "auth0|000000000000000000000001"
 
 
 class Memory:
@@ -40,3 +60,351 @@ class Memory:
         if self.down:
             raise StateUnavailable("down")
         return self.kept
+
+
+# Time
+
+
+class Clock:
+    """A clock that only the test moves, also in the place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class TimedMemory:
+    """A shared state whose entries expire by the test's clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._lock = clock, threading.Lock()
+        self.entries: dict[str, tuple[str, float]] = {}
+        self.down = False
+        self.calls = 0
+
+    def get(self, key: str) -> str | None:
+        return self.get_many((key,)).get(key)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
+        with self._reached():
+            found = {key: self.entries[key] for key in keys if key in self.entries}
+            return {key: value for key, (value, until) in found.items() if until > self._clock()}
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        with self._reached():
+            self.entries[key] = value, self._clock() + ttl_s
+
+    def add(self, key: str, value: str, ttl_s: float) -> bool:
+        with self._reached():
+            if key in self.entries and self.entries[key][1] > self._clock():
+                return False
+            self.entries[key] = value, self._clock() + ttl_s
+            return True
+
+    def count(self, key: str, ttl_s: float) -> int:
+        raise NotImplementedError
+
+    def delete(self, key: str) -> None:
+        with self._reached():
+            self.entries.pop(key, None)
+
+    def _reached(self) -> threading.Lock:
+        self.calls += 1
+        if self.down:
+            raise StateUnavailable("unplugged")
+        return self._lock
+
+
+# Checkout Sessions
+
+
+def open_session(session_id: str) -> CheckoutSession:
+    """A Checkout Session that was made just now, for two mugs."""
+    return CheckoutSession(
+        id=session_id,
+        status=SessionStatus.OPEN,
+        payment_status="unpaid",
+        mode="payment",
+        created=time.time(),
+        expires_at=time.time() + 24 * 3600,
+        total=Money(1200, "eur"),
+        url=f"https://checkout.stripe.com/{session_id}",
+        lines=(BoughtLine("Mug", 2, Money(2400, "eur"), "price_mug"),),
+    )
+
+
+@dataclass
+class Till:
+    """Stripe's Checkout Sessions by idempotency key, and the errors that it answers with first.
+
+    Like the wire, it answers nothing once the caller's time is over.
+    """
+
+    made: dict[str, CheckoutSession] = field(default_factory=dict)
+    #: Raised by the next calls, one each.
+    instead: list[Exception] = field(default_factory=list)
+    #: Raised by every attempt to expire a session.
+    cannot_expire: Exception | None = None
+    stored_failures: dict[str, Exception] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    drafts: list[SessionDraft] = field(default_factory=list)
+    #: Whether an answer says that it is a replay.
+    marks_replays: bool = True
+    #: Called by each call before it answers, for instance to let time pass.
+    meanwhile: Callable[[], None] = lambda: None
+    calls: int = 0
+
+    def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
+        self._answer()
+        self.keys.append(idempotency_key)
+        self.drafts.append(draft)
+        if idempotency_key in self.stored_failures:
+            raise self.stored_failures[idempotency_key]
+        if self.instead:
+            raise self.instead.pop(0)
+        there = idempotency_key in self.made
+        if not there:
+            self.made[idempotency_key] = replace(
+                open_session(f"cs_{len(self.made) + 1}"), owner=draft.user_id, customer_id=draft.customer_id
+            )
+        # A replay shows what was answered first.
+        return replace(self.made[idempotency_key], status=SessionStatus.OPEN), there and self.marks_replays
+
+    def get_session(self, session_id: str) -> CheckoutSession:
+        self._answer()
+        if self.instead:
+            raise self.instead.pop(0)
+        found = [it for it in self.made.values() if it.id == session_id]
+        if not found:
+            raise NoSuchObject(session_id)
+        return found[0]
+
+    def expire_session(self, session_id: str) -> None:
+        if self.cannot_expire is not None:
+            raise self.cannot_expire
+        if self.get_session(session_id).status is not SessionStatus.OPEN:
+            raise PaymentsRefused("not open")
+        self.end(session_id, SessionStatus.EXPIRED)
+
+    def portal_url(self, customer_id: str, return_url: str) -> str:
+        raise NotImplementedError
+
+    def change(self, session_id: str, **changes: Any) -> None:
+        """Change a session as Stripe or its payer would."""
+        for key, it in self.made.items():
+            if it.id == session_id:
+                self.made[key] = replace(it, **changes)
+
+    def end(self, session_id: str, status: SessionStatus, payment_status: str = "paid") -> None:
+        """End a session: paid or expired."""
+        self.change(session_id, status=status, payment_status=payment_status, url=None)
+
+    def _answer(self) -> None:
+        if deadline.left() <= 0:
+            raise PaymentsUnavailable("the time for this request is over")
+        self.calls += 1
+        self.meanwhile()
+
+
+# Users and customers
+
+
+@dataclass
+class Accounts:
+    """One user and their customers: both ports of linking."""
+
+    user: User | None = field(default_factory=lambda: User(USER, customer_id="cus_1", account="acct_1 test"))
+    customers: dict[str, Customer] = field(default_factory=lambda: {"cus_1": Customer("cus_1", owner=USER)})
+    #: What was read, in order.
+    reads: list[str] = field(default_factory=list)
+    down: bool = False
+
+    def linker(self) -> Linker:
+        """A linker with these, which works on the caller's thread."""
+        return Linker(self, self, Policy(tenant="tenant", livemode=False))
+
+    def delete(self, customer_id: str) -> None:
+        """Delete a customer at Stripe."""
+        self.customers[customer_id] = Customer(customer_id, deleted=True)
+
+    def read_user(self, user_id: str) -> User:
+        self.reads.append(user_id)
+        if self.user is None:
+            raise UserGone(user_id)
+        return self.user
+
+    def record_link(
+        self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
+    ) -> None:
+        assert self.user is not None
+        self.user = replace(self.user, customer_id=customer_id, account=account, replaced=tuple(replaced))
+
+    def note_failure(self, user_id: str, at: float, which: str) -> None:
+        raise NotImplementedError
+
+    def delete_user(self, user_id: str) -> None:
+        raise NotImplementedError
+
+    def account(self) -> Account:
+        return Account("acct_1", livemode=False)
+
+    def get_customer(self, customer_id: str) -> Customer:
+        self.reads.append(customer_id)
+        if self.down:
+            raise PaymentsUnavailable("down")
+        if customer_id not in self.customers:
+            raise NoSuchCustomer(customer_id)
+        return self.customers[customer_id]
+
+    def create_customer(self, draft: CustomerDraft, idempotency_key: str) -> Creation:
+        made = Customer(f"cus_{len(self.customers) + 1}", owner=draft.metadata["auth0_user_id"])
+        self.customers[made.id] = made
+        return Creation(made, replayed=False)
+
+    def update_customer(
+        self, customer_id: str, draft: CustomerDraft, idempotency_key: str | None
+    ) -> Customer:
+        return self.customers[customer_id]
+
+    def list_by_email(self, email: str) -> tuple[Customer, ...]:
+        return ()
+
+    def search_by_owner(self, user_id: str) -> tuple[Customer, ...]:
+        return ()
+
+    def list_created_since(self, since: float) -> CustomerPage:
+        return CustomerPage((), complete=True)
+
+
+# The catalogue
+
+
+@dataclass
+class Shelf:
+    """What is for sale at Stripe, and how often it was read."""
+
+    products: tuple[Product, ...] = ()
+    error: Exception | None = None
+    readings: int = 0
+    #: What happens in the middle of the next reading.
+    during: Callable[[], None] | None = None
+
+    def read_catalogue(self) -> Catalogue:
+        self.readings += 1
+        products = self.products
+        during, self.during = self.during, None
+        if during is not None:
+            during()
+        if self.error is not None:
+            raise self.error
+        return Catalogue(products, read_at=0.0)
+
+
+def at_once(work: Callable[[], None]) -> None:
+    """Do the work now: in the place of a background thread."""
+    work()
+
+
+@dataclass
+class Fleet:
+    """The catalogues of several processes on one shared state, by a clock that only the test moves.
+
+    A reading is done where it begins, unless `hold` keeps it back until `release`.
+    """
+
+    #: Seconds that a reading counts as fresh.
+    ttl_s: float
+    stripe: Shelf
+    clock: Clock = field(default_factory=Clock)
+    state: TimedMemory = field(init=False)
+    holds: bool = False
+    #: The readings that are kept back.
+    begun: list[Callable[[], None]] = field(default_factory=list)
+    #: What happens while a shopper waits.
+    meanwhile: Callable[[], None] = lambda: None
+    #: How often a shopper waited.
+    waits: int = 0
+
+    def __post_init__(self) -> None:
+        self.state = TimedMemory(self.clock)
+
+    def worker(self) -> CatalogueService:
+        """One more process, which has nothing in memory yet."""
+        return CatalogueService(
+            self.stripe,
+            self.state,
+            ttl_s=self.ttl_s,
+            background=self._begin,
+            now=self.clock,
+            sleep=self._sleep,
+        )
+
+    def hold(self) -> None:
+        """Keep back the readings that begin from now on."""
+        self.holds = True
+
+    def release(self) -> None:
+        """Do the readings that were kept back."""
+        self.holds = False
+        begun, self.begun = self.begun, []
+        for reading in begun:
+            reading()
+
+    def later(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.now += seconds
+
+    def wait(self, reading: Future[None], patience_s: float) -> None:
+        """Wait for a reading as the store does; it takes no real time."""
+        self._waits_once_more()
+        if not reading.done():
+            self.clock.now += patience_s
+
+    def shown(self, worker: CatalogueService) -> list[str]:
+        """What the worker shows once the reading that its request began has ended."""
+        worker.current()
+        return [product.id for product in worker.current().products]
+
+    def _begin(self, reading: Callable[[], None]) -> None:
+        if self.holds:
+            self.begun.append(reading)
+        else:
+            reading()
+
+    def _sleep(self, seconds: float) -> None:
+        self._waits_once_more()
+        self.clock.now += seconds
+
+    def _waits_once_more(self) -> None:
+        self.waits += 1
+        assert self.waits < 1000, "a shopper waits without an end"
+        self.meanwhile()
+
+
+class Impatient:
+    """A gateway whose calls end within `seconds`; `limits` has what the store would have waited for each."""
+
+    def __init__(self, gateway: object, seconds: float) -> None:
+        self._gateway, self._seconds = gateway, seconds
+        self.limits: list[float] = []
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._gateway, name)
+
+        def limited(*args: object) -> object:
+            self.limits.append(deadline.left())
+            with deadline.within(self._seconds):
+                return call(*args)
+
+        return limited

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
 from tests.support import Browser, Shop, until
 from webstore.routes import Services
-from webstore.shop.models import Catalogue
+from webstore.shop.catalogue import _EARLY_TURN
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Good:
 def sell(
     shop: Shop, name: str, amount: int, *, currency: str = "eur", every: str | None = None, **product: str
 ) -> Good:
-    """Put a product on the shelf; `amount` in minor units, `every`: "month" and the like."""
+    """Put a product on the shelf; `amount` in minor units, `every`: an interval such as "month"."""
     made = shop.stripe("POST", "/products", name=name, **product)
     good = Good(made["id"], add_price(shop, made["id"], amount, currency=currency, every=every))
     notice(shop)
@@ -34,14 +35,14 @@ def sell(
 def add_price(
     shop: Shop, product: str, amount: int, *, currency: str = "eur", every: str | None = None, **price: str
 ) -> str:
-    """One more price of a product; the store is not told."""
+    """Make one more price of a product, which the store has not read yet; returns its ID."""
     recurring = {"recurring[interval]": every} if every else {}
     form = {"product": product, "unit_amount": str(amount), "currency": currency, **recurring, **price}
     return str(shop.stripe("POST", "/prices", **form)["id"])
 
 
 def notice(shop: Shop) -> None:
-    """Let the store see what is on the shelves now."""
+    """Have the store read the shelves now, and wait until it has what is on them."""
     found: Services = shop.app.extensions["webstore"]
     listed = shop.stripe("GET", "/prices", active="true", limit="100")["data"]
     products = {it["id"]: it for it in shop.stripe("GET", "/products", active="true", limit="100")["data"]}
@@ -51,13 +52,31 @@ def notice(shop: Shop) -> None:
         if it["product"] in products
     }
 
-    def seen(catalogue: Catalogue) -> bool:
-        on_sale = {(price.id, it.in_stock) for it in catalogue.products for price in it.prices}
-        if on_sale != wanted:
-            found.catalogue.forget()
-        return on_sale == wanted
+    def is_shown() -> bool:
+        products = found.catalogue.current().products
+        return {(price.id, it.in_stock) for it in products for price in it.prices} == wanted
 
-    until(lambda: seen(found.catalogue.current()), within_s=20)
+    if not is_shown():
+        read_again(shop)
+        until(is_shown, within_s=20)
+
+
+def read_again(shop: Shop) -> None:
+    """Have the store read the catalogue now, and wait until it has read it."""
+    found: Services = shop.app.extensions["webstore"]
+    former = found.catalogue.current().read_at
+    # Changes are read once in some seconds. This gives the turn back, so that the store reads at once.
+    found.state.delete(_EARLY_TURN)
+    found.catalogue.forget()
+    until(lambda: found.catalogue.current().read_at > former, within_s=20)
+
+
+def replace_price(shop: Shop, good: Good, amount: int, *, every: str | None = None) -> str:
+    """Archive a product's price, make another one, and have the store read it; returns its ID."""
+    shop.stripe("POST", f"/prices/{good.price}", active="false")
+    made = add_price(shop, good.product, amount, every=every)
+    notice(shop)
+    return made
 
 
 def put_in(browser: Browser, good: Good, quantity: int | str = 1) -> httpx.Response:
@@ -93,14 +112,35 @@ def content(page: httpx.Response) -> str:
     return words(found[0])
 
 
+def go_to_payment(browser: Browser, path: str = "/checkout") -> httpx.Response:
+    """Press "Pay with Stripe" on the page at `path`."""
+    return browser.submit(browser.open(path), action="/checkout")
+
+
+def session_of(page: httpx.Response) -> str:
+    """The ID of the Checkout Session in the page's address."""
+    found = re.search(r"cs_[A-Za-z0-9_]+", str(page.url))
+    assert found is not None, page.url
+    return found[0]
+
+
+def sessions_made(shop: Shop) -> list[dict[str, Any]]:
+    """Every Checkout Session, the newest first."""
+    listed: list[dict[str, Any]] = shop.stripe("GET", "/checkout/sessions", limit="100")["data"]
+    return listed
+
+
 def pay(browser: Browser, page: httpx.Response, **fields: str) -> httpx.Response:
-    """Fill in Stripe's payment page, press "Pay" and see what comes; `fields` differ from a good card's."""
+    """Fill in Stripe's payment page, press "Pay" and go where that leads.
+
+    `fields`: what differs from the form of a shopper with a good card.
+    """
     answer = send_payment(browser, page, **fields)
     return browser.open(answer.headers["Location"]) if answer.is_redirect else answer
 
 
 def send_payment(browser: Browser, page: httpx.Response, **fields: str) -> httpx.Response:
-    """As `pay`, without going where Stripe's answer leads."""
+    """Fill in and send Stripe's payment page as `pay` does, and go nowhere."""
     form = {
         "paymentMethod": "card",
         "cardNumber": "4242 4242 4242 4242",
@@ -114,3 +154,10 @@ def send_payment(browser: Browser, page: httpx.Response, **fields: str) -> httpx
     origin = f"{page.url.scheme}://{page.url.netloc.decode()}"
     address = str(page.url).partition("#")[0]
     return browser.client.post(address, data=form, headers={"Origin": origin}, follow_redirects=False)
+
+
+def pay_without_coming_back(browser: Browser, page: httpx.Response) -> None:
+    """Pay on Stripe's page, and never open the page that Stripe leads to."""
+    answer = send_payment(browser, page)
+    assert answer.status_code == 303
+    assert "/checkout/success" in answer.headers["Location"]

@@ -31,7 +31,7 @@ Act = Callable[[int, float], float]
 
 @dataclass(frozen=True)
 class Sample:
-    """One request or login: all times in seconds, and what was wrong with it, if anything."""
+    """One request or login: all times in seconds, and its problem, if it had one."""
 
     #: When it was due, from the start of the load.
     due_s: float

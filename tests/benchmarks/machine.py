@@ -36,7 +36,7 @@ def usage() -> Usage | None:
 
 
 def others(before: Usage | None, after: Usage | None) -> float | None:
-    """How many processors other programs kept busy meanwhile, on average."""
+    """How many processors other programs kept busy between the two, on average."""
     if before is None or after is None or after.passed == before.passed:
         return None
     foreign = (after.busy - before.busy) - (after.ours - before.ours)
@@ -51,7 +51,7 @@ def _ours() -> int:
             # The command's name comes second, in parentheses, and may hold anything.
             fields = file.read_text().rpartition(")")[2].split()
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # it has ended
         pid = int(file.parent.name)
         children.setdefault(int(fields[1]), []).append(pid)
         # utime, stime, and those of children that were waited for

@@ -30,6 +30,8 @@ _HEAD_START_S = 0.7
 _KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
 
 Vendor = Literal["auth0", "stripe"]
+#: On the store's PYTHONPATH: it can make the look-up of Stripe's name hang.
+_HANGING_NAMES = Path(__file__).parent / "hanging_names"
 
 
 @dataclass
@@ -39,6 +41,8 @@ class Stage:
     store: str
     vendors: dict[Vendor, str]
     http: httpx.Client
+    #: While this file exists, the store's look-up of Stripe's name hangs.
+    names_hang: Path
     _loads: int = 0
 
     def disturb(self, vendor: Vendor, action: str, path: str, **more: object) -> None:
@@ -46,8 +50,14 @@ class Stage:
         fault = {"action": action, "path": path, "times": None, **more}
         self.http.post(f"{self.vendors[vendor]}/_sandbox/faults", json=fault).raise_for_status()
 
+    def hang_names(self) -> None:
+        """Make the look-up of Stripe's name hang, until `calm`; connections that are open now are reset."""
+        self.names_hang.touch()
+        self.disturb("stripe", "reset", ".*")
+
     def calm(self) -> None:
-        """Both vendors answer as they should."""
+        """Both vendors answer as they should, and names are looked up at once."""
+        self.names_hang.unlink(missing_ok=True)
         for url in self.vendors.values():
             self.http.delete(f"{url}/_sandbox/faults").raise_for_status()
 
@@ -125,7 +135,16 @@ def running_stage(folder: Path) -> Iterator[Stage]:
     """Both vendors and the store, started as `make run` does; `folder` takes its state and its output."""
     port, store_port = _free_ports()
     command = [sys.executable, "-m", "webstore.sandbox", f"--port={port}", f"--store-port={store_port}"]
-    command += ["--", sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+    names_hang = folder / "names-hang"
+    # The store reaches Stripe by a name, so that there is a name to look up.
+    command += [
+        "--",
+        "env",
+        f"PYTHONPATH={_HANGING_NAMES}",
+        f"HANG_NAMES_WHILE={names_hang}",
+        f"STRIPE_API_BASE=http://localhost:{port + 1}",
+    ]
+    command += [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
         "WEB_CONCURRENCY": str(WORKERS),
         "LINK_BUDGET_S": str(BUDGET_S),
@@ -148,7 +167,7 @@ def running_stage(folder: Path) -> Iterator[Stage]:
             "stripe": f"http://127.0.0.1:{port + 1}",
         }
         with httpx.Client(timeout=30, verify=NO_AUTHORITIES, trust_env=False) as http:
-            yield Stage(f"http://127.0.0.1:{store_port}", vendors, http)
+            yield Stage(f"http://127.0.0.1:{store_port}", vendors, http, names_hang)
     finally:
         # It stops the store; what does not stop by itself within ten seconds it kills.
         sandbox.terminate()

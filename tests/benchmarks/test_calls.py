@@ -22,14 +22,14 @@ def calls(stage: Stage) -> Counter[str]:
             found[f"{seen['method']} user"] += 1
     for seen in stage.requests("stripe"):
         if seen["path"] == "/v1/prices":
-            # The catalogue, read once a minute for whoever opens a page.
+            # The catalogue: pages have it read once a minute.
             continue
         found[f"{seen['method']} {seen['path']}"] += 1
     return found
 
 
 def returning_logins(stage: Stage, name: str) -> Counter[str]:
-    """What is asked when shoppers who are linked already log in once more."""
+    """The calls when linked shoppers log in once more."""
     asked: Counter[str] = Counter()
     for number in range(RETURNING):
         with stage.browser() as browser:
@@ -44,7 +44,7 @@ def returning_logins(stage: Stage, name: str) -> Counter[str]:
 
 @pytest.fixture(scope="module")
 def cold_start(stage: Stage, tables: list[str]) -> Counter[str]:
-    """What is asked when several log in at once at workers that have just been started."""
+    """The calls when several shoppers log in at once at workers that have just been started."""
     slow: tuple[tuple[Vendor, str], ...] = (("auth0", "/oauth/token"), ("stripe", "/v1/account"))
     for vendor, path in slow:
         stage.disturb(vendor, "latency", path, seconds=0.2)

@@ -28,8 +28,8 @@ LOGINS_PER_S = 20.0
 MOST_RATIO = 1.5
 #: Seconds for all of a callback that is not linking: the exchange at the provider, and waiting for a thread.
 REST_S = 0.5
-#: The first seconds of an outage, in which calls still hang: five time-outs open a worker's breaker, and four
-#: calls hang at a time. They are looked at by themselves, for the rest of the window could make up for them.
+#: The first seconds of an outage, in which calls still hang: five time-outs open a worker's breaker. They are
+#: looked at by themselves, because the rest of the window could make up for them.
 ONSET_S = 2 * BUDGET_S
 #: A window beside more work of other programs than this (processors) is measured once more.
 QUIET, MOST_TRIES = 0.3, 2
@@ -38,11 +38,13 @@ TOO_BUSY = 0.5
 
 IDLE, USUAL = "no logins", "logins, both healthy"
 MANAGEMENT_API = "/api/v2/.*"
+NAMES_HANG = "the look-up of Stripe's name hangs"
 OUTAGES: dict[str, tuple[tuple[Vendor, str, str], ...]] = {
     "Stripe hangs": (("stripe", "hang", ".*"),),
     "the Management API hangs": (("auth0", "hang", MANAGEMENT_API),),
     "both hang": (("stripe", "hang", ".*"), ("auth0", "hang", MANAGEMENT_API)),
     "both send a byte a second": (("stripe", "trickle", ".*"), ("auth0", "trickle", MANAGEMENT_API)),
+    NAMES_HANG: (),
 }
 in_an_outage = pytest.mark.parametrize("outage", OUTAGES)
 
@@ -112,12 +114,14 @@ def one_window(stage: Stage, condition: str) -> Window:
     stage.forget_requests()
     for vendor, action, path in faults:
         stage.disturb(vendor, action, path)
+    if condition == NAMES_HANG:
+        stage.hang_names()
     before = machine.usage()
     logins_per_s = 0.0 if condition == IDLE else LOGINS_PER_S
     pages, logins = stage.load(WINDOW_S, pages_per_s=PAGES_PER_S, logins_per_s=logins_per_s)
     others = machine.others(before, machine.usage())
     links = stage.links_recorded()
-    if faults:
+    if condition in OUTAGES:
         stage.calm()
         recover(stage)
     return Window(pages, logins, links, others)

@@ -78,6 +78,24 @@ class Person:
         self.page.get_by_label("Name (optional)").fill(name)
         self.click("Sign up")
 
+    def come_logged_in(self, email: str, *, new: bool = False) -> None:
+        """Have a browser that is logged in already, with an account that may be new: see the account page.
+
+        For tests that are about something else: what the login's pages do in a browser takes a second.
+        """
+        elsewhere = self.shop.browser()
+        if new:
+            elsewhere.sign_up(email)
+        else:
+            elsewhere.log_in(email)
+        self.page.context.add_cookies(
+            [
+                {"name": kept.name, "value": kept.value or "", "domain": "127.0.0.1", "path": kept.path}
+                for kept in elsewhere.client.cookies.jar
+            ]
+        )
+        self.open("/account")
+
     def log_in(self, email: str) -> None:
         """Log in, coming from the account page."""
         self.open("/account")
@@ -115,17 +133,23 @@ def chromium(playwright: Playwright, executable: str) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture
-def hoarder(playwright: Playwright, executable: str, shop: Shop) -> Iterator[Person]:
-    """Somebody whose browser keeps whole pages in memory for its Back button, as browsers do by default."""
+@pytest.fixture(scope="session")
+def keeping_chromium(playwright: Playwright, executable: str) -> Iterator[Browser]:
+    """Keeps whole pages in memory for its Back button, as browsers do by default."""
     browser = playwright.chromium.launch(
         executable_path=executable,
         args=_ARGUMENTS,
         ignore_default_args=["--disable-back-forward-cache"],
     )
-    with _person(browser, shop) as person:
-        yield person
+    yield browser
     browser.close()
+
+
+@pytest.fixture
+def hoarder(keeping_chromium: Browser, shop: Shop) -> Iterator[Person]:
+    """Somebody whose browser keeps whole pages in memory."""
+    with _person(keeping_chromium, shop) as person:
+        yield person
 
 
 @contextmanager
@@ -149,7 +173,7 @@ def _listen(context: BrowserContext, complaints: list[str]) -> None:
             complaints.append(f"{response.status}: {response.url}")
 
     def on_failure(request: Request) -> None:
-        # Whoever moves on before a page is complete ends its requests.
+        # Somebody who moves on before a page is complete ends its requests.
         if request.failure != "net::ERR_ABORTED":
             complaints.append(f"failed: {request.url} {request.failure}")
 
@@ -161,7 +185,7 @@ def _listen(context: BrowserContext, complaints: list[str]) -> None:
 
 @pytest.fixture
 def people(chromium: Browser, shop: Shop) -> Iterator[Callable[..., Person]]:
-    """Makes people with the browser that they are said to have; none of their pages may complain."""
+    """Makes people with browsers of the given kinds. None of their pages may complain."""
     with ExitStack() as stack:
         yield lambda **kind: stack.enter_context(_person(chromium, shop, **kind))
 

@@ -14,7 +14,7 @@ from tests.browser.conftest import KINDS, Person
 EVE = "eve@example.com"
 
 
-def test_whoever_signs_up_sees_their_customer_id(person: Person) -> None:
+def test_somebody_who_signs_up_sees_their_customer_id(person: Person) -> None:
     person.sign_up(EVE, name="Eve Example")
     assert person.path() == "/account"
     expect(person.page.get_by_role("main")).to_contain_text("Eve Example")
@@ -26,7 +26,7 @@ def test_whoever_signs_up_sees_their_customer_id(person: Person) -> None:
 
 
 def test_the_customer_is_found_on_the_stripe_dashboard(person: Person) -> None:
-    person.sign_up(EVE)
+    person.come_logged_in(EVE, new=True)
     customer_id = person.customer()
     person.click("Compare the two records")
     assert person.path() == "/account/link"
@@ -43,7 +43,7 @@ def test_the_customer_is_found_on_the_stripe_dashboard(person: Person) -> None:
 
 
 def test_the_customer_id_is_found_on_the_auth0_dashboard(person: Person) -> None:
-    person.sign_up(EVE)
+    person.come_logged_in(EVE, new=True)
     customer_id = person.customer()
     person.click("Compare the two records")
     user_id = person.page.locator("#auth0-user-id").inner_text()
@@ -54,7 +54,7 @@ def test_the_customer_id_is_found_on_the_auth0_dashboard(person: Person) -> None
 
 
 def test_logging_out_and_in_again_shows_the_same_customer_and_asks_stripe_nothing(person: Person) -> None:
-    person.sign_up(EVE)
+    person.come_logged_in(EVE, new=True)
     customer_id = person.customer()
     person.click("Log out")
     assert person.path() == "/"
@@ -99,7 +99,7 @@ def test_the_back_button_after_a_login_skips_the_callback(desktop: Person) -> No
 @pytest.mark.parametrize("where", ["/", "/account", "/account/link"])
 def test_the_id_is_copied(desktop: Person, where: str) -> None:
     desktop.page.clock.install()
-    desktop.log_in("ada@example.com")
+    desktop.come_logged_in("ada@example.com")
     desktop.open(where)
     button = desktop.page.get_by_role("button", name="Copy customer ID")
     button.click()
@@ -112,7 +112,7 @@ def test_the_id_is_copied(desktop: Person, where: str) -> None:
 
 def test_an_id_that_cannot_be_copied_is_selected(desktop: Person) -> None:
     desktop.page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
-    desktop.log_in("ada@example.com")
+    desktop.come_logged_in("ada@example.com")
     desktop.page.get_by_role("button", name="Copy customer ID").click()
     expect(desktop.page.get_by_role("status")).to_contain_text("The text is selected.")
     assert desktop.page.evaluate("getSelection().toString()") == desktop.customer()
@@ -120,7 +120,7 @@ def test_an_id_that_cannot_be_copied_is_selected(desktop: Person) -> None:
 
 def test_there_is_no_copy_button_without_javascript(people: Callable[..., Person]) -> None:
     person = people(**KINDS["without JavaScript"])
-    person.log_in("ada@example.com")
+    person.come_logged_in("ada@example.com")
     expect(person.page.get_by_role("button", name=re.compile("Copy"))).to_have_count(0)
 
 
@@ -164,7 +164,7 @@ def test_two_people_at_one_computer_see_nothing_of_each_other(desktop: Person) -
 
 
 def test_the_main_things_are_reached_with_the_keyboard(desktop: Person) -> None:
-    desktop.log_in("ada@example.com")
+    desktop.come_logged_in("ada@example.com")
     page, reached = desktop.page, set()
     for _ in range(15):
         page.keyboard.press("Tab")

@@ -102,7 +102,7 @@ def test_buying_one_thing_now(person: Person) -> None:
 
 
 def test_a_declined_card_and_then_a_good_one(desktop: Person) -> None:
-    desktop.log_in(ADA)
+    desktop.come_logged_in(ADA)
     put_in_cart(desktop, "Blue mug")
     desktop.click("Go to checkout")
     desktop.click("Pay with Stripe")
@@ -114,7 +114,7 @@ def test_a_declined_card_and_then_a_good_one(desktop: Person) -> None:
 
 
 def test_a_checkout_that_is_canceled_and_gone_on_with(desktop: Person) -> None:
-    desktop.log_in(ADA)
+    desktop.come_logged_in(ADA)
     put_in_cart(desktop, "Blue mug")
     desktop.click("Go to checkout")
     desktop.click("Pay with Stripe")
@@ -138,7 +138,7 @@ def test_a_checkout_that_is_canceled_and_gone_on_with(desktop: Person) -> None:
 
 
 def test_a_customer_deleted_in_between_is_healed_and_pays(desktop: Person) -> None:
-    desktop.log_in(ADA)
+    desktop.come_logged_in(ADA)
     old = desktop.customer()
     put_in_cart(desktop, "Blue mug")
     desktop.shop.stripe("DELETE", f"/customers/{old}")
@@ -152,7 +152,7 @@ def test_a_customer_deleted_in_between_is_healed_and_pays(desktop: Person) -> No
 
 
 def test_a_subscription_and_the_portal(desktop: Person) -> None:
-    desktop.log_in(ADA)
+    desktop.come_logged_in(ADA)
     put_in_cart(desktop, "Tea box")
     expect(desktop.page.get_by_role("main")).to_contain_text("/ month")
     desktop.click("Go to checkout")
@@ -180,7 +180,7 @@ def test_quantities_and_removing_in_the_cart(person: Person) -> None:
 
 
 def test_closing_the_account(desktop: Person) -> None:
-    desktop.log_in(ADA)
+    desktop.come_logged_in(ADA)
     desktop.click("close your account")
     desktop.page.get_by_label("To go on, type").fill("close my account")
     desktop.click("Close my account")
@@ -192,7 +192,7 @@ def test_closing_the_account(desktop: Person) -> None:
 def test_nothing_is_wider_than_a_phone(people: Callable[..., Person], shop: Shop) -> None:
     person = people(**KINDS["phone"])
     sell(shop, "W" * 120, 99_999_999)
-    person.log_in(ADA)
+    person.come_logged_in(ADA)
     person.open("/")
     person.page.get_by_role("link", name="W" * 20).first.click()
     person.click("Add to cart")

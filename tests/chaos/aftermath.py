@@ -1,4 +1,4 @@
-"""After the storm: late effects appear, failures settle, everybody logs in once, and both sides are read."""
+"""After the storm: late effects appear, everybody logs in once, and both sides are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTE = "stripe_link_failed_at"
 _LONGEST_ATTEMPT_S = 9.0
 #: Twice as long as a breaker waits before it tries a vendor that hung.
 _RECOVERY_S = 6.0
-UNNOTED = "Stripe replays a failure that nobody lived to note, and which has to settle first"
+UNNOTED = "Stripe replays a failure that a killed worker could not note; it counts only after LINK_SETTLE_S"
 CHANGED = "the name or address changed after a create whose effect is not seen"
 
 
@@ -29,7 +29,7 @@ CHANGED = "the name or address changed after a create whose effect is not seen"
 class Aftermath:
     """What became of everybody once it was quiet."""
 
-    #: One login for everybody; for those whom it left pending another one, a day later.
+    #: One login for everybody. Those left pending log in once more, a day later.
     quiet: Ledger
     #: By user ID, why they were rightly pending after the quiet login.
     waiting: dict[str, str]
@@ -46,7 +46,7 @@ class Aftermath:
 
 
 def aftermath(storm: Storm, *, settle_s: float) -> Aftermath:
-    """Wait until everything has appeared that is still to come, then see what is there."""
+    """Wait until all late effects have appeared, then read both sides."""
     storm.pass_time(LATEST_EFFECT_S + 60)
     quiet, everybody, people = Ledger(), storm.people.everybody, storm.people
     _delete_half_of_the_unrecorded(storm)

@@ -27,7 +27,7 @@ class Findings:
     dead: list[str] = field(default_factory=list)
     #: What must never be: somebody else's customer, or none that anybody knows of.
     foreign: list[str] = field(default_factory=list)
-    #: Users of whom two living customers are in use: shown, or recorded, since it is quiet.
+    #: Users with two living customers in use: shown or recorded since the storm ended.
     twice: list[str] = field(default_factory=list)
     #: Users to whom two customers that still live were shown at any time.
     ever_twice: list[str] = field(default_factory=list)

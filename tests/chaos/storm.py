@@ -80,7 +80,7 @@ class Storm:
         def run() -> None:
             try:
                 work(stop)
-            except BaseException as exc:  # noqa: BLE001 (whatever it is, it is raised by the storm)
+            except BaseException as exc:  # noqa: BLE001 (the storm raises it again)
                 self.broken.append(exc)
                 stop.set()
 

@@ -1,4 +1,4 @@
-"""Thousands of logins while workers are killed and both vendors fail: one customer each, for everybody.
+"""Thousands of logins while workers are killed and both vendors fail: each user has one customer.
 
 Environment: CHAOS_MINUTES (20), CHAOS_LOGINS (5000) and CHAOS_KILLS (200), minima that have to be reached,
 and CHAOS_SEED, to repeat a run: it decides who comes, what fails and when, though not how the machine
@@ -34,7 +34,7 @@ SEED = int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6
 
 WORKERS = 3
 BUDGET_S, SETTLE_S = 1.0, 10.0
-#: What comes after the storm: a login and two reads for everybody.
+#: Seconds for the time after the storm: a login and two reads for everybody.
 AFTERMATH_S = 900
 
 

@@ -68,7 +68,7 @@ class Ledger:
 
 
 class _NotServed(Exception):
-    """An answer or a page that is none to be met; its words are in the ledger's."""
+    """An answer or a page that no shopper should get. The ledger has its text."""
 
 
 class Visit:

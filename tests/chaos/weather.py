@@ -1,4 +1,4 @@
-"""What goes wrong while people log in, a random piece at a time."""
+"""Random faults while people log in."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Weather:
             self.dice.choices(list(events), weights=list(events.values()))[0](stop)
 
     def clear(self) -> None:
-        """A blue sky: nothing fails, nothing is held up. What is to come late is still to come."""
+        """End all faults and delays. Effects that are late are still to appear."""
         self._let_go()
         self.sandbox.stripe.clear_failures()
         quiet = {"search": "on", "search_lag_s": 1.0, "search_shows": "current", "execution_s": 0.0}

@@ -8,11 +8,11 @@ import hmac
 import json
 import os
 import re
+import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -27,12 +27,13 @@ from flask.typing import ResponseReturnValue
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from tests.ports import free_port
+from tests.server.under_gunicorn import start
 from tests.support import ADA, Browser, Shop, running_shop, until
 from webstore.sandbox.server import Server
 
 CLIENT_ID = "the-store"
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
-TOP = Path(__file__).parent.parent.parent
 NEVER_LOGGED = "token-of-the-liar"
 
 
@@ -44,7 +45,7 @@ def rsa(number: int) -> RSAKey:
 
 @cache
 def curve() -> ECKey:
-    """A key that the store has no use for."""
+    """A key that the store cannot use."""
     return ECKey.generate_key("P-256", {"kid": "ec", "use": "sig"})
 
 
@@ -167,8 +168,8 @@ class Liar:
     def _userinfo(self) -> ResponseReturnValue:
         if request.headers.get("Authorization") != f"Bearer {NEVER_LOGGED}":
             return {"error": "invalid_token"}, 401
-        told = {"sub": ADA, "name": "Ada of Userinfo"} if self.userinfo is None else self.userinfo
-        body = told if isinstance(told, bytes) else json.dumps(told)
+        shown = {"sub": ADA, "name": "Ada of Userinfo"} if self.userinfo is None else self.userinfo
+        body = shown if isinstance(shown, bytes) else json.dumps(shown)
         return body, self.userinfo_status, {"Content-Type": "application/json"}
 
     def right(self, claims: Mapping[str, Any], **header: object) -> str:
@@ -247,21 +248,22 @@ class Workers:
 @contextmanager
 def two_workers(shop: Shop, folder: Path) -> Iterator[Workers]:
     """Start them on a port of their own; they share the state with the store in this process."""
-    placeholder = Server()
-    url = placeholder.url
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AUTH0_", "STRIPE_"))}
-    variables = {**kept, **shop.environment, "BASE_URL": url, "BIND": url.removeprefix("http://")}
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-    placeholder.stop()
-    with (folder / "gunicorn.log").open("wb") as out:
-        process = subprocess.Popen(command, cwd=TOP, env=variables, stdout=out, stderr=out)  # noqa: S603 (our own command)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    variables = {**shop.environment, "BASE_URL": url, "BIND": f"127.0.0.1:{port}", "WEB_CONCURRENCY": "2"}
+    process = start(variables, folder / "tmp", folder / "gunicorn.log")
     running = Workers(url, process)
     try:
         until(running.ready, within_s=30)
         yield running
     finally:
-        process.terminate()
+        # Not gracefully, which takes seconds. How gunicorn ends is tested in tests/server.
+        workers = running.ids()
+        process.kill()
         process.wait(timeout=30)
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
 
 
 # What a test sees of a refusal
@@ -299,6 +301,6 @@ def refusal(browser: Browser, liar: Liar, caplog: pytest.LogCaptureFixture, path
     assert "LoginRejected" in line
     assert "data-link-status" not in browser.open("/").text
     assert not [name for name in browser.client.cookies if name.startswith("webstore")]
-    for secret in liar.issued:
+    for secret in (*liar.issued, page.url.params["state"]):
         assert secret not in log
     return line.partition("cause=")[2]

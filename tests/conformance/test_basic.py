@@ -133,12 +133,12 @@ def test_invalid_sig_es256_is_refused_though_its_key_is_published(
 def test_userinfo_invalid_sub_is_refused(liar: Liar, browser: Browser, caplog: Log, sub: object) -> None:
     liar.claims = {"email": None}
     liar.userinfo = {"sub": sub, "name": "Somebody Else"}
-    assert "userinfo" in refusal(browser, liar, caplog)
+    assert "UserInfo endpoint answered about another user" in refusal(browser, liar, caplog)
 
 
 def test_userinfo_that_cannot_be_had_stops_no_login(liar: Liar, browser: Browser) -> None:
     liar.claims = {"email": None}
-    for status, told in (
+    for status, shown in (
         (500, b"oops"),
         (401, b"{}"),
         (200, b"<p>"),
@@ -146,7 +146,7 @@ def test_userinfo_that_cannot_be_had_stops_no_login(liar: Liar, browser: Browser
         (302, b""),
         (200, b"[" * 99_999),
     ):
-        liar.userinfo_status, liar.userinfo = status, told
+        liar.userinfo_status, liar.userinfo = status, shown
         assert browser.open("/login?prompt=login&next=/account").url.path == "/account"
     assert liar.times("/userinfo") == 6
 

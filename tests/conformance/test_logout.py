@@ -10,20 +10,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from joserfc import jwt
 
 from tests.conformance.provider import LOGOUT_EVENT, Liar, by_hand, curve, published, refusal, rsa
-from tests.support import ADA, Browser, Shop, link_status
+from tests.login.steps import deliver, is_logged_in
+from tests.support import ADA, Browser, Shop
 
 ACCOUNT = "/login?next=/account"
 Lying = tuple[Liar, Shop]
-
-
-def is_logged_in(browser: Browser) -> bool:
-    """Whether the store's front page knows the shopper."""
-    return link_status(browser.open("/")) is not None
 
 
 @pytest.fixture
@@ -34,15 +29,9 @@ def shopper(liar: Liar, browser: Browser) -> Browser:
     return browser
 
 
-def deliver(lying: Lying, token: str | None) -> httpx.Response:
-    """Post a logout token as a provider does."""
-    form = {} if token is None else {"logout_token": token}
-    return lying[1].http.post(f"{lying[1].url}/backchannel-logout", data=form)
-
-
 def assert_refused(lying: Lying, shopper: Browser, token: str | None) -> None:
     """400, not to be kept, and nobody is logged out."""
-    answer = deliver(lying, token)
+    answer = deliver(lying[1], token)
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_request"})
     assert "no-store" in answer.headers["Cache-Control"]
     assert is_logged_in(shopper)
@@ -81,7 +70,7 @@ def test_rp_init_logout_no_state_makes_no_difference(shopper: Browser) -> None:
 def test_rp_backchannel_logout_ends_the_session(lying: Lying, shopper: Browser, by: str) -> None:
     liar = lying[0]
     sid, sub = (liar.claims["sid"] if "sid" in by else None), (ADA if "sub" in by else None)
-    answer = deliver(lying, liar.logout_token(sid=sid, sub=sub))
+    answer = deliver(lying[1], liar.logout_token(sid=sid, sub=sub))
     assert answer.status_code == 200
     assert "no-store" in answer.headers["Cache-Control"]
     assert not is_logged_in(shopper)
@@ -92,7 +81,7 @@ def test_rp_backchannel_logout_of_the_session_under_way_is_a_page_and_no_loop(
 ) -> None:
     liar = lying[0]
     liar.claims = {"sid": "ended-before-the-callback"}
-    assert deliver(lying, liar.logout_token(sid="ended-before-the-callback")).status_code == 200
+    assert deliver(lying[1], liar.logout_token(sid="ended-before-the-callback")).status_code == 200
     assert "ended before" in refusal(browser, liar, caplog, ACCOUNT)
 
 
@@ -103,7 +92,7 @@ def test_rp_backchannel_logout_takes_any_typ_that_a_provider_may_send(lying: Lyi
         def sign(claims: dict[str, Any], typ: str | None = typ) -> str:
             return liar.right(claims, typ=typ)
 
-        assert deliver(lying, liar.logout_token(sign, sid="another-session")).status_code == 200
+        assert deliver(lying[1], liar.logout_token(sign, sid="another-session")).status_code == 200
     assert is_logged_in(shopper)
 
 
@@ -187,12 +176,12 @@ def test_rp_backchannel_logout_signed_by_a_key_that_was_just_rotated_in_is_taken
     browser = shop.browser()
     assert browser.open(ACCOUNT).url.path == "/account"
     liar.key, liar.keys = rsa(1), [published(rsa(1))]
-    assert deliver(fresh, liar.logout_token()).status_code == 200
+    assert deliver(shop, liar.logout_token()).status_code == 200
     assert not is_logged_in(browser)
 
 
 def test_rp_backchannel_logout_while_the_provider_answers_nothing_is_refused(fresh: Lying) -> None:
     liar, shop = fresh
     liar.metadata = {"issuer": "https://evil.example/"}
-    assert deliver(fresh, liar.logout_token()).status_code == 400
+    assert deliver(shop, liar.logout_token()).status_code == 400
     assert shop.browser().open("/").status_code == 200

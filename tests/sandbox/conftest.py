@@ -82,3 +82,9 @@ def client(running: RunningStripe) -> stripe.StripeClient:
 @pytest.fixture
 def http(running: RunningStripe) -> httpx.Client:
     return running.http()
+
+
+@pytest.fixture
+def mug(client: stripe.StripeClient) -> stripe.Product:
+    """A product without prices."""
+    return client.v1.products.create({"name": "Mug"})

@@ -1,0 +1,157 @@
+"""The user directory on the Management API: what is read and written."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from tests.gateways.tenant import ADA, TOKEN, USER, Tenant
+from webstore.errors import UserGone
+from webstore.gateways.auth0 import Auth0Directory
+from webstore.sandbox.auth0.user import database_user, social_user
+
+# Reading
+
+
+def test_a_user_is_read_with_everything_that_linking_needs(tenant: Tenant, directory: Auth0Directory) -> None:
+    tenant.keep(
+        {
+            "stripe_customer_id": "cus_1",
+            "stripe_account": "acct_1 test",
+            "stripe_link_failed_at": 1_800_000_000,
+            "plan": {"of": "another application"},
+        }
+    )
+    kept = tenant.auth0.state.users.get(ADA)
+    assert kept is not None
+    user = directory.read_user(ADA)
+    assert (user.user_id, user.email, user.email_verified) == (ADA, "ada@example.com", True)
+    assert (user.name, user.picture) == ("Ada Example", kept.picture)
+    assert user.created_at == pytest.approx(kept.created_at, abs=0.001)
+    assert (user.customer_id, user.account) == ("cus_1", "acct_1 test")
+    assert user.link_failed_at == 1_800_000_000.0
+
+
+def test_a_user_with_an_empty_record_has_nothing_recorded(tenant: Tenant, directory: Auth0Directory) -> None:
+    tenant.keep({})
+    user = directory.read_user(ADA)
+    assert (user.customer_id, user.account, user.link_failed_at) == (None, None, None)
+    tenant.keep(None)
+    assert directory.read_user(ADA) == user
+
+
+def test_a_user_without_an_email_has_none(tenant: Tenant, directory: Auth0Directory) -> None:
+    nameless = social_user("an account", None, None, time.time())
+    tenant.auth0.state.users.add(nameless)
+    user = directory.read_user(nameless.user_id)
+    assert (user.email, user.email_verified, user.name) == (None, False, None)
+
+
+AWKWARD = [
+    "google-oauth2|103547991597142817347",
+    "samlp|corp|ada@corp.example",
+    'auth0|it\'s "quoted"',
+    "auth0|back\\slash",
+    "auth0|käthe-日本語-🦜",
+    "oidc|corp|a/b/c",
+    "auth0|../../clients",
+    "auth0|a?b=c&d#e",
+    "auth0|100% + more",
+    "auth0|a%7Cb",
+    "waad|Ab_c-D.e~f",
+]
+
+
+@pytest.mark.parametrize("user_id", AWKWARD)
+def test_a_user_with_an_awkward_id_is_read_and_linked(
+    tenant: Tenant, directory: Auth0Directory, user_id: str
+) -> None:
+    tenant.auth0.state.users.add(database_user("awkward@example.com", "", time.time(), user_id=user_id))
+    assert directory.read_user(user_id).user_id == user_id
+    directory.record_link(user_id, "cus_1", None)
+    assert directory.read_user(user_id).customer_id == "cus_1"
+    assert tenant.metadata() is None, "the link went into somebody else's record"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "read"),
+    [
+        ({"stripe_customer_id": 42}, ("42", None, None)),
+        ({"stripe_customer_id": {"id": "cus_1"}}, ('{"id": "cus_1"}', None, None)),
+        ({"stripe_customer_id": ["cus_1"]}, ('["cus_1"]', None, None)),
+        ({"stripe_customer_id": False}, ("false", None, None)),
+        ({"stripe_customer_id": ""}, ("", None, None)),
+        ({"stripe_customer_id": "cus_1", "stripe_account": 7}, ("cus_1", "7", None)),
+        ({"stripe_link_failed_at": "yesterday"}, (None, None, None)),
+        ({"stripe_link_failed_at": True}, (None, None, None)),
+        ({"stripe_link_failed_at": {"at": 1}}, (None, None, None)),
+        ({"stripe_link_failed_at": 1.5}, (None, None, 1.5)),
+        ({"stripe_link_failed_at": 10**400}, (None, None, None)),
+    ],
+)
+def test_garbage_in_the_record_is_read_as_recorded_garbage(
+    tenant: Tenant, directory: Auth0Directory, metadata: dict[str, Any], read: tuple[object, ...]
+) -> None:
+    """Garbage under the customer's name is not the same as nothing: it must not be overwritten."""
+    tenant.keep(metadata)
+    user = directory.read_user(ADA)
+    assert (user.customer_id, user.account, user.link_failed_at) == read
+
+
+# Writing
+
+
+def test_a_link_is_recorded_beside_what_others_keep_and_clears_the_failure_note(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    tenant.keep({"plan": {"name": "gold"}, "stripe_link_failed_at": 1_700_000_000})
+    directory.read_user(ADA)
+    tenant.asked()
+    directory.record_link(ADA, "cus_1", "acct_1 test")
+    assert tenant.asked() == [f"PATCH {USER}"]
+    assert tenant.metadata() == {
+        "plan": {"name": "gold"},
+        "stripe_customer_id": "cus_1",
+        "stripe_account": "acct_1 test",
+    }
+
+
+def test_dead_predecessors_are_recorded_in_order_and_kept_by_later_links(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    directory.record_link(ADA, "cus_3", None, ("cus_1", "cus_2"))
+    directory.record_link(ADA, "cus_4", None)
+    assert tenant.metadata() == {"stripe_customer_id": "cus_4", "stripe_replaced": "cus_1 cus_2"}
+    assert directory.read_user(ADA).replaced == ("cus_1", "cus_2")
+
+
+def test_a_user_is_deleted_for_good_and_deleting_them_again_raises_nothing(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    for _ in range(2):
+        directory.delete_user(ADA)
+    assert tenant.asked() == [f"POST {TOKEN}", f"DELETE {USER}", f"DELETE {USER}"]
+    with pytest.raises(UserGone):
+        directory.read_user(ADA)
+
+
+def test_a_link_to_an_unknown_account_leaves_the_account_as_it_is(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    tenant.keep({"stripe_account": "acct_1 test"})
+    directory.record_link(ADA, "cus_2", None)
+    assert tenant.metadata() == {"stripe_customer_id": "cus_2", "stripe_account": "acct_1 test"}
+
+
+def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Auth0Directory) -> None:
+    tenant.keep({"plan": "gold", "stripe_customer_id": "cus_1"})
+    directory.note_failure(ADA, 1_800_000_000.9, "0")
+    assert tenant.metadata() == {
+        "plan": "gold",
+        "stripe_customer_id": "cus_1",
+        "stripe_link_failed_at": 1_800_000_000,
+        "stripe_link_failed_try": "0",
+    }
+    assert directory.read_user(ADA).link_failed_at == 1_800_000_000.0

@@ -1,0 +1,197 @@
+"""Links that belong to another account or mode, or are garbage: nothing is overwritten, nothing is used."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support import ADA, OTHER_ACCOUNT, OTHER_KEY, RESTRICTED_KEY, Shop, link_status, shown_customer
+from webstore.linking.models import LinkStatus
+from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
+
+
+def log_in(shop: Shop) -> httpx.Response:
+    """Log in with a new browser. The home page shows the outcome of the login."""
+    return shop.browser().log_in("ada@example.com", path="/")
+
+
+def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The log lines that ask an operator to look at something."""
+    return [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def assert_untouched(shop: Shop, metadata: dict[str, Any]) -> None:
+    """Nothing was written at either vendor, and the user's record is as it was."""
+    asked = [*shop.stripe_requests(), *shop.management_requests()]
+    assert not [request for request in asked if request.startswith(("POST", "PATCH", "DELETE"))]
+    assert shop.app_metadata(ADA) == metadata
+
+
+MISMATCHES = {
+    "test key on a tenant with live links": (LIVE_KEY, TEST_KEY),
+    "live key on a tenant with test links": (TEST_KEY, LIVE_KEY),
+    "key of another account": (TEST_KEY, OTHER_KEY),
+    "restricted test key on a tenant with live links": (LIVE_KEY, RESTRICTED_KEY),
+}
+
+
+@pytest.mark.parametrize(("linked_by", "key"), MISMATCHES.values(), ids=MISMATCHES)
+def test_link_of_another_account_or_mode_is_refused_and_nothing_is_written(
+    shop: Shop, caplog: pytest.LogCaptureFixture, linked_by: str, key: str
+) -> None:
+    shop.sandbox.stripe.control.change_settings({"denied_permissions": ["account_read"]})
+    shop.restart(STRIPE_SECRET_KEY=linked_by)
+    linked = shop.use(ADA).customer_id
+    metadata = shop.app_metadata(ADA)
+    shop.restart(STRIPE_SECRET_KEY=key)
+    shop.forget_requests()
+    assert link_status(log_in(shop)) == "pending"
+    assert len(alarms(caplog)) == 1
+    refused = shop.use(ADA, linked)
+    assert (refused.status, refused.customer_id) == (LinkStatus.REFUSED, None)
+    assert len(alarms(caplog)) == 2
+    assert_untouched(shop, metadata)
+    page = shop.browser().log_in("ada@example.com", path="/account")
+    assert "belongs to another set-up of this store" in page.text
+    shop.restart(STRIPE_SECRET_KEY=linked_by)
+    assert shown_customer(log_in(shop)) == shop.use(ADA).customer_id == linked
+
+
+def test_link_of_the_other_mode_without_a_pin_is_refused_on_use(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    live = shop.stripe("POST", "/customers")["id"]
+    metadata = {"stripe_customer_id": live}
+    shop.management("PATCH", ADA, {"app_metadata": metadata})
+    shop.restart(STRIPE_SECRET_KEY=TEST_KEY)
+    shop.forget_requests()
+    assert shop.use(ADA, live).status is LinkStatus.REFUSED
+    assert len(alarms(caplog)) == 1
+    assert_untouched(shop, metadata)
+
+
+def test_link_of_another_account_is_refused_by_the_claim_alone_while_stripe_is_down(shop: Shop) -> None:
+    metadata = {"stripe_customer_id": "cus_live", "stripe_account": f"{ACCOUNT} live"}
+    shop.management("PATCH", ADA, {"app_metadata": metadata})
+    shop.sandbox.stripe_server.stop()
+    assert link_status(log_in(shop)) == "pending"
+    assert shop.app_metadata(ADA) == metadata
+
+
+def test_claim_in_the_id_token_does_not_hide_that_the_link_is_of_another_account_or_mode(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.sandbox.auth0.control.change_settings({"claim_action": True})
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    assert shop.use(ADA).customer_id is not None
+    metadata = shop.app_metadata(ADA)
+    shop.restart(STRIPE_SECRET_KEY=TEST_KEY)
+    shop.forget_requests()
+    assert link_status(log_in(shop)) == "pending"
+    assert len(alarms(caplog)) == 1
+    assert_untouched(shop, metadata)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "garbage",
+        "",
+        "cus_",
+        "cus_x/../cus_y",
+        "cus_1 ",
+        "CUS_1",
+        "acct_1",
+        42,
+        True,
+        ["cus_1"],
+        {"id": "cus_1"},
+    ],
+    ids=repr,
+)
+def test_garbage_is_neither_used_nor_overwritten(
+    shop: Shop, caplog: pytest.LogCaptureFixture, garbage: object
+) -> None:
+    metadata = {"stripe_customer_id": garbage}
+    shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
+    shop.forget_requests()
+    assert link_status(log_in(shop)) == "pending"
+    assert shop.use(ADA).customer_id is None
+    assert len(alarms(caplog)) == 2
+    assert_untouched(shop, metadata)
+
+
+@pytest.mark.parametrize("account", [None, f"{ACCOUNT} test"], ids=["no account", "our account"])
+def test_customer_that_stripe_does_not_know_in_live_mode_is_not_taken_as_deleted(
+    shop: Shop, caplog: pytest.LogCaptureFixture, account: str | None
+) -> None:
+    account = account and account.replace("test", "live")
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    metadata = {"stripe_customer_id": "cus_unknown"} | ({"stripe_account": account} if account else {})
+    shop.management("PATCH", ADA, {"app_metadata": metadata})
+    shop.forget_requests()
+    outcome = shop.use(ADA, "cus_unknown")
+    assert (outcome.status, outcome.customer_id) == (LinkStatus.PENDING, None)
+    assert len(alarms(caplog)) == 1
+    assert_untouched(shop, metadata)
+
+
+@pytest.mark.parametrize("account", [None, f"{OTHER_ACCOUNT} test"], ids=["no account", "another account"])
+def test_customer_that_stripe_does_not_know_in_test_mode_is_not_taken_as_deleted_without_our_account(
+    shop: Shop, caplog: pytest.LogCaptureFixture, account: str | None
+) -> None:
+    metadata = {"stripe_customer_id": "cus_unknown"} | ({"stripe_account": account} if account else {})
+    shop.management("PATCH", ADA, {"app_metadata": metadata})
+    shop.forget_requests()
+    assert shop.use(ADA, "cus_unknown").customer_id is None
+    assert len(alarms(caplog)) == 1
+    assert_untouched(shop, metadata)
+
+
+def test_wiped_test_data_of_our_own_account_is_healed(shop: Shop) -> None:
+    first = shop.use(ADA).customer_id
+    shop.sandbox.stripe.control.reset()
+    healed = shop.use(ADA, first)
+    assert healed.status is LinkStatus.HEALED
+    (customer,) = shop.customers()
+    assert healed.customer_id == customer["id"] != first
+    assert customer["metadata"]["auth0_user_id"] == ADA
+
+
+def test_other_users_customer_recorded_by_mistake_alters_nothing_of_theirs(shop: Shop) -> None:
+    theirs = shop.browser().log_in("grace@example.com", path="/")
+    before = shop.stripe("GET", f"/customers/{shown_customer(theirs)}")
+    shop.management("PATCH", ADA, {"app_metadata": {"stripe_customer_id": before["id"]}})
+    log_in(shop)
+    assert shop.use(ADA, before["id"]).customer_id not in (before["id"], None)
+    assert shop.stripe("GET", f"/customers/{before['id']}") == before
+    assert shown_customer(shop.browser().log_in("grace@example.com", path="/")) == before["id"]
+
+
+def test_key_that_stripe_does_not_know_alarms_and_proves_nothing(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    linked = shop.use(ADA).customer_id
+    metadata = shop.app_metadata(ADA)
+    shop.restart(STRIPE_SECRET_KEY="sk_test_revoked")
+    shop.forget_requests()
+    assert shop.use(ADA, linked).customer_id is None
+    assert len(alarms(caplog)) == 1
+    assert_untouched(shop, metadata)
+
+
+def test_application_without_the_scope_to_write_alarms_and_the_customer_is_found_later(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.sandbox.auth0.control.change_settings({"management_scopes": ["read:users"]})
+    assert link_status(log_in(shop)) == "pending"
+    assert "DirectoryRefused" in alarms(caplog)[0]
+    (made,) = shop.customers()
+    shop.sandbox.auth0.control.change_settings({"management_scopes": ["read:users", "update:users"]})
+    shop.lose_state()
+    assert shown_customer(log_in(shop)) == made["id"]
+    assert len(shop.customers()) == 1

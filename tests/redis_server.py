@@ -1,0 +1,57 @@
+"""A Redis that a test runs for itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.ports import free_port
+from tests.support import until
+
+
+class RedisServer:
+    """A Redis on a free port, with nothing on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        executable = shutil.which("redis-server")
+        if executable is None:
+            if "CI" in os.environ:
+                pytest.fail("redis-server is not installed")
+            pytest.skip("redis-server is not installed")
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
+        self._command = [executable, "--port", str(self.port), *options]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)  # noqa: S603 (from the PATH)
+        until(self._answers, within_s=20)
+
+    def _answers(self) -> bool:
+        assert self._process.poll() is None, "redis-server ended"
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(7) == b"+PONG\r\n"
+        return False
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+
+
+@contextmanager
+def running_redis(folder: Path) -> Iterator[RedisServer]:
+    """A Redis for as long as the block lasts."""
+    server = RedisServer(folder)
+    try:
+        yield server
+    finally:
+        server.stop()

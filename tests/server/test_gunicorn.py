@@ -1,0 +1,217 @@
+"""The store under its server: `gunicorn -c gunicorn.conf.py wsgi:app`, with nothing but its environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.ports import free_port
+from tests.server.under_gunicorn import AMPLE_S, Store, running_store, start
+from tests.support import PASSWORD, held, link_status, shown_customer, until
+from webstore.sandbox.vendors import Sandbox
+
+REQUIRED = ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET", "STRIPE_SECRET_KEY", "APP_SECRET_KEY")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with running_store(tmp_path_factory.mktemp("gunicorn")) as running:
+        yield running
+
+
+# Serving
+
+
+def test_two_workers_serve_logins_with_nothing_but_environment_variables(store: Store) -> None:
+    until(lambda: len(store.workers()) == 2, AMPLE_S)
+    seen = set()
+    for _ in range(3):
+        with store.browser() as browser:
+            page = browser.log_in("ada@example.com")
+            assert (page.status_code, link_status(page)) == (200, "linked")
+            seen.add(shown_customer(page))
+            assert shown_customer(browser.open("/account")) in seen
+    assert len(seen) == 1
+
+
+def test_a_login_goes_on_when_the_worker_that_began_it_is_gone(store: Store) -> None:
+    with store.browser() as browser:
+        page = browser.open("/login?next=/account")
+        before = store.workers()
+        for worker in before:
+            os.kill(worker, signal.SIGTERM)
+        until(lambda: not before & store.workers() and len(store.workers()) == 2, AMPLE_S)
+        account = browser.submit(page, email="grace@example.com", password=PASSWORD)
+        assert (account.status_code, link_status(account)) == (200, "linked")
+        assert account.url.path == "/account"
+
+
+def test_the_counters_of_all_workers_add_up(store: Store) -> None:
+    name = "webstore_link_outcomes_total{"
+
+    def counted() -> float:
+        text = httpx.get(f"{store.url}/metrics", trust_env=False).raise_for_status().text
+        return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+    before = counted()
+    for _ in range(4):
+        with store.browser() as browser:
+            browser.log_in("ada@example.com")
+    # The answer does not depend on the worker that is asked.
+    assert [counted() for _ in range(4)] == [before + 4] * 4
+
+
+def test_codes_states_cookies_and_secrets_are_never_logged(store: Store) -> None:
+    with store.browser() as browser:
+        page = browser.log_in("ada@example.com")
+        (callback,) = [seen.url for seen in page.history if seen.url.path == "/callback"]
+        private = [callback.params["code"], callback.params["state"]]
+        private += [cookie.value for cookie in browser.client.cookies.jar if cookie.value]
+        browser.open(f"/callback?{callback.query.decode()}")
+        browser.open("/callback?code=wrong-code-hush&state=wrong-state-hush")
+    target = "/callback?code=wrong-code-hush&state=wrong-state-hush"
+    for request in (
+        f"GET {target}\r\nHost: x\r\n\r\n",
+        f"GET {target} HTTP/9.9\r\n\r\n",
+        f"GET {target} and more HTTP/1.1\r\n\r\n",
+        f"G(T {target} HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"GET {target}&long={'x' * 9000} HTTP/1.1\r\nHost: x\r\n\r\n",
+        f"GET {target} HTTP/1.1\r\nHost: x\r\nCookie: webstore=cookie-hush\r\nBad header\r\n\r\n",
+        f"GET {target} HTTP/1.1\r\nHost: x\r\nReferer: http://x{target}\r\nTransfer-Encoding: bogus\r\n\r\n",
+    ):
+        send_raw(store.url, request)
+    private += [value for name, value in store.environment.items() if re.search("SECRET|KEY", name)]
+    assert len(private) >= 6
+    said = store.said()
+    assert "link user=auth0|" in said, "nothing was logged at all"
+    assert [text for text in private if text in said] == []
+    assert "hush" not in said
+    assert "Traceback" not in said
+
+
+def send_raw(url: str, request: str) -> None:
+    """Send what no browser would, and wait for the end of the connection."""
+    host, port = httpx.URL(url).host, httpx.URL(url).port
+    with socket.create_connection((host, port or 80), timeout=30) as connection:
+        connection.sendall(request.encode())
+        connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            while connection.recv(65536):
+                pass
+
+
+# Ending
+
+
+def test_sigterm_ends_it_cleanly_after_the_request_in_progress(tmp_path: Path) -> None:
+    ample = running_store(tmp_path, LINK_BUDGET_S="20")
+    with ample as store, store.browser() as browser, ThreadPoolExecutor(1) as pool:
+        page = browser.open("/login?next=/account")
+        browser.client.follow_redirects = False
+        answer = browser.submit(page, email="ada@example.com", password=PASSWORD)
+        while "/callback" not in (location := answer.headers["Location"]):
+            answer = browser.client.get(answer.url.join(location))
+        workers = store.workers()
+        with held(store.sandbox.stripe.control, "POST", "/v1/customers") as has_come:
+            login = pool.submit(browser.client.get, location)
+            until(has_come, AMPLE_S)
+            store.process.send_signal(signal.SIGTERM)
+            # The idle worker ends at once, so the signal has come to both.
+            until(lambda: len(store.workers()) == 1, AMPLE_S)
+            assert not login.done()
+        assert login.result(AMPLE_S).headers["Location"] == "/account"
+        assert store.process.wait(AMPLE_S) == 0
+        assert [worker for worker in workers if Path(f"/proc/{worker}").exists()] == []
+        assert "Traceback" not in store.said()
+        assert not list(store.temporary.glob("webstore-metrics-*"))
+        assert "outcome=created" in store.said()
+
+
+# Not starting
+
+
+@dataclass
+class Failed:
+    """A start that ended by itself."""
+
+    code: int
+    said: str
+    left_behind: list[Path]
+
+
+def failed_start(folder: Path, environment: Mapping[str, str]) -> Failed:
+    process = start(environment, folder / "tmp", folder / "output")
+    try:
+        code = process.wait(AMPLE_S)
+    finally:
+        process.kill()
+        process.wait()
+    return Failed(code, (folder / "output").read_text(), list((folder / "tmp").iterdir()))
+
+
+@pytest.fixture
+def environment() -> Iterator[dict[str, str]]:
+    """A working one, for a free port."""
+    with Sandbox(f"http://127.0.0.1:{free_port()}") as sandbox:
+        yield sandbox.environment()
+
+
+def test_without_variables_it_ends_with_the_list_of_them(tmp_path: Path) -> None:
+    failed = failed_start(tmp_path, {"BIND": f"127.0.0.1:{free_port()}"})
+    assert failed.code == 1
+    assert "The store cannot start: 5 settings are missing or wrong." in failed.said
+    for name in REQUIRED:
+        assert f"  - {name} is missing. Find it: " in failed.said
+    assert "Traceback" not in failed.said
+    assert failed.left_behind == []
+
+
+def test_a_wrong_variable_ends_it_with_a_message_and_no_secret(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    failed = failed_start(tmp_path, {**environment, "STRIPE_SECRET_KEY": "pk_test_hush"})
+    assert failed.code == 1
+    assert "STRIPE_SECRET_KEY is a publishable key" in failed.said
+    assert "hush" not in failed.said
+    assert "Traceback" not in failed.said
+
+
+def test_a_port_in_use_ends_it_with_a_line_that_names_it(tmp_path: Path, environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        failed = failed_start(tmp_path, {**environment, "BIND": f"127.0.0.1:{port}"})
+    assert failed.code == 1
+    (line,) = [line for line in failed.said.splitlines() if str(port) in line]
+    assert line.startswith(f"Cannot listen on 127.0.0.1:{port}: port {port} is used by another program.")
+    assert "Traceback" not in failed.said
+    assert failed.left_behind == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("BIND", "127.0.0.1:port", "BIND must be host:port"),
+        ("BIND", "127.0.0.1:65536", "BIND must be host:port"),
+        ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY must be a whole number from 1 to 256, but is '0'."),
+        ("WEB_THREADS", "many", "WEB_THREADS must be a whole number from 1 to 256, but is 'many'."),
+        ("WEB_THREADS", "8.5", "WEB_THREADS must be a whole number from 1 to 256, but is '8.5'."),
+    ],
+)
+def test_a_wrong_variable_of_the_servers_own_ends_it_with_a_message(
+    tmp_path: Path, environment: dict[str, str], name: str, value: str, message: str
+) -> None:
+    failed = failed_start(tmp_path, {**environment, name: value})
+    assert failed.code == 1
+    assert f"  - {message}" in failed.said
+    assert "Traceback" not in failed.said
+    assert failed.left_behind == []

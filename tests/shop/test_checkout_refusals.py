@@ -1,0 +1,256 @@
+"""Checkout when something stands in the way: bad requests, changed goods, failing vendors, lost customers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from tests.fakes import Clock, Impatient
+from tests.goods import (
+    Good,
+    content,
+    go_to_payment,
+    in_cart,
+    notice,
+    pay,
+    put_in,
+    replace_price,
+    sell,
+    sessions_made,
+)
+from tests.support import (
+    ADA,
+    PASSWORD,
+    Browser,
+    Shop,
+    held,
+    in_background,
+    shown_customer,
+    the_customer,
+    until,
+)
+from webstore.linking import Payments
+from webstore.routes import Services, attach, limits
+from webstore.shop.ports import Checkouts
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "1e9", "1000000000", "two", "1000"])
+def test_bad_quantities(shared: Shop, shelved: Good, quantity: str) -> None:
+    page = shared.browser().open(f"/checkout?price={shelved.price}&quantity={quantity}")
+    assert page.status_code == 400
+    assert "whole number from 1 to 999" in content(page)
+
+
+@pytest.mark.usefixtures("shelved")
+@pytest.mark.parametrize("price", ["", "price_unknown", "x" * 3000, "%00", "%FF"])
+def test_unknown_prices(shared: Shop, price: str) -> None:
+    page = shared.browser().open(f"/checkout?price={price}")
+    assert page.status_code == 400
+    assert "not sold any more" in content(page)
+
+
+@pytest.mark.usefixtures("shelved")
+def test_an_empty_cart_has_no_checkout(shared: Shop) -> None:
+    browser = shared.browser()
+    assert browser.open("/checkout").url.path == "/cart"
+    browser.log_in()
+    page = browser.open("/account")
+    answer = browser.submit(page, action="/account/portal")
+    assert answer.status_code == 200
+    token = re.findall(r'name="csrf_token" value="([^"]*)"', page.text)[0]
+    assert browser.client.post("/checkout", data={"csrf_token": token}).url.path == "/cart"
+
+
+@pytest.mark.parametrize("token", [{}, {"csrf_token": ""}, {"csrf_token": "x"}])
+def test_a_purchase_needs_the_forms_token(shared: Shop, shelved: Good, token: Mapping[str, str]) -> None:
+    browser = shared.browser()
+    put_in(browser, shelved, 2)
+    browser.log_in()
+    page = browser.client.post("/checkout", data=token)
+    assert page.status_code == 400
+    assert sessions_made(shared) == []
+
+
+def test_a_stranger_who_posts_is_sent_to_the_login_and_comes_back(shared: Shop, shelved: Good) -> None:
+    browser = shared.browser()
+    page = browser.client.post("/checkout", data={"price": shelved.price, "quantity": "2"})
+    assert page.url.path == "/u/login"
+    page = browser.submit(page, email="ada@example.com", password=PASSWORD)
+    assert str(page.url) == f"{shared.url}/checkout?price={shelved.price}&quantity=2"
+
+
+def test_a_price_that_changed_since_the_page_was_opened_is_shown_before_paying(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    page = ada.open("/checkout")
+    replace_price(shop, mug, 1400)
+    changed = ada.submit(page, action="/checkout")
+    assert changed.status_code == 409
+    assert "Something has changed since you opened this page" in content(changed)
+    assert "Blue mug now costs €14.00 instead of €12.50." in content(changed)
+    assert sessions_made(shop) == []
+    page = pay(ada, ada.submit(changed, action="/checkout"))
+    assert "Total €28.00" in content(page)
+    assert "There is nothing in your cart yet." in content(ada.open("/cart"))
+
+
+def test_a_price_that_was_just_archived_is_refused_and_the_cart_kept(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    page = ada.open("/checkout")
+    shop.stripe("POST", f"/prices/{mug.price}", active="false")
+    gone = ada.submit(page, action="/checkout")
+    assert gone.status_code == 409
+    assert "taken off the shelf" in content(gone)
+    assert [quantity for _, quantity in in_cart(ada.open("/cart"))] == [2]
+    notice(shop)
+    assert "An item that is not sold any more cannot be bought." in content(ada.open("/checkout"))
+
+
+def test_items_that_cannot_be_bought_stay_in_the_cart_and_the_rest_is_bought(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    lamp = sell(shop, "Lamp", 900)
+    put_in(ada, lamp)
+    shop.stripe("POST", f"/products/{mug.product}", **{"metadata[stock]": "0"})
+    notice(shop)
+    page = ada.open("/checkout")
+    assert "Blue mug is out of stock." in content(page)
+    assert "Total €9.00" in content(page)
+    assert "Lamp €9.00" in content(pay(ada, ada.submit(page, action="/checkout")))
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+
+
+def test_an_amount_that_stripe_does_not_take_is_refused(shop: Shop) -> None:
+    sticker = sell(shop, "Sticker", 10)
+    browser = shop.browser()
+    browser.log_in()
+    page = go_to_payment(browser, f"/checkout?price={sticker.price}")
+    assert page.status_code == 409
+    assert "too small or too large" in content(page)
+
+
+def test_a_second_currency_is_refused_in_words(shop: Shop, ada: Browser) -> None:
+    page = ada.open("/checkout")
+    said = "You cannot combine currencies on a single customer."
+    shop.sandbox.stripe.control.add_fault(
+        action="status",
+        method="POST",
+        path="/v1/checkout/sessions",
+        status=400,
+        body={"error": {"type": "invalid_request_error", "message": said}},
+    )
+    refused = ada.submit(page, action="/checkout")
+    assert refused.status_code == 409
+    assert "in another currency" in content(refused)
+    assert "cancel that one first" in content(refused)
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+
+
+def test_a_flood_of_purchases_is_refused(
+    shop: Shop, mug: Good, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long the requests take, they are in one window.
+    monkeypatch.setattr(limits, "time", Clock())
+    page = ada.open(f"/checkout?price={mug.price}")
+    shop.sandbox.stripe.control.add_fault(action="status", status=500, path="/v1/checkout/.*", times=None)
+    sent = {"quantity": "1", "csrf_token": "wrong"}
+    answers = [ada.submit(page, action="/checkout", **sent) for _ in range(limits.SHOPPER_LIMIT + 1)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused == answers[-1:]
+    assert answers[0].status_code == 400
+    assert 1 <= int(refused[0].headers["Retry-After"]) <= 10
+    assert "wait a moment, then try again" in content(refused[0])
+    grace = shop.browser()
+    grace.log_in("grace@example.com")
+    assert go_to_payment(grace, f"/checkout?price={mug.price}").status_code == 503
+
+
+@pytest.mark.parametrize(
+    "fault", [{"action": "status", "status": 500}, {"action": "reset"}, {"action": "hang"}]
+)
+@pytest.mark.parametrize("path", ["/v1/customers.*", "/v1/checkout/sessions"])
+def test_stripe_failing_at_each_step_keeps_the_cart(
+    shop: Shop, ada: Browser, path: str, fault: dict[str, Any]
+) -> None:
+    page = ada.open("/checkout")
+    shop.sandbox.stripe.control.add_fault(path=path, times=None, **fault)
+    services: Services = shop.app.extensions["webstore"]
+    checkouts, payments = Impatient(services.checkouts, 0.3), Impatient(services.linker.payments, 0.3)
+    linker = replace(services.linker, payments=cast(Payments, payments))
+    attach(shop.app, replace(services, checkouts=cast(Checkouts, checkouts), linker=linker))
+    down = ada.submit(page, action="/checkout")
+    assert down.status_code == 503
+    assert max(checkouts.limits + payments.limits) < 12
+    assert "your cart is kept" in content(down)
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+    shop.sandbox.stripe.control.clear_faults()
+    attach(shop.app, services)
+    until(lambda: go_to_payment(ada).status_code == 200, within_s=15)
+    assert len(sessions_made(shop)) == 1
+
+
+def test_a_refused_key_keeps_the_cart(shop: Shop, ada: Browser) -> None:
+    page = ada.open("/checkout")
+    shop.sandbox.stripe.control.add_fault(
+        action="status", path="/v1/checkout/.*", status=403, body={"error": {"type": "invalid_request_error"}}
+    )
+    assert ada.submit(page, action="/checkout").status_code == 503
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+
+
+def test_a_link_of_another_set_up_is_refused(shop: Shop, ada: Browser) -> None:
+    metadata = {"stripe_customer_id": "cus_live", "stripe_account": "acct_1Sandbox00000001 live"}
+    shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
+    page = go_to_payment(ada)
+    assert page.status_code == 503
+    assert "belongs to another set-up of this store" in content(page)
+    assert "Try again" not in content(page)
+    assert sessions_made(shop) == []
+
+
+def test_a_user_who_is_gone_is_logged_out(shop: Shop, ada: Browser) -> None:
+    shop.management("DELETE", ADA).raise_for_status()
+    page = go_to_payment(ada)
+    assert page.url.path == "/"
+    assert ada.open("/account").url.path == "/u/login"
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+    assert sessions_made(shop) == []
+
+
+def test_a_customer_deleted_in_between_is_healed_and_pays(shop: Shop, ada: Browser) -> None:
+    old = the_customer(shop, ADA)["id"]
+    page = ada.open("/checkout")
+    shop.stripe("DELETE", f"/customers/{old}")
+    page = pay(ada, ada.submit(page, action="/checkout"))
+    assert "Thank you" in content(page)
+    (made,) = sessions_made(shop)
+    assert made["customer"] == the_customer(shop, ADA)["id"] != old
+
+
+def test_a_phone_whose_session_remembers_another_customer_pays_on_the_recorded_one(
+    shop: Shop, ada: Browser
+) -> None:
+    page = ada.open("/checkout")
+    form = {"email": "ada@example.com", "metadata[auth0_user_id]": ADA}
+    recorded = shop.stripe("POST", "/customers", **form)["id"]
+    metadata = {"stripe_customer_id": recorded}
+    shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
+    pay(ada, ada.submit(page, action="/checkout"))
+    (made,) = sessions_made(shop)
+    assert made["customer"] == recorded == shown_customer(ada.open("/account"))
+
+
+def test_a_customer_deleted_while_stripe_makes_the_session_is_healed(shop: Shop, ada: Browser) -> None:
+    old = the_customer(shop, ADA)["id"]
+    page = ada.open("/checkout")
+    with held(shop.sandbox.stripe.control, "POST", "/v1/checkout/sessions") as came:
+        answer = in_background(lambda: ada.submit(page, action="/checkout"))
+        until(came)
+        shop.stripe("DELETE", f"/customers/{old}")
+    assert "Thank you" in content(pay(ada, answer.result(30)))
+    assert the_customer(shop, ADA)["id"] != old

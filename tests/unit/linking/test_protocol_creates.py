@@ -1,0 +1,122 @@
+"""The linking protocol's creates: one customer a user, through replays, refusals and failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.unit.linking.attempts import ADA, DAY_S, Attempt, asked, change, login, run, use
+from tests.unit.linking.vendors import Vendors
+from webstore.errors import DirectoryUnavailable, EmailRefused, KeyInFlight, KeyReused, PaymentsFailed
+from webstore.linking.calls import (
+    CreateCustomer,
+    GetCustomer,
+    NoteFailure,
+    Pause,
+    ReadAccount,
+    ReadUser,
+    RecordLink,
+    SearchByOwner,
+)
+from webstore.linking.models import Customer, LinkStatus
+
+
+def test_replayed_create_is_read_and_the_user_read_again_before_recording(vendors: Vendors) -> None:
+    run(vendors, login(vendors), errors=[(RecordLink, DirectoryUnavailable("lost"))])
+    assert run(vendors, login(vendors)).customer_id == "cus_1"
+    assert asked(vendors) == [ReadUser, ReadAccount, CreateCustomer, GetCustomer, ReadUser, RecordLink]
+
+
+def test_create_in_flight_is_waited_for_with_the_same_key_and_then_left_pending(vendors: Vendors) -> None:
+    outcome = run(vendors, login(vendors), errors=[(CreateCustomer, KeyInFlight("409"))] * 5)
+    assert outcome.status is LinkStatus.PENDING
+    pauses = [call.seconds for call in vendors.calls if isinstance(call, Pause)]
+    assert pauses == [0.1, 0.2, 0.4, 0.8]
+    assert len({call.key for call in vendors.calls if isinstance(call, CreateCustomer)}) == 1
+
+
+def creates(vendors: Vendors) -> list[tuple[str | None, str]]:
+    """E-mail and key of each create."""
+    return [(call.draft.email, call.key) for call in vendors.calls if isinstance(call, CreateCustomer)]
+
+
+def test_refused_email_is_left_out_under_the_same_key(vendors: Vendors) -> None:
+    change(vendors, email="refused@example.com")
+    run(vendors, login(vendors))
+    assert asked(vendors)[2:] == [CreateCustomer, CreateCustomer, RecordLink]
+    (given, key), (bare, same_key) = creates(vendors)
+    assert (given, bare, same_key) == ("refused@example.com", None, key)
+
+
+def test_refusal_that_stripe_keeps_under_the_key_leads_to_a_key_of_its_own(vendors: Vendors) -> None:
+    errors = [EmailRefused("400"), KeyReused("other parameters"), EmailRefused("400", replayed=True)]
+    outcome = run(vendors, login(vendors), errors=[(CreateCustomer, error) for error in errors])
+    assert outcome.status is LinkStatus.CREATED
+    *same, last = creates(vendors)
+    assert len({key for _, key in same}) == 1
+    assert last[0] is None
+    assert last[1] != same[0][1]
+
+
+def test_refused_email_after_an_attempt_with_another_one_never_makes_a_second_customer(
+    vendors: Vendors,
+) -> None:
+    run(vendors, login(vendors), errors=[(RecordLink, DirectoryUnavailable("lost"))])
+    change(vendors, email="refused@example.com")
+    assert run(vendors, login(vendors)).status is LinkStatus.PENDING
+    assert len({key for _, key in creates(vendors)}) == 1
+    vendors.advance(vendors.search_lag_s)
+    assert run(vendors, login(vendors)).customer_id == "cus_1"
+    assert vendors.made == 1
+
+
+def test_create_that_fails_is_noted(vendors: Vendors) -> None:
+    outcome = run(vendors, login(vendors), errors=[(CreateCustomer, PaymentsFailed("500"))])
+    assert outcome.status is LinkStatus.PENDING
+    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now, "0")
+
+
+def test_next_generation_does_not_overwrite_what_another_worker_recorded_meanwhile(vendors: Vendors) -> None:
+    """The effect of the failed create appears after one worker's look-up and before another one's."""
+    failing = Attempt(vendors, login(vendors))
+    failing.until(CreateCustomer)
+    failing.step(fault="500 late")
+    assert failing.finish().status is LinkStatus.PENDING
+    vendors.advance(299)
+    slow = Attempt(vendors, login(vendors, settle_s=250))
+    slow.until(CreateCustomer)
+    vendors.advance(2)
+    adopted = run(vendors, use(vendors))
+    assert (adopted.status, vendors.users[ADA].customer_id) == (LinkStatus.ADOPTED, "cus_1")
+    slow.finish()
+    assert vendors.users[ADA].customer_id == "cus_1"
+
+
+def test_endless_chain_of_dead_predecessors_is_given_up_with_an_alarm(vendors: Vendors) -> None:
+    for _ in range(12):
+        run(vendors, login(vendors))
+        vendors.delete(str(vendors.users[ADA].customer_id))
+        change(vendors, customer_id=None)
+    outcome = run(vendors, login(vendors))
+    assert (outcome.status, outcome.alarm) == (LinkStatus.PENDING, True)
+    assert vendors.made == 12
+
+
+def test_existing_customer_that_is_given_away_after_the_list_was_read_is_not_claimed(
+    vendors: Vendors,
+) -> None:
+    change(vendors, email_verified=True)
+    vendors.put(Customer("cus_9", email="ada@example.com"))
+    attempt = Attempt(vendors, login(vendors, adopt_by_email=True))
+    attempt.until(SearchByOwner)
+    vendors.put(Customer("cus_9", email="ada@example.com", owner="auth0|grace"))
+    assert attempt.finish().customer_id == "cus_1"
+    assert vendors.customers["cus_9"].owner == "auth0|grace"
+
+
+def test_other_customers_of_the_user_are_reported(vendors: Vendors) -> None:
+    change(vendors, created_at=vendors.now - DAY_S)
+    for number, (generation, created) in enumerate([(0, 1.0), (1, 3.0), (1, 2.0)]):
+        customer = Customer(f"cus_{number}", email="ada@example.com", owner=ADA)
+        vendors.put(replace(customer, generation=generation, created=created))
+    outcome = run(vendors, login(vendors))
+    assert (outcome.customer_id, outcome.others) == ("cus_2", ("cus_1", "cus_0"))

@@ -1,0 +1,105 @@
+"""Whether a session still counts, by what the shared state knows of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes import Memory
+from webstore.errors import StateUnavailable, TokenRejected
+from webstore.sessions.models import LogoutNotice
+from webstore.sessions.revocation import (
+    SessionMark,
+    Standing,
+    current_epoch,
+    obey,
+    revoke_at_provider,
+    revoke_session,
+    standing,
+)
+
+ISSUER, ADA = "https://login.example/", "auth0|ada"
+
+
+@pytest.fixture
+def state() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def mark(state: Memory) -> SessionMark:
+    """A session that began at 1000."""
+    return SessionMark("session-1", ISSUER, ADA, "sid-1", 1000.0, current_epoch(state))
+
+
+def test_a_session_that_nobody_revoked_is_good(state: Memory, mark: SessionMark) -> None:
+    assert standing(state, mark) is Standing.GOOD
+
+
+def test_a_revoked_session_is_revoked_and_no_other(state: Memory, mark: SessionMark) -> None:
+    revoke_session(state, mark, 60)
+    assert standing(state, mark) is Standing.REVOKED
+    assert standing(state, replace(mark, id="session-2")) is Standing.GOOD
+
+
+def test_all_sessions_of_a_provider_session_end_together(state: Memory, mark: SessionMark) -> None:
+    revoke_at_provider(state, ISSUER, sid="sid-1", user_id=ADA, now=2000.0, kept_s=60)
+    assert standing(state, replace(mark, id="session-2")) is Standing.REVOKED
+    others = (
+        replace(mark, sid="sid-2"),
+        replace(mark, sid=None),
+        replace(mark, issuer="https://other.example/"),
+    )
+    assert [standing(state, other) for other in others] == [Standing.GOOD] * 3
+
+
+@pytest.mark.parametrize("sid", [None, ""])
+def test_without_a_provider_session_all_of_the_users_end_that_began_until_now(
+    state: Memory, mark: SessionMark, sid: str | None
+) -> None:
+    revoke_at_provider(state, ISSUER, sid=sid, user_id=ADA, now=1000.0, kept_s=60)
+    assert standing(state, mark) is Standing.REVOKED
+    assert standing(state, replace(mark, sid=None)) is Standing.REVOKED
+    assert standing(state, replace(mark, started=1000.5)) is Standing.GOOD
+    assert standing(state, replace(mark, user_id="auth0|grace")) is Standing.GOOD
+
+
+def test_a_session_of_a_lost_state_is_unsure(state: Memory, mark: SessionMark) -> None:
+    state.kept.clear()
+    assert current_epoch(state) != mark.epoch
+    assert standing(state, mark) is Standing.UNSURE
+
+
+def test_a_session_of_no_epoch_is_good(state: Memory, mark: SessionMark) -> None:
+    assert standing(state, replace(mark, epoch="")) is Standing.GOOD
+
+
+def test_an_epoch_is_begun_once(state: Memory) -> None:
+    assert current_epoch(state) == current_epoch(state) != ""
+
+
+def test_while_the_state_is_down_sessions_are_good_and_new_ones_have_no_epoch(mark: SessionMark) -> None:
+    down = Memory(down=True)
+    assert standing(down, mark) is Standing.GOOD
+    assert current_epoch(down) == ""
+    with pytest.raises(StateUnavailable):
+        revoke_session(down, mark, 60)
+
+
+def test_a_notice_is_obeyed_once(state: Memory, mark: SessionMark) -> None:
+    notice = LogoutNotice("sid-1", None, "token-1")
+    obey(state, ISSUER, notice, now=2000.0, kept_s=60)
+    assert standing(state, mark) is Standing.REVOKED
+    with pytest.raises(TokenRejected, match="was used before"):
+        obey(state, ISSUER, notice, now=2000.0, kept_s=60)
+
+
+def test_a_notice_whose_effect_failed_may_come_again(state: Memory, mark: SessionMark) -> None:
+    notice = LogoutNotice(None, ADA, "token-1")
+    state.down = True
+    with pytest.raises(StateUnavailable):
+        obey(state, ISSUER, notice, now=2000.0, kept_s=60)
+    state.down = False
+    obey(state, ISSUER, notice, now=2000.0, kept_s=60)
+    assert standing(state, mark) is Standing.REVOKED

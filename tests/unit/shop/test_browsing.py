@@ -1,0 +1,106 @@
+"""Search, order and pages of products."""
+
+from __future__ import annotations
+
+import pytest
+
+from webstore.shop.browsing import ORDERS, PAGE_SIZE, browse, leading_price
+from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
+
+
+def product(name: str, *amounts: int, currency: str = "eur", created: float = 0.0, text: str = "") -> Product:
+    prices = tuple(
+        Price(f"price_{name}_{at}", f"prod_{name}", Money(amount, currency))
+        for at, amount in enumerate(amounts or (100,))
+    )
+    return Product(f"prod_{name}", name, prices, description=text or None, created=created)
+
+
+def catalogue(*products: Product) -> Catalogue:
+    return Catalogue(products, read_at=0.0)
+
+
+def names(found: Catalogue, query: str = "", order: str = "", page: int = 1) -> list[str]:
+    return [it.name for it in browse(found, query, order, page).products]
+
+
+MUG = product("Mug", 1200, created=3, text="Holds coffee.")
+CAFE = product("Café sign", 300, created=1)
+TEA = product("Tea", 900, 700, created=2, text="Green as a mug")
+SHOP = catalogue(MUG, CAFE, TEA)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["Mug", "Tea", "Café sign"]),
+        ("mug", ["Mug", "Tea"]),
+        ("  MUG\tholds ", ["Mug"]),
+        ("cafe", ["Café sign"]),
+        ("CAFÉ", ["Café sign"]),
+        ("prod_Tea", ["Tea"]),
+        ("mug%", []),
+        ("(", []),
+        ("mug" * 1000, []),
+        ("\x00", []),
+    ],
+)
+def test_a_product_is_found_if_it_has_every_word(query: str, found: list[str]) -> None:
+    assert names(SHOP, query) == found
+
+
+@pytest.mark.parametrize(
+    ("order", "sorted_names"),
+    [
+        ("newest", ["Mug", "Tea", "Café sign"]),
+        ("name", ["Café sign", "Mug", "Tea"]),
+        ("price", ["Café sign", "Tea", "Mug"]),
+        ("-price", ["Mug", "Tea", "Café sign"]),
+        ("", ["Mug", "Tea", "Café sign"]),
+        ("nonsense", ["Mug", "Tea", "Café sign"]),
+    ],
+)
+def test_products_are_sorted_as_asked(order: str, sorted_names: list[str]) -> None:
+    assert names(SHOP, order=order) == sorted_names
+
+
+def test_amounts_of_different_currencies_are_not_compared() -> None:
+    shop = catalogue(
+        product("Yen", 500, currency="jpy"),
+        product("Dear", 900),
+        product("Cheap", 100),
+        product("Dinar", 5120, currency="kwd"),
+    )
+    assert names(shop, order="price") == ["Cheap", "Dear", "Yen", "Dinar"]
+    assert names(shop, order="-price") == ["Dear", "Cheap", "Yen", "Dinar"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_pages_together_hold_every_product_once(order: str) -> None:
+    shop = catalogue(*(product(f"{n % 7}", 100 * (n % 5), created=n % 3) for n in range(2 * PAGE_SIZE + 1)))
+    shop = catalogue(
+        *(Product(f"prod_{n}", it.name, it.prices, created=it.created) for n, it in enumerate(shop.products))
+    )
+    pages = [browse(shop, order=order, page=page) for page in (1, 2, 3, 4)]
+    assert [len(page.products) for page in pages] == [PAGE_SIZE, PAGE_SIZE, 1, 0]
+    assert {(page.pages, page.found) for page in pages} == {(3, 2 * PAGE_SIZE + 1)}
+    seen = [it.id for page in pages for it in page.products]
+    assert sorted(seen) == sorted(it.id for it in shop.products)
+
+
+def test_an_empty_shop_has_one_page() -> None:
+    shelf = browse(catalogue())
+    assert (shelf.pages, shelf.found, shelf.products) == (1, 0, ())
+
+
+def test_the_price_on_a_card_is_the_cheapest_of_its_kind() -> None:
+    lead, more = leading_price(TEA)
+    assert (lead.money.amount, more) == (700, True)
+    assert leading_price(MUG) == (MUG.prices[0], False)
+
+
+def test_a_monthly_price_is_not_compared_with_the_price_of_one_piece() -> None:
+    once = Price("a", "p", Money(10_000, "eur"))
+    monthly = Price("b", "p", Money(900, "eur"), Recurrence("month"))
+    dollars = Price("c", "p", Money(500, "usd"))
+    assert leading_price(Product("p", "Both", (once, monthly, dollars))) == (once, False)

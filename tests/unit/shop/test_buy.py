@@ -1,0 +1,318 @@
+"""Buying: from a choice of items to an open Checkout Session, without Flask and without a vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from tests.fakes import USER, Accounts, Fleet, Memory, Till
+from tests.unit.purchases import EUR, MONTHLY, MUG, PRICE
+from webstore import deadline
+from webstore.errors import (
+    AmountRefused,
+    CurrencyRefused,
+    NoSuchCustomer,
+    NoSuchObject,
+    PaymentsError,
+    PaymentsFailed,
+    PaymentsRefused,
+    PaymentsUnavailable,
+)
+from webstore.linking.models import LinkStatus
+from webstore.shop.checkout import Opened, Reason, Refused, Wanted, buy, digest
+from webstore.shop.models import Cart, CartLine, Catalogue, Money, Product, Purchase, SessionStatus
+
+PEN = replace(PRICE, id="price_pen", product_id="prod_pen")
+MUGS = Purchase(MUG, PRICE, 2)
+PENS = Purchase(Product("prod_pen", "Pen", (PEN,)), PEN, 1)
+CATALOGUE = Catalogue((MUG, PENS.product), 0.0)
+CART = Cart((CartLine("price_mug", 2, EUR, "prod_mug"),))
+BOTH = Cart((*CART.lines, CartLine("price_pen", 1, EUR, "prod_pen")))
+
+
+@dataclass
+class Store:
+    """What `buy` needs, all of it fake."""
+
+    fleet: Fleet
+    till: Till = field(default_factory=Till)
+    accounts: Accounts = field(default_factory=Accounts)
+    state: Memory = field(default_factory=Memory)
+
+    def __post_init__(self) -> None:
+        self.catalogue = self.fleet.worker()
+        self.catalogue.current()
+
+    def buy(self, *lines: Purchase, **terms: Any) -> Opened | Refused:
+        """Buy these lines, by default two mugs as a single item."""
+        wanted = Wanted(
+            user_id=USER,
+            lines=lines or (MUGS,),
+            success_url="https://shop.example/checkout/success",
+            cancel_url="https://shop.example/cart",
+        )
+        return buy(
+            replace(wanted, **terms),
+            linker=self.accounts.linker(),
+            checkouts=self.till,
+            catalogue=self.catalogue,
+            state=self.state,
+        )
+
+    def buy_cart(self, cart: Cart, *lines: Purchase, **terms: Any) -> Opened | Refused:
+        """Buy the cart, whose lines cost these today."""
+        return self.buy(*(lines or (MUGS,)), cart=cart, priced_by=CATALOGUE, **terms)
+
+    def opened(self, cart: Cart, *lines: Purchase, **terms: Any) -> Opened:
+        """Buy the cart; a session has to be open after that."""
+        result = self.buy_cart(cart, *lines, **terms)
+        assert isinstance(result, Opened)
+        return result
+
+
+@pytest.fixture
+def store(fleet: Fleet) -> Store:
+    return Store(fleet)
+
+
+# Opened
+
+
+def test_a_single_item_is_bought_and_the_cart_stays_out_of_it(store: Store) -> None:
+    result = store.buy()
+    assert isinstance(result, Opened)
+    assert (result.session.id, result.customer_id, result.cart) == ("cs_1", "cus_1", Cart())
+    assert result.url == "https://checkout.stripe.com/cs_1"
+    (draft,) = store.till.drafts
+    assert (draft.customer_id, draft.user_id, draft.lines) == ("cus_1", USER, (MUGS,))
+
+
+def test_the_cart_to_keep_remembers_the_session(store: Store) -> None:
+    assert store.opened(CART).cart == replace(CART, sessions=("cs_1",))
+
+
+def test_the_cart_to_keep_has_todays_prices(store: Store) -> None:
+    yesterday = Cart((CartLine("price_mug", 2, Money(1000, "eur"), "prod_mug"),))
+    assert store.opened(yesterday).cart.lines == CART.lines
+
+
+def test_the_terms_reach_stripe(store: Store) -> None:
+    store.buy(email="ada@example.com", cancel_url="https://shop.example/products/prod_mug")
+    (draft,) = store.till.drafts
+    assert (draft.email, draft.cancel_url) == ("ada@example.com", "https://shop.example/products/prod_mug")
+    assert draft.success_url == "https://shop.example/checkout/success"
+
+
+def test_the_same_cart_again_leads_to_the_same_session(store: Store) -> None:
+    first = store.opened(CART)
+    again = store.opened(first.cart)
+    assert (again.session.id, again.cart) == ("cs_1", first.cart)
+    assert store.till.get_session("cs_1").status is SessionStatus.OPEN
+
+
+def test_a_new_session_expires_the_open_one_of_the_same_cart(store: Store) -> None:
+    first = store.opened(CART)
+    second = store.opened(replace(BOTH, sessions=first.cart.sessions), MUGS, PENS)
+    assert second.cart.sessions == ("cs_2",)
+    assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
+
+
+def test_a_single_item_expires_no_session(store: Store) -> None:
+    store.opened(CART)
+    assert isinstance(store.buy(PENS), Opened)
+    assert store.till.get_session("cs_1").status is SessionStatus.OPEN
+
+
+@pytest.mark.parametrize("failure", [PaymentsFailed("500"), PaymentsRefused("paid a moment ago")])
+def test_a_session_that_cannot_be_expired_stays_with_the_cart(store: Store, failure: PaymentsError) -> None:
+    first = store.opened(CART)
+    store.till.cannot_expire = failure
+    second = store.opened(replace(BOTH, sessions=first.cart.sessions), MUGS, PENS)
+    assert second.cart.sessions == ("cs_1", "cs_2")
+
+
+def test_the_session_of_another_user_of_the_browser_is_left_alone(store: Store) -> None:
+    first = store.opened(CART)
+    store.till.change("cs_1", owner="auth0|somebody else")
+    second = store.opened(replace(BOTH, sessions=first.cart.sessions), MUGS, PENS)
+    assert second.cart.sessions == ("cs_1", "cs_2")
+    assert store.till.get_session("cs_1").status is SessionStatus.OPEN
+
+
+def test_expiring_other_sessions_has_little_time(store: Store) -> None:
+    first = store.opened(CART)
+    left: list[float] = []
+    store.till.meanwhile = lambda: left.append(deadline.left())
+    store.opened(replace(BOTH, sessions=first.cart.sessions), MUGS, PENS)
+    # The session is read, the new one made, and the former one expired.
+    assert [seconds <= 1.5 for seconds in left] == [False, False, True]
+    assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
+
+
+# Refused
+
+
+def refused(result: Opened | Refused) -> Refused:
+    assert isinstance(result, Refused)
+    return result
+
+
+def test_a_cart_that_was_paid_is_not_sold_again(store: Store) -> None:
+    cart = store.opened(CART).cart
+    store.till.end("cs_1", SessionStatus.COMPLETE)
+    result = refused(store.buy_cart(cart))
+    assert result == Refused(Reason.ALREADY_PAID, Cart())
+    assert len(store.till.made) == 1
+
+
+def test_items_that_were_put_in_since_the_payment_stay_in_the_cart(store: Store) -> None:
+    cart = store.opened(CART).cart
+    store.till.end("cs_1", SessionStatus.COMPLETE)
+    result = refused(store.buy_cart(replace(BOTH, sessions=cart.sessions), MUGS, PENS))
+    assert (result.reason, result.cart) == (Reason.ALREADY_PAID, Cart(BOTH.lines[1:]))
+
+
+def test_a_cart_that_may_be_paid_is_not_sold_again(store: Store) -> None:
+    cart = store.opened(CART).cart
+    store.till.instead = [PaymentsFailed("500")]
+    with pytest.raises(PaymentsUnavailable):
+        store.buy_cart(cart)
+    assert len(store.till.made) == len(store.till.drafts) == 1
+
+
+def test_an_expired_session_is_dropped_from_the_cart_and_a_new_one_opened(store: Store) -> None:
+    cart = store.opened(CART).cart
+    store.till.end("cs_1", SessionStatus.EXPIRED, "unpaid")
+    assert store.opened(cart).cart.sessions == ("cs_2",)
+
+
+def test_a_price_that_changed_since_the_page_was_opened_is_not_charged(store: Store) -> None:
+    result = refused(store.buy_cart(CART, shown=digest([PENS])))
+    assert result == Refused(Reason.CHANGED, CART)
+    assert store.till.drafts == []
+    assert store.accounts.reads == []
+
+
+@pytest.mark.parametrize("shown", ["", digest([MUGS])])
+def test_the_page_that_was_seen_is_bought(store: Store, shown: str) -> None:
+    assert store.opened(CART, shown=shown).session.id == "cs_1"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (NoSuchObject("price_mug"), Reason.NOT_FOR_SALE),
+        (AmountRefused("too small"), Reason.AMOUNT),
+        (CurrencyRefused("usd"), Reason.CURRENCY),
+    ],
+)
+def test_a_refusal_of_stripe_says_why(store: Store, error: PaymentsError, reason: Reason) -> None:
+    store.till.instead = [error]
+    assert refused(store.buy_cart(CART)) == Refused(reason, CART)
+    assert store.till.made == {}
+
+
+def test_the_catalogue_is_read_again_after_a_price_was_not_for_sale(store: Store) -> None:
+    assert store.fleet.stripe.readings == 1
+    store.till.instead = [AmountRefused("too small")]
+    store.buy()
+    assert store.fleet.stripe.readings == 1
+    store.till.instead = [NoSuchObject("price_mug")]
+    store.buy()
+    assert store.fleet.stripe.readings == 2
+
+
+def test_a_price_that_is_not_for_sale_is_refused_also_without_the_shared_state(store: Store) -> None:
+    store.fleet.state.down = True
+    store.till.instead = [NoSuchObject("price_mug")]
+    assert refused(store.buy()).reason is Reason.NOT_FOR_SALE
+
+
+def gone(accounts: Accounts) -> None:
+    accounts.user = None
+
+
+def stripe_down(accounts: Accounts) -> None:
+    accounts.down = True
+
+
+@pytest.mark.parametrize(
+    ("happens", "status"), [(gone, LinkStatus.USER_GONE), (stripe_down, LinkStatus.PENDING)]
+)
+def test_nothing_is_sold_without_a_customer(
+    store: Store, happens: Callable[[Accounts], None], status: LinkStatus
+) -> None:
+    happens(store.accounts)
+    result = refused(store.buy_cart(CART))
+    assert (result.reason, result.cart) == (Reason.UNLINKED, CART)
+    assert result.link is not None
+    assert result.link.status is status
+    assert store.till.drafts == []
+
+
+@pytest.mark.parametrize(
+    "error", [PaymentsUnavailable("down"), PaymentsFailed("500"), PaymentsRefused("403")]
+)
+def test_errors_that_say_nothing_about_the_purchase_are_raised(store: Store, error: PaymentsError) -> None:
+    store.till.instead = [error]
+    with pytest.raises(type(error)):
+        store.buy()
+
+
+# Between verifying and buying
+
+
+class Register(Till):
+    """A till that knows the living customers."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        super().__init__()
+        self.accounts = accounts
+        #: Customers that are deleted just before their session is made.
+        self.deletes: list[str] = []
+
+    def create_session(self, draft: Any, idempotency_key: str) -> Any:
+        if draft.customer_id in self.deletes:
+            self.accounts.delete(draft.customer_id)
+        if self.accounts.customers[draft.customer_id].deleted:
+            self.drafts.append(draft)
+            raise NoSuchCustomer(draft.customer_id)
+        return super().create_session(draft, idempotency_key)
+
+
+@pytest.mark.parametrize("remembered", [None, "cus_1"])
+def test_a_customer_that_was_deleted_in_between_is_verified_once_more(
+    store: Store, remembered: str | None
+) -> None:
+    store.till = till = Register(store.accounts)
+    till.deletes = ["cus_1"]
+    result = store.opened(CART, remembered=remembered)
+    assert (result.customer_id, result.session.customer_id) == ("cus_2", "cus_2")
+    assert [draft.customer_id for draft in till.drafts] == ["cus_1", "cus_2"]
+    assert store.accounts.user is not None
+    assert (store.accounts.user.customer_id, store.accounts.user.replaced) == ("cus_2", ("cus_1",))
+    assert store.accounts.reads.count(USER) >= 2
+
+
+def test_a_customer_that_keeps_disappearing_is_not_tried_a_third_time(store: Store) -> None:
+    store.till = till = Register(store.accounts)
+    till.deletes = ["cus_1", "cus_2", "cus_3"]
+    with pytest.raises(PaymentsUnavailable, match="keeps disappearing"):
+        store.buy_cart(CART)
+    assert [draft.customer_id for draft in till.drafts] == ["cus_1", "cus_2"]
+
+
+def test_an_open_session_without_an_address_is_a_failure(store: Store) -> None:
+    cart = store.opened(CART).cart
+    store.till.change("cs_1", url=None)
+    with pytest.raises(PaymentsUnavailable, match="without an address"):
+        store.buy_cart(cart)
+
+
+def test_a_subscription_is_bought_the_same_way(store: Store) -> None:
+    box = Purchase(Product("prod_box", "Box", (MONTHLY,)), MONTHLY, 1)
+    assert isinstance(store.buy(box), Opened)
+    assert store.till.drafts[0].lines == (box,)

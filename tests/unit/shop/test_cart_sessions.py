@@ -1,0 +1,112 @@
+"""The Checkout Sessions that a cart led to, and what they take out of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.fakes import Memory, Till
+from tests.unit.purchases import DRAFT, EUR
+from webstore import deadline
+from webstore.errors import PaymentsFailed, PaymentsUnavailable
+from webstore.shop import cart_sessions, checkout
+from webstore.shop.cart_sessions import CheckedCart, without_paid_items
+from webstore.shop.models import Cart, CartLine, SessionStatus
+
+CART = Cart((CartLine("price_mug", 3, EUR), CartLine("price_pen", 1, EUR)), ("cs_1",))
+
+
+def till_with(status: SessionStatus, payment_status: str = "paid") -> Till:
+    """A till whose session cs_1 is in this state."""
+    till = Till()
+    checkout.open_session(till, DRAFT)
+    till.end("cs_1", status, payment_status)
+    return till
+
+
+def test_paid_items_are_taken_out() -> None:
+    state = Memory()
+    cart = without_paid_items(CART, ("cs_1",), till_with(SessionStatus.COMPLETE), state).cart
+    assert [(line.price_id, line.quantity) for line in cart.lines] == [("price_mug", 1), ("price_pen", 1)]
+    assert cart.sessions == ()
+    assert state.kept == {"paid:cs_1": "1"}
+
+
+def test_items_whose_payment_takes_days_are_taken_out_and_are_not_paid() -> None:
+    state = Memory()
+    till = till_with(SessionStatus.COMPLETE, "unpaid")
+    cart = without_paid_items(CART, ("cs_1",), till, state).cart
+    assert cart.count == 2
+    assert state.kept == {}
+
+
+def test_an_open_session_leaves_the_cart_as_it_is() -> None:
+    till = till_with(SessionStatus.OPEN)
+    checked = without_paid_items(CART, ("cs_1",), till, Memory())
+    assert checked == CheckedCart(CART, (till.get_session("cs_1"),), complete=True)
+
+
+def test_an_expired_or_unknown_session_is_forgotten() -> None:
+    forgotten = replace(CART, sessions=())
+    till = till_with(SessionStatus.EXPIRED, "unpaid")
+    assert without_paid_items(CART, ("cs_1",), till, Memory()) == CheckedCart(forgotten)
+    assert without_paid_items(CART, ("cs_1",), Till(), Memory()) == CheckedCart(forgotten)
+
+
+def test_an_outage_of_stripe_leaves_the_cart_as_it_is() -> None:
+    till = Till(instead=[PaymentsUnavailable("down")])
+    assert without_paid_items(CART, ("cs_1",), till, Memory()) == CheckedCart(CART, complete=False)
+
+
+def test_a_failure_about_one_session_does_not_hide_another_one() -> None:
+    till = till_with(SessionStatus.COMPLETE)
+    till.instead = [PaymentsFailed("500")]
+    cart = replace(CART, sessions=("cs_0", "cs_1"))
+    checked = without_paid_items(cart, cart.sessions, till, Memory())
+    assert (checked.cart.count, checked.cart.sessions, checked.complete) == (2, ("cs_0",), False)
+
+
+def test_after_its_time_a_page_leaves_the_cart_as_it_is() -> None:
+    till = till_with(SessionStatus.COMPLETE)
+    till.calls = 0
+    with deadline.within(0):
+        checked = without_paid_items(CART, ("cs_1",), till, Memory())
+    assert checked == CheckedCart(CART, complete=False)
+    assert till.calls == 0
+
+
+def test_a_purchase_of_single_items_leaves_the_cart_as_it_is() -> None:
+    cart = replace(CART, sessions=())
+    till = till_with(SessionStatus.COMPLETE)
+    assert cart_sessions.after_purchase(cart, till.get_session("cs_1"), Memory()) == cart
+
+
+def test_a_session_is_read_now_and_then_and_always_where_it_matters() -> None:
+    state = Memory()
+
+    def due(*, closely: bool = False) -> bool:
+        return cart_sessions.sessions_to_read(CART, state, closely=closely) == ("cs_1",)
+
+    assert [due(), due(), due(closely=True), due(closely=True)] == [True, False, True, True]
+    cart_sessions.remember_paid(state, "cs_1")
+    assert [due(), due(), due(closely=True)] == [True, True, True]
+    state = Memory(down=True)
+    assert [due(), due()] == [True, True]
+
+
+def test_a_payment_is_not_remembered_without_the_shared_state() -> None:
+    state = Memory(down=True)
+    cart_sessions.remember_paid(state, "cs_1")
+    assert state.kept == {}
+
+
+@pytest.mark.parametrize("status", [SessionStatus.COMPLETE, SessionStatus.EXPIRED])
+def test_a_session_that_cannot_be_expired_is_left_out_of_the_answer(status: SessionStatus) -> None:
+    till = till_with(SessionStatus.OPEN)
+    second = replace(DRAFT, customer_id="cus_2")
+    checkout.open_session(till, second)
+    sessions = [till.get_session("cs_1"), till.get_session("cs_2")]
+    till.end("cs_1", status)
+    assert cart_sessions.expire(sessions, till) == ("cs_2",)
+    assert till.get_session("cs_2").status is SessionStatus.EXPIRED

@@ -1,0 +1,61 @@
+"""README, `.env.example` and the code name the same settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from webstore.errors import SettingsError
+from webstore.settings import Settings
+
+TOP = Path(__file__).parents[2]
+#: Read by gunicorn.conf.py.
+OF_THE_SERVER = {"BIND", "WEB_CONCURRENCY"}
+
+
+class Asked(Mapping[str, str]):
+    """An empty environment that remembers which variables were read."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """Every variable that the store or its server reads."""
+    environment = Asked()
+    with pytest.raises(SettingsError):
+        Settings.from_env(environment)
+    assert len(environment.names) > 30
+    return environment.names | OF_THE_SERVER
+
+
+def test_the_example_describes_every_setting(known: set[str]) -> None:
+    example = (TOP / ".env.example").read_text()
+    assert set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE)) == known
+
+
+def test_the_readme_lists_every_setting(known: set[str]) -> None:
+    readme = (TOP / "README.md").read_text()
+    rows = [row for row in readme.splitlines() if row.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]{3,})`", row.split(" | ")[0])}
+    assert listed == known
+
+
+def test_the_server_reads_what_is_documented_as_its_own() -> None:
+    configuration = (TOP / "gunicorn.conf.py").read_text()
+    for name in OF_THE_SERVER:
+        assert f'"{name}"' in configuration or f"- {name}:" in configuration
