@@ -62,7 +62,7 @@ chaos: $(TOOLS) browser-and-redis ## Run the tests that break things at random
 	$(PY) -m pytest -q tests/chaos $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind
-	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache test-results
+	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run usable-port: export PORT := $(PORT)

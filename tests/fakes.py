@@ -178,7 +178,7 @@ class Till:
             self.made[idempotency_key] = replace(
                 open_session(f"cs_{len(self.made) + 1}"), owner=draft.user_id, customer_id=draft.customer_id
             )
-        # A replay shows what was answered first.
+        # A replay shows the first answer.
         return replace(self.made[idempotency_key], status=SessionStatus.OPEN), there and self.marks_replays
 
     def get_session(self, session_id: str) -> CheckoutSession:
@@ -226,7 +226,7 @@ class Accounts:
 
     user: User | None = field(default_factory=lambda: User(USER, customer_id="cus_1", account="acct_1 test"))
     customers: dict[str, Customer] = field(default_factory=lambda: {"cus_1": Customer("cus_1", owner=USER)})
-    #: What was read, in order.
+    #: The reads, in order.
     reads: list[str] = field(default_factory=list)
     down: bool = False
 
@@ -292,7 +292,7 @@ class Accounts:
 
 @dataclass
 class Shelf:
-    """What is for sale at Stripe, and how often it was read."""
+    """The products at Stripe, and how often they were read."""
 
     products: tuple[Product, ...] = ()
     error: Exception | None = None

@@ -42,7 +42,7 @@ def add_price(
 
 
 def notice(shop: Shop) -> None:
-    """Have the store read the shelves now, and wait until it has what is on them."""
+    """Have the store read the products now, and wait until it has them."""
     found: Services = shop.app.extensions["webstore"]
     listed = shop.stripe("GET", "/prices", active="true", limit="100")["data"]
     products = {it["id"]: it for it in shop.stripe("GET", "/products", active="true", limit="100")["data"]}

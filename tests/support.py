@@ -151,7 +151,7 @@ class Shop:
     def stripe_requests(self) -> list[str]:
         """Method and path of what Stripe was asked so far.
 
-        Without the catalogue: whoever shows a page may begin to read it anew, behind the shopper's back.
+        Without the catalogue: any page may begin to read it in the background.
         """
         seen = [f"{seen.method} {seen.path}" for seen in self.sandbox.stripe.control.requests()]
         return [request for request in seen if request != CATALOGUE_READ]
@@ -287,7 +287,7 @@ def in_background(work: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as exc:  # noqa: BLE001 (whoever asks for the result gets it)
+        except BaseException as exc:  # noqa: BLE001 (raised where the result is read)
             future.set_exception(exc)
 
     threading.Thread(target=run, daemon=True).start()

@@ -194,6 +194,7 @@ class Threads:
 
     @classmethod
     def of_server(cls, threads: int) -> Threads:
+        """The shares of a process with so many threads."""
         linking = max(1, threads // 2)
         return cls(linking, max(1, threads - linking - 2), max(1, threads - 2))
 

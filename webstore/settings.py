@@ -97,7 +97,7 @@ class Settings:
 
     @property
     def fingerprint(self) -> str:
-        """Distinguishes stores of different tenants or Stripe keys in shared places, without revealing them."""
+        """Distinguishes stores of different tenants or Stripe keys in shared places; reveals neither."""
         parts = (self.auth0_issuer, self.auth0_client_id, self.stripe_api_base, self.stripe_secret_key)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

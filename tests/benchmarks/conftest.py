@@ -20,7 +20,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture(scope="session")
 def tables(pytestconfig: pytest.Config) -> list[str]:
-    """What is added here is printed at the end, whether the tests pass or fail."""
+    """Tables to print at the end, whether the tests pass or fail."""
     return pytestconfig.stash.setdefault(_TABLES, [])
 
 

@@ -77,7 +77,7 @@ class Stage:
             self.http.delete(f"{url}/_sandbox/requests").raise_for_status()
 
     def links_recorded(self) -> int:
-        """How many links the Management API was told of since `forget_requests`."""
+        """How many links were recorded in the Management API since `forget_requests`."""
         asked = self.requests("auth0")
         return sum(1 for seen in asked if seen["method"] == "PATCH" and seen["status"] == 200)
 

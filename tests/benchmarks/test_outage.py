@@ -51,7 +51,7 @@ in_an_outage = pytest.mark.parametrize("outage", OUTAGES)
 
 @dataclass(frozen=True)
 class Window:
-    """What was measured at a stretch under one condition."""
+    """The samples of one stretch of time under one condition."""
 
     pages: list[Sample]
     logins: list[Sample]

@@ -64,7 +64,7 @@ class Person:
         return self.page.url.removeprefix(self.shop.url)
 
     def forgive(self, words: str) -> None:
-        """Take back the complaints about something that was meant to happen."""
+        """Forget the complaints about something that the test caused on purpose."""
         kept = [complaint for complaint in self.complaints if words not in complaint]
         assert kept != self.complaints
         self.complaints[:] = kept
@@ -198,5 +198,5 @@ def person(request: pytest.FixtureRequest, people: Callable[..., Person]) -> Per
 
 @pytest.fixture
 def desktop(people: Callable[..., Person]) -> Person:
-    """Somebody at a desk, who lets the store copy."""
+    """A person with a wide screen, who allows the store to copy."""
     return people(**KINDS["desktop"], permissions=["clipboard-read", "clipboard-write"])

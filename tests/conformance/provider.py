@@ -63,7 +63,7 @@ class Liar:
     client_id: str = CLIENT_ID
     #: What signs by default.
     key: RSAKey = field(default_factory=lambda: rsa(0))
-    #: What is published at the address of the keys.
+    #: The keys that are published.
     keys: list[dict[str, Any]] = field(default_factory=lambda: [published(rsa(0)), published(curve())])
     #: Fields of the discovery document that differ; None leaves one out.
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Liar:
     userinfo_status: int = 200
     #: Called when the code has come, before the ID token is signed.
     before_signing: Callable[[], None] = lambda: None
-    #: Method and path of what was asked, with the query's or form's parameters.
+    #: Method and path of each request, with the query's or form's parameters.
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     issued: list[str] = field(default_factory=list)
     _begun: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Liar:
             setattr(self, name, getattr(honest, name))
 
     def app(self) -> Flask:
-        """What is served at `url`."""
+        """The application at `url`."""
         app = Flask(__name__)
         app.add_url_rule("/.well-known/openid-configuration", "discovery", self._discovery)
         app.add_url_rule("/keys", "keys", self._keys)
@@ -277,7 +277,7 @@ def content(page: httpx.Response) -> str:
 
 
 def log_of_store(caplog: pytest.LogCaptureFixture) -> str:
-    """What was logged outside of the test's own thread, so by the servers."""
+    """The records that were logged outside of the test's own thread: those of the servers."""
     return "\n".join(
         record.getMessage() + (record.exc_text or "")
         for record in caplog.records

@@ -43,7 +43,7 @@ def wire() -> Iterator[Wire]:
 
 @pytest.fixture
 def deadline_clock(monkeypatch: pytest.MonkeyPatch) -> Hands:
-    """The clock of all deadlines. Sockets go by the real one."""
+    """The clock of all deadlines. Sockets use the real one."""
     clock = Hands()
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=clock))
     return clock

@@ -30,7 +30,7 @@ class RawServer:
     host: str = "127.0.0.1"
     #: 0 takes a free one.
     port: int = 0
-    #: What was received, one entry a connection that was read from.
+    #: The received bytes, one entry for each connection.
     received: list[bytes] = field(default_factory=list)
     connections: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)

@@ -53,13 +53,13 @@ class Shopfront:
         return StripePayments(client, state or self.state, livemode=livemode, account_key=f"account of {key}")
 
     def asked(self) -> list[str]:
-        """Method and path of what was asked since the last time, in order."""
+        """Method and path of each request since the last call, in order."""
         asked = [f"{seen.method} {seen.path}" for seen in self.stripe.control.requests()]
         self.stripe.control.clear_requests()
         return asked
 
     def queries(self) -> list[dict[str, list[str]]]:
-        """The query parameters of what was asked, in order."""
+        """The query parameters of each request, in order."""
         return [parse_qs(seen.query) for seen in self.stripe.control.requests()]
 
     def fault(self, **spec: object) -> None:

@@ -52,7 +52,7 @@ class Tenant:
         return Auth0Directory(wire, state or self.state, **given)
 
     def asked(self) -> list[str]:
-        """Method and path of what was asked since the last time, in order."""
+        """Method and path of each request since the last call, in order."""
         asked = [f"{seen.method} {seen.path}" for seen in self.auth0.control.requests()]
         self.auth0.control.clear_requests()
         return asked

@@ -1,4 +1,4 @@
-"""The user directory on the Management API: what is read and written."""
+"""The user directory on the Management API: the calls that read and write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products and prices on the sandbox's Stripe: what is asked for, and which of it can be bought."""
+"""Products and prices on the sandbox's Stripe: the requests, and which products can be bought."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Office:
         return str(self.post("/products", name=name, **form)["id"])
 
     def price(self, product: str, amount: int | str = 1000, currency: str = "eur", **form: str) -> str:
-        """Make a price of a product, and give its ID."""
+        """Add a price to a product and return its ID."""
         made = self.post("/prices", product=product, unit_amount=str(amount), currency=currency, **form)
         return str(made["id"])
 

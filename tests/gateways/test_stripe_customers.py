@@ -1,4 +1,4 @@
-"""Customers at Stripe: what is sent, what comes back, idempotency keys, and what is refused."""
+"""Customers at Stripe: requests, answers, idempotency keys and refusals."""
 
 from __future__ import annotations
 

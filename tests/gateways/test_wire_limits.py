@@ -1,4 +1,4 @@
-"""A call to the outside ends in time, whatever the other side does: by its own limit, or by the deadline."""
+"""A call to another service always ends in time: by its own limit, or by the deadline."""
 
 from __future__ import annotations
 

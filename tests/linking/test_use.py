@@ -199,9 +199,9 @@ def test_two_devices_that_remember_a_deleted_customer_are_given_one_and_the_same
 ) -> None:
     first = recorded(shop, eve)
     delete_on_dashboard(shop, first)
-    phone, desk = shop.use(eve, first), shop.use(eve, first)
-    assert phone.customer_id == desk.customer_id == the_customer(shop, eve)["id"]
-    assert (phone.status, desk.status) == (LinkStatus.HEALED, LinkStatus.VERIFIED)
+    phone, laptop = shop.use(eve, first), shop.use(eve, first)
+    assert phone.customer_id == laptop.customer_id == the_customer(shop, eve)["id"]
+    assert (phone.status, laptop.status) == (LinkStatus.HEALED, LinkStatus.VERIFIED)
 
 
 def test_healing_that_was_not_recorded_is_found_again(shop: Shop, eve: str) -> None:

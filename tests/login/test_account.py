@@ -1,4 +1,4 @@
-"""The account page: what it shows of whom, and what while the link is pending."""
+"""The account page: the shopper's own data, and the page while the link is pending."""
 
 from __future__ import annotations
 

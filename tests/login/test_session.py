@@ -1,4 +1,4 @@
-"""The login's cookie: what is in it, how long it counts, and which keys it is signed with."""
+"""The login's cookie: its content, its lifetime, and the keys that sign it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def change_login(shop: Shop, browser: Browser, **changes: object) -> None:
     put_session(shop, browser, {**content, "login": {**content["login"], **changes}})
 
 
-# What is in it
+# Its content
 
 
 def test_the_session_holds_who_logged_in_and_nothing_else(shared: Shop, shopper: Browser) -> None:

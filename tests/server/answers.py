@@ -1,4 +1,4 @@
-"""What every answer of the store has, whatever it is about."""
+"""The properties of every answer of the store."""
 
 from __future__ import annotations
 

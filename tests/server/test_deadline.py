@@ -1,4 +1,4 @@
-"""Each request ends in time, whatever it waits for, and those that wait leave threads for the others."""
+"""Each request ends in time, and requests that wait leave threads for the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of other sites, error pages and forged Host headers, whatever the address."""
+"""Requests of other sites, error pages and forged Host headers, at any address."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from tests.support import ADA, Shop, running_shop, until
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
 #: Where a redirect may lead out of the store, and from which paths: to the provider, and to Stripe.
 TO_PROVIDER, TO_STRIPE = ("/login", "/logout"), ("/checkout", "/account/portal")
-#: Stands for the ID of a price that can be bought.
+#: A placeholder for the ID of a price that can be bought.
 THE_PRICE = "the price"
 TRACE = "zqx"
 MARKUP = (
@@ -116,9 +116,9 @@ class Attempt:
     headers: dict[str, str]
     #: Whose cookies it brings: a stranger's, a shopper's, an old session's, or none that makes sense.
     who: str
-    #: Says what the session holds, where there is one.
+    #: The content of the session, if it has one.
     login: dict[str, Any]
-    #: What is in the place of the cart: nothing, some text, or lines that are signed as the store does it.
+    #: The cart's cookie: none, some text, or lines that are signed as the store does it.
     cart: str | list[Any] | None
     #: Whether it finishes a login that this browser has begun, and sends its form's right token.
     knows: bool

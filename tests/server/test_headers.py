@@ -1,4 +1,4 @@
-"""What holds for every page: security headers and caching."""
+"""Every page: security headers and caching."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Store:
 
     @contextmanager
     def browser(self) -> Iterator[Browser]:
-        """A browser whose every request may meet another worker."""
+        """A browser. Each of its requests may reach another worker."""
         headers = {"Connection": "close"}
         with httpx.Client(
             base_url=self.url, headers=headers, follow_redirects=True, timeout=30, trust_env=False

@@ -1,4 +1,4 @@
-"""Checkout when something stands in the way: bad requests, changed goods, failing vendors, lost customers."""
+"""Checkout that fails: bad requests, changed products, failing vendors, lost customers."""
 
 from __future__ import annotations
 

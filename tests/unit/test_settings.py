@@ -30,7 +30,7 @@ def problems(**environment: str) -> tuple[str, ...]:
     return refused.value.problems
 
 
-# What is missing
+# Missing settings
 
 
 def test_everything_that_is_missing_is_listed_at_once_with_where_to_find_it() -> None:
@@ -79,7 +79,7 @@ def test_wrong_and_missing_values_are_told_together() -> None:
     ]
 
 
-# What is malformed
+# Malformed settings
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ _HTTP_TITLES = {
 _HTTP_MESSAGES = {
     404: "The address may be mistyped, or the page may have moved.",
     405: "Use the links and buttons of the store's pages.",
-    413: "What was sent is larger than the store accepts.",
+    413: "The request is larger than the store accepts.",
     429: "Wait a minute, then try again.",
 }
 

@@ -29,7 +29,7 @@ WINDOW_S = 10
 #: Requests of one shopper to one view in a window: more than a person makes.
 SHOPPER_LIMIT = 60
 _TOO_OFTEN = (
-    "You have asked for this very often within a few seconds, so it was not done this time. Nothing is lost: "
+    "You have asked for this too often within a few seconds, so it was not done this time. Nothing is lost: "
     "wait a moment, then try again."
 )
 

@@ -1,6 +1,6 @@
 """The catalogue that the pages show: read from Stripe seldom, kept in the shared state, served while stale.
 
-How often Stripe is read, whatever the traffic and however many workers there are:
+How often Stripe is read does not depend on the traffic or the number of workers:
 
 - Once in `ttl_s` seconds for all workers together. The first one that finds the catalogue older than that
   claims the reading in the shared state and reads in the background; shoppers get the old one meanwhile. The
@@ -47,7 +47,7 @@ PATIENCE_S = 1.5
 COLD_RETRY_S = 5.0
 #: Seconds before another process may read if the first one was killed.
 _COLD_CLAIM_S = 20.0
-#: Seconds between two looks into the shared state; the second figure while there is no catalogue.
+#: Seconds between two looks into the shared state; the second figure until the first catalogue.
 _LOOK_EVERY_S, _COLD_LOOK_EVERY_S = 1.0, 0.1
 #: A catalogue older than this many `ttl_s` is worth waiting for: for so many seconds.
 _OLD, _OLD_PATIENCE_S = 10, 1.5

@@ -197,8 +197,8 @@ def open_session(
 ) -> CheckoutSession:
     """The open Checkout Session for exactly this purchase: the one that exists, or a new one.
 
-    The idempotency key is made of what is bought by whom, so that two clicks lead to one session. If that one
-    turns out to be paid or over, it becomes part of the next one's key.
+    The idempotency key is made of the buyer and the items, so that two clicks lead to one session. If that
+    session is paid or over, its ID becomes part of the next one's key.
     """
     predecessor: str | None = None
     refusal: PaymentsError = PaymentsUnavailable("the same was bought too often today")

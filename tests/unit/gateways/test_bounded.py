@@ -94,7 +94,8 @@ def test_one_more_waits_and_the_next_are_refused_while_the_others_are_still_insi
     inside = fill(pool, wire, held, 2)
     waiter = one_waits(pool, wire)
     for _ in range(3):
-        assert_refused(pool.submit(call, wire))
+        for refused in [pool.submit(call, wire) for _ in range(5)]:
+            assert_refused(refused)
     assert held.calls == 2
     assert not any(future.done() for future in (*inside, waiter))
 

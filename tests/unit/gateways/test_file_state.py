@@ -86,7 +86,7 @@ def test_what_is_over_is_cleared_away_by_the_next_worker(directory: Path, file_s
 
 
 def unusable(kind: str, directory: Path) -> None:
-    """Make the folder, or what is in its way, unusable."""
+    """Make the folder, or a file at its path, unusable."""
     directory.parent.mkdir(parents=True)
     if kind == "open to others":
         directory.mkdir()

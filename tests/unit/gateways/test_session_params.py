@@ -1,4 +1,4 @@
-"""A Checkout Session at Stripe: what is sent, and what is made of the answer. Without a socket."""
+"""A Checkout Session at Stripe: its parameters, and the reading of the answer. Without a socket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from webstore.gateways.stripe.checkout import checkout_session, session_params
 from webstore.gateways.wire import Answer, Wire
 from webstore.shop.models import Product, Purchase
 
-# What is sent
+# Parameters
 
 
 def test_a_payment() -> None:
@@ -78,7 +78,7 @@ def test_a_user_id_that_is_too_long_for_a_reference_is_in_the_metadata_alone() -
     assert "client_reference_id" in session_params(replace(DRAFT, user_id=f"auth0|{'x' * 194}"))
 
 
-# What is made of the answer
+# Answers
 
 ANSWER: dict[str, Any] = {
     "id": "cs_1",

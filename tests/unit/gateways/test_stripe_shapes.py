@@ -189,7 +189,7 @@ def test_a_value_of_the_wrong_kind_is_an_error_or_left_out(call: str) -> None:
                 use(ask(client))
             except WebstoreError:
                 continue
-            except Exception as exc:  # noqa: BLE001 (whatever it is, it is a mistake)
+            except Exception as exc:  # noqa: BLE001 (any other error is a mistake)
                 pytest.fail(f"{type(exc).__name__} ({exc}) for {value!r} at {path}")
 
 

@@ -1,4 +1,4 @@
-"""The cart's cookie: what is kept in it, and what is read out of it."""
+"""The cart's cookie: writing it and reading it."""
 
 from __future__ import annotations
 

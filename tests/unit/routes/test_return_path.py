@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from urllib.parse import urljoin, urlsplit
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from webstore.routes.return_path import safe_return_path
 
 STORE = "https://shop.example"

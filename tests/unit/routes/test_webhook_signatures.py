@@ -13,13 +13,13 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.unit.offline import offline_store
-from tests.unit.webhook_desk import (
+from tests.unit.webhook_deliveries import (
     COMPLETED,
     OLD_SECRET,
     SECRET,
     SECRETS,
     SESSION,
-    Desk,
+    Inbox,
     opened,
     signature,
 )
@@ -32,70 +32,70 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def desk(app: Flask, tmp_path: Path) -> Desk:
+def inbox(app: Flask, tmp_path: Path) -> Inbox:
     return opened(app, tmp_path / "state")
 
 
-def assert_refused(desk: Desk, answer: TestResponse, status: int = 400) -> None:
+def assert_refused(inbox: Inbox, answer: TestResponse, status: int = 400) -> None:
     assert answer.status_code == status, answer.text
     assert answer.content_type == "application/problem+json"
     assert "Set-Cookie" not in answer.headers
-    assert desk.fulfilled == []
-    assert desk.till.calls == 0
+    assert inbox.fulfilled == []
+    assert inbox.till.calls == 0
 
 
-def test_a_paid_session_is_fulfilled(desk: Desk) -> None:
-    answer = desk.deliver()
+def test_a_paid_session_is_fulfilled(inbox: Inbox) -> None:
+    answer = inbox.deliver()
 
     assert (answer.status_code, answer.json) == (200, {"outcome": "done"})
-    assert desk.fulfilled == [SESSION.id]
-    assert desk.state.get(f"paid:{SESSION.id}") == "1"
+    assert inbox.fulfilled == [SESSION.id]
+    assert inbox.state.get(f"paid:{SESSION.id}") == "1"
     assert "Set-Cookie" not in answer.headers
 
 
-def test_both_secrets_of_a_rotation_count(desk: Desk) -> None:
-    assert desk.deliver(secret=OLD_SECRET).status_code == 200
-    assert desk.fulfilled == [SESSION.id]
+def test_both_secrets_of_a_rotation_count(inbox: Inbox) -> None:
+    assert inbox.deliver(secret=OLD_SECRET).status_code == 200
+    assert inbox.fulfilled == [SESSION.id]
 
 
-def test_two_signatures_in_one_header_count_if_one_is_right(desk: Desk) -> None:
+def test_two_signatures_in_one_header_count_if_one_is_right(inbox: Inbox) -> None:
     body = b'{"id": "evt_1", "type": "x.y", "livemode": false}'
     right = signature(body)
     wrong = f"{right.split(',')[0]},v1={'0' * 64}"
-    assert desk.post(body, f"{wrong},{right.split(',')[1]}").status_code == 200
-    assert desk.post(body, wrong).status_code == 400
+    assert inbox.post(body, f"{wrong},{right.split(',')[1]}").status_code == 200
+    assert inbox.post(body, wrong).status_code == 400
 
 
 @pytest.mark.parametrize("header", [None, "", "nonsense", "t=,v1=", "t=1", "v1=abc", "t=x,v1=x", "t=1,v1=ä"])
-def test_a_missing_or_malformed_signature_is_refused(desk: Desk, header: str | None) -> None:
-    assert_refused(desk, desk.post(b"{}", header))
+def test_a_missing_or_malformed_signature_is_refused(inbox: Inbox, header: str | None) -> None:
+    assert_refused(inbox, inbox.post(b"{}", header))
 
 
-def test_a_forged_signature_is_refused(desk: Desk) -> None:
-    assert_refused(desk, desk.deliver(secret="whsec_of_somebody_else"))
+def test_a_forged_signature_is_refused(inbox: Inbox) -> None:
+    assert_refused(inbox, inbox.deliver(secret="whsec_of_somebody_else"))
     body = b"{}"
-    assert_refused(desk, desk.post(body, signature(body).replace("v1=", "v0=")))
+    assert_refused(inbox, inbox.post(body, signature(body).replace("v1=", "v0=")))
 
 
-def test_a_tampered_body_is_refused(desk: Desk) -> None:
+def test_a_tampered_body_is_refused(inbox: Inbox) -> None:
     body = json.dumps({"id": "evt_1", "type": COMPLETED, "livemode": False}).encode()
-    assert_refused(desk, desk.post(body.replace(b"evt_1", b"evt_2"), signature(body)))
-    assert_refused(desk, desk.post(body + b" ", signature(body)))
+    assert_refused(inbox, inbox.post(body.replace(b"evt_1", b"evt_2"), signature(body)))
+    assert_refused(inbox, inbox.post(body + b" ", signature(body)))
 
 
 @pytest.mark.parametrize("seconds", [-310, 310])
-def test_a_delivery_of_another_time_is_refused(desk: Desk, seconds: int) -> None:
-    assert_refused(desk, desk.deliver(at=time.time() + seconds))
+def test_a_delivery_of_another_time_is_refused(inbox: Inbox, seconds: int) -> None:
+    assert_refused(inbox, inbox.deliver(at=time.time() + seconds))
 
 
 @pytest.mark.parametrize("seconds", [-290, 290])
-def test_clocks_may_differ_by_five_minutes(desk: Desk, seconds: int) -> None:
-    assert desk.deliver(at=time.time() + seconds).status_code == 200
+def test_clocks_may_differ_by_five_minutes(inbox: Inbox, seconds: int) -> None:
+    assert inbox.deliver(at=time.time() + seconds).status_code == 200
 
 
-def test_a_time_put_before_the_signed_one_gains_nothing(desk: Desk) -> None:
+def test_a_time_put_before_the_signed_one_gains_nothing(inbox: Inbox) -> None:
     body, old = b"{}", time.time() - 4000
-    assert_refused(desk, desk.post(body, f"t={int(time.time())},{signature(body, at=old)}"))
+    assert_refused(inbox, inbox.post(body, f"t={int(time.time())},{signature(body, at=old)}"))
 
 
 @pytest.mark.parametrize(
@@ -114,28 +114,28 @@ def test_a_time_put_before_the_signed_one_gains_nothing(desk: Desk) -> None:
         b'{"id": "evt_1", "type": "x.y", "livemode": "no"}',
     ],
 )
-def test_a_body_that_is_not_an_event_is_refused(desk: Desk, body: bytes) -> None:
-    assert_refused(desk, desk.post(body, signature(body)))
+def test_a_body_that_is_not_an_event_is_refused(inbox: Inbox, body: bytes) -> None:
+    assert_refused(inbox, inbox.post(body, signature(body)))
 
 
 def test_without_a_secret_everything_is_refused(tmp_path: Path) -> None:
     with offline_store(tmp_path, STRIPE_WEBHOOK_SECRET="") as app:
-        desk = opened(app, tmp_path / "state")
+        inbox = opened(app, tmp_path / "state")
         for secret in ("", SECRET):
-            assert_refused(desk, desk.deliver(secret=secret), 503)
+            assert_refused(inbox, inbox.deliver(secret=secret), 503)
 
 
-def test_the_secrets_stay_out_of_logs(desk: Desk) -> None:
-    assert SECRET not in repr(desk.app.extensions["webstore"])
+def test_the_secrets_stay_out_of_logs(inbox: Inbox) -> None:
+    assert SECRET not in repr(inbox.app.extensions["webstore"])
 
 
-def test_large_events_fit_and_larger_ones_are_refused(desk: Desk) -> None:
-    assert desk.deliver("x.y", filler="x" * 900_000).status_code == 200
-    assert_refused(desk, desk.deliver(filler="x" * 1_000_000), 413)
+def test_large_events_fit_and_larger_ones_are_refused(inbox: Inbox) -> None:
+    assert inbox.deliver("x.y", filler="x" * 900_000).status_code == 200
+    assert_refused(inbox, inbox.deliver(filler="x" * 1_000_000), 413)
 
 
-def test_it_takes_posts_from_elsewhere_and_nothing_else(desk: Desk) -> None:
-    client = desk.app.test_client()
+def test_it_takes_posts_from_elsewhere_and_nothing_else(inbox: Inbox) -> None:
+    client = inbox.app.test_client()
     assert client.get("/webhooks/stripe").status_code == 405
     body = b'{"id": "evt_1", "type": "x.y", "livemode": false}'
     headers = {
@@ -146,10 +146,10 @@ def test_it_takes_posts_from_elsewhere_and_nothing_else(desk: Desk) -> None:
     assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
 
 
-def test_events_of_the_other_mode_are_ignored(desk: Desk) -> None:
-    answer = desk.deliver(livemode=True)
+def test_events_of_the_other_mode_are_ignored(inbox: Inbox) -> None:
+    answer = inbox.deliver(livemode=True)
     assert (answer.status_code, answer.json) == (200, {"outcome": "ignored"})
-    assert (desk.fulfilled, desk.till.calls) == ([], 0)
+    assert (inbox.fulfilled, inbox.till.calls) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_events_of_the_other_mode_are_ignored(desk: Desk) -> None:
     [{"data": None}, {"data": []}, {"data": {}}, {"data": {"object": None}}, {"data": {"object": {"id": 7}}}],
 )
 @pytest.mark.parametrize("kind", ["balance.available", COMPLETED, "customer.deleted", "charge.refunded"])
-def test_events_without_an_object_are_ignored(desk: Desk, kind: str, members: dict[str, Any]) -> None:
-    answer = desk.deliver(kind, **members)
+def test_events_without_an_object_are_ignored(inbox: Inbox, kind: str, members: dict[str, Any]) -> None:
+    answer = inbox.deliver(kind, **members)
     assert (answer.status_code, answer.json) == (200, {"outcome": "ignored"})
-    assert desk.till.calls == 0
+    assert inbox.till.calls == 0

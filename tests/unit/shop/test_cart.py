@@ -1,4 +1,4 @@
-"""The cart: what can be put into it, what comes out, and its lines beside today's catalogue."""
+"""The cart: adding, changing, removing, and its lines beside today's catalogue."""
 
 from __future__ import annotations
 

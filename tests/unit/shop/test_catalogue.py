@@ -1,4 +1,4 @@
-"""The catalogue's cache: how often Stripe is read, and what shoppers see meanwhile."""
+"""The catalogue's cache: how often Stripe is read, and which catalogue shoppers see."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from webstore.errors import PaymentsFailed, PaymentsUnavailable, StateUnavailabl
 from webstore.shop.catalogue import COLD_RETRY_S, EARLY_S
 from webstore.shop.models import Catalogue
 
-# What was read is what is shown
+# The pages show the last reading
 
 
 def test_another_process_shows_exactly_what_one_has_read(fleet: Fleet) -> None:

@@ -65,7 +65,7 @@ def test_the_wait_counts_from_before_the_reading_began(fleet: Fleet) -> None:
 
 @dataclass
 class Crowd:
-    """Shoppers of one process, of whom the next one comes while the former ones wait."""
+    """Shoppers of one process. Each comes while the earlier ones wait."""
 
     fleet: Fleet
     worker: CatalogueService

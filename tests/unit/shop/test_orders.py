@@ -130,7 +130,7 @@ def test_twenty_deleted_customers_are_read_a_few_a_page() -> None:
 def test_many_sessions_that_were_not_completed_do_not_stop_the_pages() -> None:
     listed = [order(f"open_{n}", n) for n in range(100, 10, -1)] + [order("cs_1", 1)]
     assert flat(all_pages(Books({"cus_1": listed}), link())) == ["cs_1"]
-    # Whichever read finds the order: what is newer in the other listing comes first.
+    # Newer orders of the other listing come first, whichever read finds the order.
     renewed = {"cus_1": [order("in_1", 5)]}
     for length in range(3, 40):
         listed = [order(f"open_{n}", n) for n in range(length + 10, 10, -1)] + [order("cs_1", 1)]

@@ -39,8 +39,8 @@ COMPLETED, SUCCEEDED = "checkout.session.completed", "checkout.session.async_pay
 
 
 @dataclass
-class Desk:
-    """A store that writes down what it fulfils."""
+class Inbox:
+    """A store that receives webhooks and notes the sessions that it fulfils."""
 
     app: Flask
     till: Till
@@ -100,16 +100,16 @@ def signature(body: bytes, secret: str = SECRET, at: float | None = None) -> str
     return f"t={when},v1={hmac.digest(secret.encode(), b'%d.' % when + body, 'sha256').hex()},v0=abc"
 
 
-def opened(app: Flask, state: Path) -> Desk:
+def opened(app: Flask, state: Path) -> Inbox:
     """The store with a till of its own in Stripe's place and nothing in its shared state."""
     services: Services = app.extensions["webstore"]
-    desk, empty = Desk(app, Till({SESSION.id: SESSION})), FileState(state)
+    inbox, empty = Inbox(app, Till({SESSION.id: SESSION})), FileState(state)
     webhooks = replace(
         services.webhooks,
-        checkouts=desk.till,
+        checkouts=inbox.till,
         state=empty,
-        fulfil=(desk.note,),
-        forget_catalogue=desk.forget_catalogue,
+        fulfil=(inbox.note,),
+        forget_catalogue=inbox.forget_catalogue,
     )
     attach(app, replace(services, state=empty, webhooks=webhooks))
-    return desk
+    return inbox
