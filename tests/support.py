@@ -27,7 +27,7 @@ from webstore.routes import Services, attach
 from webstore.sandbox.auth0.user import database_user, hash_password
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
-from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, StripeConfig, create_stripe
+from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, StripeConfig
 from webstore.sandbox.vendors import Sandbox
 from webstore.sessions.login import link_at_login
 from webstore.settings import Settings
@@ -306,9 +306,7 @@ def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
 def running_shop(state_dir: Path, *others: str, **environment: str) -> Iterator[Shop]:
     """Both vendors and one store in this process, on free ports; Auth0 knows the stores at `others` too."""
     server = Server()
-    sandbox = Sandbox(server.url, *others)
-    sandbox.stripe = create_stripe(StripeConfig(keys=STRIPE_KEYS))
-    sandbox.stripe_server.app = sandbox.stripe.app
+    sandbox = Sandbox(server.url, *others, stripe=StripeConfig(keys=STRIPE_KEYS))
     with sandbox:
         settings = {**sandbox.environment(), "STATE_DIR": str(state_dir), **environment}
         server.app = app = create_app(Settings.from_env(settings))

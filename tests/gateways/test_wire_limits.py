@@ -50,6 +50,19 @@ def test_a_server_that_sends_nothing_at_all_times_out(scheme: str) -> None:
         get(wire, f"{scheme}://{server.address}/")
 
 
+def test_a_large_body_that_is_read_slowly_times_out_before_it_is_sent() -> None:
+    body, read = b"x" * 40_000_000, 0
+
+    def slowly(connection: socket.socket, server: RawServer) -> None:
+        nonlocal read
+        while not server.stopped.wait(0.01) and (data := connection.recv(200_000)):
+            read += len(data)
+
+    with RawServer(slowly) as server, wire_within(0.3) as wire, pytest.raises(WireTimeout, match="Write"):
+        wire.send("POST", server.url, [], body)
+    assert read < len(body)
+
+
 @pytest.mark.parametrize(
     ("start", "endless"),
     [

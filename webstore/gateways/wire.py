@@ -32,6 +32,7 @@ from .names import NameLookup
 
 #: The largest body of an answer.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+_SLICE_BYTES = 64 * 1024
 #: The share of `hang_s` that is enough: a deadline starts shortly before the call, so some time has passed.
 _NEARLY = 0.9
 #: Seconds that a thread waits for its turn if another one waits already. A waiting thread serves no page.
@@ -76,7 +77,9 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.read(max_bytes, _cap(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, _cap(timeout))
+        # The inner stream gives each of its sends the whole time-out, so each slice gets what is left.
+        for start in range(0, len(buffer), _SLICE_BYTES):
+            self._inner.write(buffer[start : start + _SLICE_BYTES], _cap(timeout))
 
     def close(self) -> None:
         self._inner.close()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from webstore.sandbox.auth0 import Auth0Config, create_auth0
 from webstore.sandbox.server import Server
-from webstore.sandbox.stripe import TEST_KEY, create_stripe, demo
+from webstore.sandbox.stripe import TEST_KEY, StripeConfig, create_stripe, demo
 
 #: The identifier of the store's own API in the tenant.
 API_AUDIENCE = "https://api.webstore.example/"
@@ -25,7 +25,9 @@ class Sandbox:
     `with`. Raises OSError when a port is not available.
     """
 
-    def __init__(self, *store_urls: str, auth0_port: int = 0, stripe_port: int = 0) -> None:
+    def __init__(
+        self, *store_urls: str, auth0_port: int = 0, stripe_port: int = 0, stripe: StripeConfig | None = None
+    ) -> None:
         self.store_urls = store_urls or (DEFAULT_STORE_URL,)
         self.auth0_server = Server(port=auth0_port)
         try:
@@ -35,7 +37,7 @@ class Sandbox:
             raise
         self._auth0_config = auth0_config(self.auth0_server.url, *self.store_urls)
         self.auth0 = create_auth0(self._auth0_config)
-        self.stripe = create_stripe()
+        self.stripe = create_stripe(stripe)
         self.auth0_server.app = self.auth0.app
         self.stripe_server.app = self.stripe.app
 
