@@ -1,7 +1,6 @@
 """Helpers for tests of the sandbox's Auth0: a tenant over HTTP, a browser, and an application's requests."""
 
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from tests.ports import free_port
 from webstore.sandbox.auth0 import Auth0, Auth0Config, create_auth0
 from webstore.sandbox.server import Server
 
@@ -184,14 +184,6 @@ def sdk_of(tenant: Tenant, **changes: str) -> Iterator[ManagementClient]:
 def query(url: str) -> dict[str, str]:
     """The query parameters of a URL."""
     return dict(parse_qsl(urlsplit(url).query))
-
-
-def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

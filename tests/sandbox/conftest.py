@@ -1,4 +1,4 @@
-"""Fixtures: the sandbox's Stripe over HTTP, and clients for it."""
+"""Fixtures: the sandbox's Auth0 and Stripe over HTTP, and clients for them."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -8,6 +8,7 @@ import httpx
 import pytest
 import stripe
 
+from tests.sandbox.auth0 import Browser, Tenant, running_tenant
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, Stripe, StripeConfig, create_stripe
@@ -88,3 +89,24 @@ def http(running: RunningStripe) -> httpx.Client:
 def mug(client: stripe.StripeClient) -> stripe.Product:
     """A product without prices."""
     return client.v1.products.create({"name": "Mug"})
+
+
+@pytest.fixture(scope="module")
+def running_auth0() -> Iterator[Tenant]:
+    """One Auth0 for all tests of a file."""
+    with running_tenant() as tenant:
+        yield tenant
+
+
+@pytest.fixture
+def tenant(running_auth0: Tenant) -> Tenant:
+    """The tenant as it is at the start."""
+    running_auth0.http.post("/_sandbox/reset").raise_for_status()
+    return running_auth0
+
+
+@pytest.fixture
+def browser(tenant: Tenant) -> Iterator[Browser]:
+    """A browser without cookies."""
+    with Browser(tenant) as browser:
+        yield browser

@@ -3,23 +3,8 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 
-import pytest
-
-from tests.sandbox.auth0 import ADA, Browser, Tenant, running_tenant
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Tenant]:
-    with running_tenant() as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def tenant(running: Tenant) -> Tenant:
-    running.http.post("/_sandbox/reset").raise_for_status()
-    return running
+from tests.sandbox.auth0 import ADA, Browser, Tenant
 
 
 def app_metadata(tenant: Tenant) -> object:

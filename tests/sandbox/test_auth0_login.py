@@ -1,31 +1,11 @@
 """`/authorize` and the login pages, used as a browser does."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.sandbox.auth0 import ADA, API, CALLBACK, PASSWORD, Browser, Tenant, query, running_tenant
+from tests.sandbox.auth0 import ADA, API, CALLBACK, PASSWORD, Browser, Tenant, query
 from webstore.sandbox.auth0.user import Profile
 
 OTHER_CALLBACK = f"{CALLBACK}?from=query"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Tenant]:
-    with running_tenant() as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def tenant(running: Tenant) -> Tenant:
-    running.http.post("/_sandbox/reset").raise_for_status()
-    return running
-
-
-@pytest.fixture
-def browser(tenant: Tenant) -> Iterator[Browser]:
-    with Browser(tenant) as browser:
-        yield browser
 
 
 def test_log_in_sends_a_code_and_the_state_to_the_callback(browser: Browser) -> None:

@@ -35,12 +35,6 @@ def tenant(delivered: list[str]) -> Iterator[Tenant]:
         yield tenant
 
 
-@pytest.fixture
-def browser(tenant: Tenant) -> Iterator[Browser]:
-    with Browser(tenant) as browser:
-        yield browser
-
-
 def logged_in(browser: Browser) -> bool:
     return "code" in browser.arrived(browser.authorize(prompt="none")).answer
 

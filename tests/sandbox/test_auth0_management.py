@@ -15,24 +15,12 @@ from auth0.management.errors import (
     UnauthorizedError,
 )
 
-from tests.sandbox.auth0 import ADA, PASSWORD, Browser, Tenant, running_tenant, sdk_of
+from tests.sandbox.auth0 import ADA, PASSWORD, Browser, Tenant, sdk_of
 
 DOCUMENTED = {
     *("user_id", "email", "email_verified", "name", "nickname", "picture", "created_at", "updated_at"),
     *("identities", "app_metadata", "user_metadata", "last_login", "last_ip", "logins_count"),
 }
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Tenant]:
-    with running_tenant() as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def tenant(running: Tenant) -> Tenant:
-    running.http.post("/_sandbox/reset").raise_for_status()
-    return running
 
 
 @pytest.fixture

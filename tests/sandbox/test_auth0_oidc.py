@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,24 +13,6 @@ from authlib.integrations.requests_client import OAuth2Session
 from joserfc.errors import BadSignatureError, InvalidKeyIdError
 
 from tests.sandbox.auth0 import ADA, API, CALLBACK, PASSWORD, Browser, Login, Tenant, running_tenant
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Tenant]:
-    with running_tenant() as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def tenant(running: Tenant) -> Tenant:
-    running.http.post("/_sandbox/reset").raise_for_status()
-    return running
-
-
-@pytest.fixture
-def browser(tenant: Tenant) -> Iterator[Browser]:
-    with Browser(tenant) as browser:
-        yield browser
 
 
 def test_discovery_names_the_issuer_with_a_slash_and_the_endpoints(tenant: Tenant) -> None:

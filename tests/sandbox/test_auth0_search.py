@@ -1,23 +1,10 @@
 """Listing and searching users, and seeding many of them."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox.auth0 import ADA, GRACE, Browser, Tenant, running_tenant, sdk_of
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Tenant]:
-    with running_tenant() as tenant:
-        yield tenant
-
-
-@pytest.fixture
-def tenant(running: Tenant) -> Tenant:
-    running.http.post("/_sandbox/reset").raise_for_status()
-    return running
+from tests.sandbox.auth0 import ADA, GRACE, Browser, Tenant, sdk_of
 
 
 def seed(tenant: Tenant, **spec: object) -> None:
