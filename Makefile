@@ -98,6 +98,10 @@ $(PY): ;
 install_failed = echo "The packages could not be installed; pip's reason is above. (Without a network, pip finds no version.)" >&2; exit 1
 
 define make_venv
+if [ -L $(VENV) ]; then \
+    echo "$(VENV) is a link, and it would be cleared with everything it leads to. Remove the link first." >&2; \
+    exit 1; \
+fi; \
 if [ -e $(RUN_TIME) ] && $(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
     exit 0; \
 fi; \

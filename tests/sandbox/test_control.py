@@ -91,6 +91,21 @@ def test_a_connection_stays_open_between_requests(server: Server) -> None:
         answers.close()
 
 
+def test_the_index_lists_every_control(vendor: Vendor, web: httpx.Client) -> None:
+    listed = web.get("/_sandbox/").json()["endpoints"]
+    there = {
+        (method, rule.rule)
+        for rule in vendor.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/_sandbox/") and rule.rule != "/_sandbox/"
+    }
+    assert {
+        (method, path)
+        for methods, path in (entry.rsplit(" ", 1) for entry in listed)
+        for method in methods.split(", ")
+    } == there
+
+
 def test_bodies_arrive_with_a_length_and_in_chunks(web: httpx.Client) -> None:
     assert web.post("/visits/a", content=b"all at once").json()["body"] == "all at once"
     assert web.post("/visits/a", content=iter([b"in ", b"chunks"])).json()["body"] == "in chunks"

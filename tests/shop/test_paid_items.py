@@ -60,6 +60,14 @@ def test_a_page_that_was_opened_before_the_payment_does_not_hide_it(shopper: Bro
     assert in_cart(shopper.open("/cart")) == []
 
 
+def test_a_page_without_a_body_asks_stripe_nothing(shop: Shop, ada: Browser) -> None:
+    go_to_payment(ada)
+    shop.forget_requests()
+    for path in ("/cart", "/checkout", "/"):
+        assert "Set-Cookie" not in ada.client.head(path).headers
+    assert shop.stripe_requests() == []
+
+
 def test_a_failed_reading_does_not_hide_the_payment(shop: Shop, ada: Browser) -> None:
     pay_without_coming_back(ada, go_to_payment(ada))
     shop.sandbox.stripe.control.add_fault(action="status", status=500, path="/v1/checkout/.*")

@@ -23,12 +23,16 @@ class Breaker:
         self._timeouts = 0
         self._next_try = 0.0
 
-    def allows(self) -> bool:
-        """Whether a call may be made now. While the breaker is open, True once every `pause_s` seconds."""
+    def allows(self, *, full_time: bool = True) -> bool:
+        """Whether a call may be made now. While the breaker is open, True once every `pause_s` seconds.
+
+        `full_time`: whether the call has time enough to show that the service works again. An open breaker
+        lets only such calls through.
+        """
         with self._lock:
             if self._timeouts < self._failures:
                 return True
-            if self._clock() < self._next_try:
+            if not full_time or self._clock() < self._next_try:
                 return False
             self._next_try = self._clock() + self._pause_s
             return True

@@ -153,7 +153,7 @@ class Wire:
     def _new_pool(self) -> httpcore.ConnectionPool:
         return httpcore.ConnectionPool(
             ssl_context=self._tls,
-            max_connections=64,
+            max_connections=None,  # the callers are bounded
             max_keepalive_connections=16,
             keepalive_expiry=5.0,
             network_backend=_Backend(self._names or NameLookup()),
@@ -167,13 +167,14 @@ class Wire:
         seconds = deadline.left(self._total_s)
         if seconds <= 0:
             raise WireTimeout(f"{self.service} was not called: the time for this request is over")
-        if not self.breaker.allows():
+        full_time = seconds >= _NEARLY * self._hang_s
+        if not self.breaker.allows(full_time=full_time):
             raise WireTimeout(f"{self.service} has been hanging and is not called just now")
         try:
             with deadline.within(seconds):
                 answer = self._exchange(method, url, headers, body)
         except httpcore.TimeoutException as exc:
-            if seconds >= _NEARLY * self._hang_s:
+            if full_time:
                 self.breaker.timed_out()
             raise WireTimeout(f"{self.service} did not answer in time ({type(exc).__name__})") from exc
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as exc:
@@ -194,7 +195,7 @@ class Wire:
         request_headers += [(b"Host", urlsplit(url).netloc.encode()), (b"Accept-Encoding", b"identity")]
         if body is not None:
             request_headers.append((b"Content-Length", str(len(body)).encode()))
-        timeouts = {"connect": self._connect_s, "read": self._total_s, "write": self._total_s, "pool": 1.0}
+        timeouts = {"connect": self._connect_s, "read": self._total_s, "write": self._total_s}
         if self._pid != os.getpid():
             # After a fork, the connections belong to the parent: a shared one would mix up the answers.
             self._pool = self._new_pool()

@@ -58,9 +58,9 @@ class Linker:
         return self.executor.run(self.limited(work), self.budget_s)
 
     def limited(self, work: Callable[[], T]) -> Callable[[], T]:
-        """The same work under a deadline of the budget: no call outlives it.
+        """The work with the budget as its deadline, so that no call takes longer.
 
-        So the breaker notices a hanging vendor in time. A thread of linking has no deadline of its own.
+        This lets the breaker notice a hanging vendor in time. A thread of linking has no other deadline.
         """
 
         def within_deadline() -> T:

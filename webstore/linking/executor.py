@@ -71,7 +71,7 @@ class BoundedExecutor:
     def submit(self, work: Callable[[], T], at_most_s: float = math.inf) -> Future[T]:
         """Start the work. Raises `OverBudget` when every thread stays busy, at the latest after `at_most_s`.
 
-        The work has no deadline: that of the request ends with the request.
+        The work runs without the request's deadline, because it may outlast the request.
         """
         with self._lock:
             # Threads do not survive a fork: a server that loads the application before it forks its

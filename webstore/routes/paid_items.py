@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import g
+from flask import g, request
 
 from webstore import deadline
 from webstore.shop.cart_sessions import CheckedCart, sessions_to_read, without_paid_items
@@ -31,7 +31,8 @@ def drops_paid_items(*, closely: bool) -> Callable[[Callable[P, T]], Callable[P,
     def decorate(view: Callable[P, T]) -> Callable[P, T]:
         @wraps(view)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-            _remove_paid_items(closely=closely)
+            if request.method == "GET":
+                _remove_paid_items(closely=closely)
             return view(*args, **kwargs)
 
         return wrapped

@@ -27,6 +27,15 @@ PREFIX = "/_sandbox/"
 # Paths that only a person's browser requests. They are not logged, because the store does not call them.
 DEFAULT_PAGES = r"/dashboard(/.*)?|/static/.*|/favicon\.ico"
 
+_INDEX = {
+    "POST /_sandbox/reset": "restore the initial state, clock and settings; remove faults and requests",
+    "POST /_sandbox/seed": 'add made-up data, for example {"users": 1000}',
+    "GET, DELETE /_sandbox/requests": "the log of requests",
+    "GET, POST /_sandbox/clock": 'the time; move it on with {"advance": seconds}',
+    "GET, PATCH /_sandbox/settings": "the vendor's switches",
+    "GET, POST, DELETE /_sandbox/faults": "latency, hangs, resets, other statuses and bodies, cut answers",
+}
+
 # Any: each vendor decides the shape of its seeds and of their results, which are JSON.
 Reset = Callable[[], None]
 Seed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -209,6 +218,10 @@ def _endpoints(control: Control) -> Blueprint:
     @endpoints.errorhandler(ValueError)
     def refuse(problem: ValueError) -> ResponseReturnValue:
         return {"error": str(problem)}, 400
+
+    @endpoints.get("/")
+    def index() -> ResponseReturnValue:
+        return {"endpoints": _INDEX}
 
     @endpoints.post("/reset")
     def reset() -> ResponseReturnValue:

@@ -103,7 +103,7 @@ def expire(sessions: Sequence[CheckoutSession], checkouts: Checkouts) -> tuple[s
 def after_purchase(cart: Cart, session: CheckoutSession, state: State) -> Cart:
     """The cart as this Checkout Session leaves it.
 
-    A complete session took its items out of the cart, also while a bank still works on the payment.
+    The items of a complete session leave the cart, even while the bank is processing the payment.
     """
     if session.paid:
         remember_paid(state, session.id)

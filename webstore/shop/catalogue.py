@@ -7,10 +7,11 @@ How often Stripe is read does not depend on the traffic or the number of workers
   claim holds for the whole time even if the reading fails, so that an outage of Stripe does not mean more
   calls.
 - Earlier after `forget` (a webhook reported a change), but at most once in `EARLY_S` seconds, so that the
-  webhooks of a bulk edit do not cause as many readings. After a failed one, only in `ttl_s` seconds.
-- If nothing was ever read, the first request reads and waits up to `PATIENCE_S` seconds. The others wait
-  until the same time after the first of them, then no more: a Stripe that hangs must not hold the threads
-  that serve pages. A failed reading is repeated after `COLD_RETRY_S` seconds.
+  webhooks of a bulk edit do not cause as many readings. If that reading fails, the next
+  one comes after `ttl_s` seconds.
+- If nothing was ever read, the first request reads and waits up to `PATIENCE_S` seconds. Later requests share
+  one wait, which ends `PATIENCE_S` seconds after the first of them began: a Stripe that hangs must not hold
+  the threads that serve pages. A failed reading is repeated after `COLD_RETRY_S` seconds.
 
 Without the shared state each process does the same with its own memory. A reading is all pages of the list.
 """
@@ -31,6 +32,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol, TypeVar
 
+from webstore import deadline
 from webstore.errors import PaymentsUnavailable, StateUnavailable, WebstoreError
 from webstore.state import State
 
@@ -151,10 +153,10 @@ class CatalogueService:
         """The first catalogue of this process; `ours`: whether the caller began the reading."""
         if self._lacking_since is None:
             self._lacking_since = asked_at
-        deadline = (asked_at if ours else self._lacking_since) + PATIENCE_S
+        ends = (asked_at if ours else self._lacking_since) + PATIENCE_S
         while self._held is None:
             reading = self._reading
-            if self._now() > deadline or (reading is None and self._cold_failed):
+            if self._now() > ends or deadline.left() <= 0 or (reading is None and self._cold_failed):
                 raise PaymentsUnavailable("the catalogue could not be read yet")
             if reading is not None:
                 _wait(reading, 0.5)
@@ -249,7 +251,7 @@ class CatalogueService:
 
     def _after_failure(self, why: _Why) -> None:
         if why is _Why.COLD:
-            self._cold_failed = True
+            self._cold_failed = self._tried = True
             self._mark(_TURN, _FAILED, COLD_RETRY_S)
         elif why is _Why.CHANGED:
             self._mark(_EARLY_TURN, _FAILED, self._ttl_s)
@@ -302,7 +304,8 @@ class _OwnMarks:
 
 
 def _wait(reading: Future[None], patience_s: float) -> None:
+    """Wait for the reading to end, at most so many seconds and not past the deadline."""
     try:
-        reading.result(timeout=patience_s)
+        reading.result(timeout=deadline.left(patience_s))
     except FutureTimeout:
         return

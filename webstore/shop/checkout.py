@@ -120,7 +120,7 @@ def buy(
     """Open a Checkout Session for the shopper's own customer.
 
     A cart loses its paid items first, so that an old page sells nothing twice; a new session replaces the
-    open ones of the same cart. Raises the `PaymentsError`s that say nothing about the purchase.
+    open ones of the same cart. Refusals are returned as `Refused`; other `PaymentsError`s are raised.
     """
     cart = wanted.cart or Cart()
     checked = CheckedCart(cart)

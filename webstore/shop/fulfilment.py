@@ -1,7 +1,7 @@
 """The effects of Stripe's webhooks: purchases are fulfilled, cached copies of changed objects are dropped.
 
 Deliveries come late, twice and in any order (https://docs.stripe.com/webhooks#event-ordering), so an event
-only says where to look: its object is read again, and its present state decides.
+only says where to look: a session is read again, and its present state decides.
 """
 
 from __future__ import annotations

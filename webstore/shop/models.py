@@ -1,6 +1,6 @@
 """Products, carts, Checkout Sessions and orders, as frozen values.
 
-Times are Unix seconds, amounts minor units. All but the cart is read from Stripe; the store keeps none of it.
+Times are Unix seconds, amounts minor units. All but the cart is read from Stripe; the store only caches it.
 """
 
 from __future__ import annotations

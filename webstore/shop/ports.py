@@ -36,7 +36,7 @@ class Checkouts(Protocol):
     """Checkout Sessions and the billing portal. Errors: the children of `PaymentsError`."""
 
     def create_session(self, draft: SessionDraft, idempotency_key: str) -> tuple[CheckoutSession, bool]:
-        """Create once under the key, or replay the key's first answer; with it, whether it was replayed.
+        """Create a session, or replay the key's first answer; the bool says whether it is a replay.
 
         `NoSuchObject`: a price is unknown or not for sale. `EmailRefused`: no receipt can be sent there.
         `NoSuchCustomer`, `AmountRefused` and `CurrencyRefused`.

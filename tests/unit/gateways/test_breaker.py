@@ -19,6 +19,16 @@ def test_while_one_call_tries_the_others_fail_fast() -> None:
     assert [breaker.allows() for _ in range(2)] == [True, False]
 
 
+def test_an_open_breaker_lets_no_call_try_that_has_too_little_time_to_close_it() -> None:
+    hands = Hands()
+    breaker = Breaker(failures=1, pause_s=3.0, clock=hands)
+    assert breaker.allows(full_time=False)
+    breaker.timed_out()
+    hands.now += 3.1
+    allowed = [breaker.allows(full_time=full) for full in (False, False, True, True)]
+    assert allowed == [False, False, True, False]
+
+
 def test_an_answer_between_two_time_outs_starts_the_count_again() -> None:
     breaker = Breaker(failures=2, clock=Hands())
     breaker.timed_out()

@@ -186,6 +186,18 @@ def test_a_process_stays_ready_once_a_reading_has_failed(fleet: Fleet) -> None:
     assert len(fleet.begun) == 1
 
 
+def test_a_process_is_ready_after_a_failed_reading_however_seldom_it_is_asked(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    fleet.hold()
+    assert not worker.warm()
+    fleet.stripe.error = PaymentsUnavailable("down")
+    fleet.release()
+    # The mark of the failure is gone, and the next question begins another reading.
+    fleet.later(10 * COLD_RETRY_S)
+    fleet.hold()
+    assert worker.warm()
+
+
 def test_a_process_is_ready_once_the_reading_of_another_one_has_failed(fleet: Fleet) -> None:
     fleet.stripe.error = PaymentsUnavailable("down")
     with pytest.raises(PaymentsUnavailable):

@@ -27,6 +27,10 @@ _MAX_AMOUNT = 10**15
 _MAX_TIME = 253_402_300_799
 
 
+# The SDK would write an ID into the home directory and report how long calls take.
+stripe.enable_telemetry = False
+
+
 class WireHTTPClient(stripe.HTTPClient):
     """An HTTP client that makes Stripe's SDK send through the store's wire."""
 
