@@ -198,7 +198,8 @@ class Threads:
     @classmethod
     def of_server(cls, threads: int) -> Threads:
         """The shares of a process with so many threads."""
-        linking = max(1, threads // 2)
+        # Few: at the beginning of an outage each of them keeps a login waiting for its whole budget.
+        linking = max(1, min(4, threads // 2), threads // 4)
         return cls(linking, max(1, threads - linking - 2), max(1, threads - 2))
 
 
