@@ -47,8 +47,6 @@ from .state import State
 
 #: Seconds that a call to a vendor may take; within linking and near a page's deadline it has fewer.
 _VENDOR_CALL_S = 7.0
-#: Seconds that a call must have had before its time-out says anything about the vendor.
-_LEAST_HANG_S = 0.5
 _TOP = Path(__file__).resolve().parent.parent
 
 
@@ -108,7 +106,7 @@ def _services(settings: Settings) -> Services:
     state = _state(settings)
     threads = Threads.of_server(settings.web_threads)
     # A call that was given the budget of a login and got no answer counts as hanging.
-    hang_s = max(_LEAST_HANG_S, settings.link_budget_s)
+    hang_s = settings.link_budget_s
     management = Wire("the Auth0 Management API", total_s=_VENDOR_CALL_S, hang_s=hang_s)
     stripe = Wire("Stripe", total_s=_VENDOR_CALL_S, hang_s=hang_s)
     provider_wire = Wire("the login provider")
