@@ -214,7 +214,7 @@ def test_stripe_down(shop: Shop, mug: Good, ada: Browser) -> None:
     shop.sandbox.stripe.control.add_fault(action="status", status=500, path="/v1/checkout/.*", times=None)
     page = ada.open("/orders")
     assert page.status_code == 503
-    assert "does not answer just now" in content(page)
+    assert "Your orders can't be loaded right now" in content(page)
     shop.sandbox.stripe.control.clear_faults()
     shop.sandbox.stripe_server.stop()
     shop.remove_state()

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore import linking
-from webstore.errors import DirectoryError, DirectoryRefused, OverBudget, UserGone
+from webstore.errors import DirectoryError, DirectoryRefused, OverBudget, PaymentsUnavailable, UserGone
 from webstore.linking import LinkStatus
 from webstore.linking.models import Comparison
 from webstore.sessions.closing import close_account
 from webstore.settings import Settings
 
 from . import services
-from .customer import PENDING, REFUSED, unusable_link, user_gone
+from .customer import NOTHING_LOST, PENDING, REFUSED, unusable_link, user_gone
+from .errors import not_available
 from .limits import limited_per_shopper
 from .session_cookie import (
     ABSOLUTE_S,
@@ -35,9 +37,11 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 blueprint.before_request(ask_provider_if_unsure)
 
+_NO_BILLING = "Billing can't be opened right now"
 #: The words that a shopper types to close the account.
 _CONFIRMATION = "close my account"
 _NOT_CLOSED = "Your account could not be closed just now."
+_SHOP_NOTIFIED = "Something in the shop's set-up has to be corrected first; the shop has been notified."
 _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again if it is still there."
 
 
@@ -92,16 +96,20 @@ def link() -> Response | str:
 @blueprint.post("/portal")
 @login_required
 @limited_per_shopper
-def portal() -> Response | tuple[str, int]:
+def portal() -> ResponseReturnValue:
     """Redirect to Stripe's billing portal for the customer's cards, invoices and subscriptions."""
     require_csrf_token()
     shopper = logged_in_shopper()
     link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id)
     if link.customer_id is None:
-        return unusable_link(link, again=url_for("account.show"))
+        return unusable_link(link, again=url_for("account.show"), title=_NO_BILLING)
     remember_customer(link.customer_id)
     back = f"{services().settings.base_url}{url_for('account.show')}"
-    return redirect(services().checkouts.portal_url(link.customer_id, back), 303)
+    try:
+        address = services().checkouts.portal_url(link.customer_id, back)
+    except PaymentsUnavailable as exc:
+        return not_available(_NO_BILLING, NOTHING_LOST, str(exc), url_for("account.show"))
+    return redirect(address, 303)
 
 
 @blueprint.get("/close")
@@ -131,10 +139,17 @@ def close() -> Response | str | tuple[str, int]:
             kept_s=ABSOLUTE_S,
         )
     except (DirectoryError, OverBudget) as exc:
-        log.warning("user=%s could not be deleted: %s: %s", shopper.user_id, type(exc).__name__, exc)
         refused = isinstance(exc, DirectoryRefused)
-        problem = f"{_NOT_CLOSED} {'Try again in a minute.' if refused else _MAY_BE_CLOSED}"
-        return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 503
+        log.log(
+            logging.ERROR if refused else logging.WARNING,
+            "user=%s could not be deleted: %s: %s",
+            shopper.user_id,
+            type(exc).__name__,
+            exc,
+        )
+        problem = f"{_NOT_CLOSED} {_SHOP_NOTIFIED if refused else _MAY_BE_CLOSED}"
+        page = render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem)
+        return page, 409 if refused else 503
     log.info("user=%s closed the account; customer=%s is kept", shopper.user_id, shopper.customer_id)
     end_session()
     return render_template("account/closed.html")

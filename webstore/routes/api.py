@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, request
 
-from webstore.errors import CannotBuy, WebstoreError
+from webstore.errors import CannotBuy, PaymentsRefused, WebstoreError
 from webstore.linking import LinkOutcome, LinkStatus
 from webstore.linking.verdicts import verdict
 from webstore.sessions.models import Caller
@@ -40,6 +40,7 @@ _REFUSALS = {
     Reason.AMOUNT: "The total is too small or too large to be paid.",
     Reason.CURRENCY: "The customer is bound to another currency, by a subscription for instance.",
 }
+_SET_UP = "An operator of the store has to correct its set-up first."
 #: Seconds after which the client may ask again.
 _RETRY_SOON = {"Retry-After": "10"}
 
@@ -57,6 +58,13 @@ def unavailable(exc: WebstoreError) -> Response:
     """Answer 503 if a vendor or the store fails. The log has the cause for the operator."""
     log.warning("the API cannot answer %s: %s: %s", request.path, type(exc).__name__, exc)
     return problem(503, "The store cannot do this just now. Try again soon.", _RETRY_SOON)
+
+
+@blueprint.errorhandler(PaymentsRefused)
+def refused_by_stripe(exc: PaymentsRefused) -> Response:
+    """Answer 409 if Stripe refuses a request: an operator has to correct the set-up."""
+    log.error("the API cannot answer %s: %s: %s", request.path, type(exc).__name__, exc)
+    return problem(409, _SET_UP)
 
 
 @blueprint.get("/openapi.json")
@@ -152,6 +160,8 @@ def _refuse_unlinked(outcome: LinkOutcome) -> NoReturn:
         refuse(401, "the user does not exist any more", error="invalid_token")
     if outcome.status is LinkStatus.REFUSED:
         abort(problem(409, "The user's customer belongs to another set-up of this store."))
+    if outcome.alarm:
+        abort(problem(409, _SET_UP))
     abort(problem(503, "The user's customer is not ready yet. Try again soon.", _RETRY_SOON))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore.errors import NoSuchObject, PaymentsError
@@ -93,7 +94,7 @@ def review() -> Response | str | tuple[str, int]:
 
 @blueprint.post("")
 @limited_per_shopper
-def start() -> Response | tuple[str, int]:
+def start() -> ResponseReturnValue:
     """Create a Checkout Session for the shopper's customer and redirect to its payment page."""
     choice = _choice(request.form.get("price"), request.form.get("quantity", "1"))
     shopper = current_shopper()
@@ -177,10 +178,15 @@ def _wanted(choice: _Choice, shopper: Shopper) -> Wanted:
     )
 
 
-def _refusal(refused: Refused, choice: _Choice) -> Response | tuple[str, int]:
+def _refusal(refused: Refused, choice: _Choice) -> ResponseReturnValue:
     """The page that says why the purchase was refused."""
     if refused.link is not None:
-        return unusable_link(refused.link, again=choice.address)
+        return unusable_link(
+            refused.link,
+            again=choice.address,
+            title="Checkout can't be opened right now",
+            message="Nothing was charged, and your cart is kept. Try again in a minute.",
+        )
     if refused.reason is Reason.ALREADY_PAID:
         return cart_page(refused.cart, problem=_WORDS[refused.reason]), 409
     return _page(choice, problem=_WORDS[refused.reason]), 409

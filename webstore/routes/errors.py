@@ -15,12 +15,14 @@ from werkzeug.exceptions import HTTPException
 from webstore.errors import (
     CannotBuy,
     DirectoryError,
+    DirectoryRefused,
     LoginDenied,
     LoginError,
     LoginInteractionNeeded,
     LoginRejected,
     OverBudget,
     PaymentsError,
+    PaymentsRefused,
     ProviderUnavailable,
     TransactionUnknown,
 )
@@ -87,6 +89,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(CannotBuy, _cannot_buy)
     for kind in (PaymentsError, DirectoryError, OverBudget):
         app.register_error_handler(kind, _unavailable)
+    for kind in (PaymentsRefused, DirectoryRefused):
+        app.register_error_handler(kind, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
@@ -107,8 +111,42 @@ def _cannot_buy(exc: Exception) -> tuple[str | Response, int]:
     return _render(_Page(400, "This cannot be bought", str(exc)), None)
 
 
+def _refused(exc: Exception) -> tuple[str | Response, int]:
+    """The page for a vendor's refusal, which is not an outage: an operator has to correct the set-up."""
+    return refused_by_vendor(f"{type(exc).__name__}: {exc}")
+
+
+def refused_by_vendor(cause: str) -> tuple[str | Response, int]:
+    """The page for a refusal; the log has the `cause` under the page's reference number."""
+    reference = _reference()
+    log.error("refused reference=%s on %s %s: %s", reference, request.method, request.path, cause)
+    page = _Page(
+        409,
+        "This does not work at the moment",
+        "Something in the shop's set-up has to be corrected first, and the shop has been notified. "
+        "Nothing was charged, and your cart is kept.",
+    )
+    return _render(page, reference)
+
+
+def not_available(title: str, message: str, cause: str, action_url: str) -> tuple[str | Response, int]:
+    """A page that cannot be shown just now, with "Try again"; the log has the `cause` and the reference."""
+    reference = _reference()
+    log.warning("not available reference=%s on %s %s: %s", reference, request.method, request.path, cause)
+    body = render_template(
+        "error.html",
+        status=503,
+        title=title,
+        message=message,
+        action_url=action_url,
+        action_label="Try again",
+        reference=reference,
+    )
+    return body, 503
+
+
 def _unavailable(exc: Exception) -> tuple[str | Response, int]:
-    """The page for a vendor that is down, slow or refuses the store's key. No order or login is lost."""
+    """The page for a vendor that is down or slow. No order or login is lost."""
     reference = _reference()
     log.warning(
         "not available reference=%s on %s %s: %s: %s",

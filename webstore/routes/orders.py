@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 
 from babel.dates import format_date
 from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeSerializer
-from werkzeug.wrappers import Response
 
-from webstore.errors import NoSuchObject
+from webstore.errors import NoSuchObject, PaymentsUnavailable
 from webstore.linking.verdicts import verdict
 from webstore.shop import orders
 
 from . import services
-from .customer import unusable_link
+from .customer import NOTHING_LOST, unusable_link
+from .errors import not_available
 from .formats import reader_locale
 from .limits import limited_per_shopper
 from .session_cookie import ask_provider_if_unsure, logged_in_shopper, login_required, remember_customer
@@ -22,17 +23,19 @@ from .session_cookie import ask_provider_if_unsure, logged_in_shopper, login_req
 blueprint = Blueprint("orders", __name__)
 blueprint.before_request(ask_provider_if_unsure)
 
+_NOT_LOADED = "Your orders can't be loaded right now"
+
 
 @blueprint.get("/orders")
 @login_required
 @limited_per_shopper
-def show() -> Response | str | tuple[str, int]:
+def show() -> ResponseReturnValue:
     """Show the shopper's orders, the newest first. `after`: the signed cursor of an older page."""
     shopper = logged_in_shopper()
     cursor = _cursor(shopper.user_id, request.args.get("after"))
     link = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
     if link.customer_id is None:
-        return unusable_link(link, again=url_for("orders.show"))
+        return unusable_link(link, again=url_for("orders.show"), title=_NOT_LOADED)
     remember_customer(link.customer_id)
     try:
         page = orders.page_of_orders(services().orders, shopper.user_id, link, cursor)
@@ -40,6 +43,8 @@ def show() -> Response | str | tuple[str, int]:
         if cursor is None:
             raise
         return redirect(url_for("orders.show"))
+    except PaymentsUnavailable as exc:
+        return not_available(_NOT_LOADED, NOTHING_LOST, str(exc), request.full_path.rstrip("?"))
     older = _cursors(shopper.user_id).dumps(page.older) if page.older else None
     return render_template("orders/show.html", orders=page.orders, older=older, first=cursor is None)
 

@@ -23,6 +23,7 @@ from webstore.shop.models import BoughtLine, CheckoutSession, Money, Recurrence,
 from webstore.shop.ports import SessionDraft
 
 from .client import amount, is_replay, moment, text, translated
+from .refusals import explained
 
 #: Maximum number of characters of `client_reference_id`:
 #: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-client_reference_id
@@ -31,6 +32,13 @@ MAX_REFERENCE = 200
 _AMOUNT_CODES = ("amount_too_small", "amount_too_large")
 #: Phrases in Stripe's messages about a second currency of a customer, which have no error code.
 _CURRENCY_PHRASES = ("combine currencies", "does not match the customer currency")
+#: What Stripe says about a price that is missing, archived, of an archived product, or without the currency.
+_NOT_FOR_SALE_PHRASES = (
+    "no such price",
+    "price specified is inactive",
+    "product is not active",
+    "price specified supports currencies",
+)
 
 
 class StripeCheckouts:
@@ -237,6 +245,11 @@ def id_of(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _is_missing_price(cause: stripe.StripeError, param: str) -> bool:
+    """Whether a price of the purchase does not exist; other refusals about it are for the operator."""
+    return cause.code == "resource_missing" and param.startswith("line_items")
+
+
 def _purchase_error(exc: PaymentsError) -> PaymentsError:
     """The specific error for a refused Checkout Session, such as `AmountRefused`; else the error itself.
 
@@ -253,9 +266,9 @@ def _purchase_error(exc: PaymentsError) -> PaymentsError:
         error = AmountRefused(str(exc))
     elif any(words in message for words in _CURRENCY_PHRASES):
         error = CurrencyRefused(str(exc))
-    elif param.startswith("line_items") or "no such price" in message or "price specified" in message:
+    elif any(words in message for words in _NOT_FOR_SALE_PHRASES) or _is_missing_price(cause, param):
         error = NoSuchObject(str(exc))
     elif isinstance(exc, NoSuchCustomer) and param != "customer" and "no such customer" not in message:
-        error = PaymentsRefused(str(exc))
+        error = PaymentsRefused(explained(cause, str(exc)))
     error.replayed = is_replay(cause.headers or {})
     return error

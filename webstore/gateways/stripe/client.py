@@ -12,12 +12,13 @@ from webstore.errors import (
     KeyInFlight,
     KeyReused,
     NoSuchCustomer,
-    PaymentsError,
     PaymentsFailed,
     PaymentsRefused,
     PaymentsUnavailable,
 )
 from webstore.gateways.wire import Sender, WireError
+
+from .refusals import explained
 
 T = TypeVar("T")
 
@@ -140,7 +141,7 @@ def _raise_translated(exc: stripe.StripeError) -> NoReturn:
     if isinstance(exc, stripe.InvalidRequestError):
         _raise_invalid_request(exc, summary, replayed=replayed)
     if isinstance(exc, stripe.AuthenticationError | stripe.PermissionError) or status == 402:
-        raise PaymentsRefused(summary) from exc
+        raise PaymentsRefused(explained(exc, summary)) from exc
     raise PaymentsUnavailable(summary) from exc
 
 
@@ -152,5 +153,4 @@ def _raise_invalid_request(exc: stripe.InvalidRequestError, summary: str, *, rep
         ) from exc
     if exc.param == "email":
         raise EmailRefused(summary, replayed=replayed) from exc
-    error: PaymentsError = PaymentsRefused(summary)
-    raise error from exc
+    raise PaymentsRefused(explained(exc, summary)) from exc
