@@ -1,4 +1,4 @@
-"""Stripe refuses: that is no outage, and it is the operator who has to change something."""
+"""A refusal of Stripe is not an outage: an operator has to change something."""
 
 from __future__ import annotations
 
