@@ -28,7 +28,7 @@ def test_a_refusal_without_advice_has_the_message_alone() -> None:
     assert refusal("") == f"{SUMMARY}: no message"
 
 
-@pytest.mark.parametrize("key", ["sk_test_51abcDEF", "rk_live_51abcDEF"])
+@pytest.mark.parametrize("key", ["sk_test_51abcDEF", "rk_live_51abcDEF", "sk_test_****51abcDEF"])
 def test_a_key_is_never_in_the_line(key: str) -> None:
     said = explained(stripe.AuthenticationError(f"Invalid API Key provided: {key}"), SUMMARY)
     assert "51abcDEF" not in said

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import stripe
 
-#: A key in a message, which Stripe itself masks.
-_KEY = re.compile(r"((?:sk|rk)_(?:test|live)_)[A-Za-z0-9]+")
+#: A key in a message. Stripe masks all of it but its last characters.
+_KEY = re.compile(r"((?:sk|rk)_(?:test|live)_)[A-Za-z0-9_*]+")
 _MAX_MESSAGE = 500
 
 
