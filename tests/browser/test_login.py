@@ -178,6 +178,8 @@ def test_the_log_out_form_reaches_the_provider_and_comes_back(
 def test_a_session_whose_state_was_lost_goes_on_without_the_shopper_noticing(desktop: Person) -> None:
     desktop.come_logged_in(ADA)
     customer = desktop.customer()
+    # The page's icon comes after the page: the restart must not cut it off.
+    desktop.page.wait_for_load_state("networkidle")
     desktop.shop.lose_state()
     desktop.open("/account/link")
     assert desktop.path() == "/account/link"
