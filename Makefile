@@ -48,7 +48,7 @@ check: $(TOOLS) ## Lint, types, import contracts, templates
 	$(PY) $(VENV)/bin/lint-imports
 	$(PY) -m djlint --quiet --lint templates webstore/sandbox/templates
 
-fix: $(TOOLS) ## Mend what can be mended by itself: format and simple lint
+fix: $(TOOLS) ## Format the code and fix simple lint
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
