@@ -77,7 +77,7 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.read(max_bytes, _cap(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # The inner stream gives each of its sends the whole time-out, so each slice gets the time that remains.
+        # The inner stream gives each of its sends the whole time-out. Each slice gets the remaining time.
         for start in range(0, len(buffer), _SLICE_BYTES):
             self._inner.write(buffer[start : start + _SLICE_BYTES], _cap(timeout))
 
