@@ -59,11 +59,14 @@ class Answer:
     body: bytes
 
 
-def _cap(timeout: float | None) -> float:
-    """The time-out of one socket operation in seconds: `timeout`, or less if the deadline is sooner."""
+def _cap(timeout: float | None, too_late: type[httpcore.TimeoutException] = httpcore.ReadTimeout) -> float:
+    """The time-out of one socket operation in seconds: `timeout`, or less if the deadline is sooner.
+
+    Raises `too_late` if the deadline has passed.
+    """
     left = deadline.left()
     if left <= 0:
-        raise httpcore.ReadTimeout("the exchange took too long")
+        raise too_late("the exchange took too long")
     return left if timeout is None else min(timeout, left)
 
 
@@ -79,7 +82,7 @@ class _Stream(httpcore.NetworkStream):
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # The inner stream gives each of its sends the whole time-out. Each slice gets the remaining time.
         for start in range(0, len(buffer), _SLICE_BYTES):
-            self._inner.write(buffer[start : start + _SLICE_BYTES], _cap(timeout))
+            self._inner.write(buffer[start : start + _SLICE_BYTES], _cap(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._inner.close()
