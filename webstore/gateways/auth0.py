@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -59,6 +60,7 @@ class ManagementTokens:
         self._lock = threading.Lock()
         self._flight = SingleFlight[str]()
         self._token, self._renew_at = "", 0.0
+        self._refused: deque[str] = deque(maxlen=4)
 
     def get(self) -> str:
         """Give a valid token, from memory, from the state or from Auth0.
@@ -66,24 +68,28 @@ class ManagementTokens:
         Raises `DirectoryRefused` and `DirectoryUnavailable`.
         """
         token, renew_at = self._token, self._renew_at
-        if token and time.time() < renew_at:
+        if token and token not in self._refused and time.time() < renew_at:
             return token
-        return self._flight.run(lambda: self._from_state() or self._fetch())
+        token = self._share_one()
+        # Another thread may have read it from the state just before the API refused it.
+        return self._share_one() if token in self._refused else token
 
     def forget(self, token: str) -> None:
         """Drop a token that the API refused; keep a newer one that another worker has stored."""
-        with self._lock:
-            if self._token == token:
-                self._token = ""
+        self._refused.append(token)
         with suppress(StateUnavailable):
             if self._stored() in (None, token):
                 self._state.delete(self._key)
 
+    def _share_one(self) -> str:
+        """The token from the state, or a new one; threads that ask at the same time share it."""
+        return self._flight.run(lambda: self._from_state() or self._fetch())
+
     def _from_state(self) -> str | None:
-        """The shared token; None if it is missing, malformed, due for renewal or cannot be read."""
+        """The shared token; None if it is missing, malformed, refused, due for renewal or cannot be read."""
         with suppress(StateUnavailable, ValueError, KeyError, TypeError):
             stored = json.loads(self._state.get(self._key) or "null")
-            if time.time() < float(stored["renew_at"]):
+            if stored["token"] not in self._refused and time.time() < float(stored["renew_at"]):
                 return self._keep(str(stored["token"]), float(stored["renew_at"]))
         return None
 
@@ -121,6 +127,9 @@ class ManagementTokens:
             token, lifetime = str(answer["access_token"]), float(answer["expires_in"])
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
             raise DirectoryUnavailable(f"no Management API token: status {response.status_code}") from exc
+        # Two tokens issued within one second can be the same.
+        with suppress(ValueError):
+            self._refused.remove(token)
         renew_at = time.time() + max(lifetime - _TOKEN_MARGIN_S, lifetime / 2)
         with suppress(StateUnavailable):
             self._state.set(
