@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .numbers import session_number
+
 
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -145,6 +147,8 @@ class BoughtLine:
     product_id: str | None = None
     #: Of a Checkout Session's line.
     recurrence: Recurrence | None = None
+    #: What the shopper chose among a product's prices: the price's nickname, such as "250 g".
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +170,49 @@ class CheckoutSession:
     #: `metadata.auth0_user_id`, written by the store: the buyer.
     owner: str | None = None
     lines: tuple[BoughtLine, ...] = ()
+    #: `metadata.order_number`, written by the store; None if another program made the session.
+    noted_number: str | None = None
+
+    @property
+    def number(self) -> str:
+        """The order's number."""
+        return self.noted_number or session_number(self.id, self.created)
 
     @property
     def paid(self) -> bool:
         """Whether the items are to be handed over: they are paid, or there is nothing to pay."""
         return self.status is SessionStatus.COMPLETE and self.payment_status != "unpaid"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionItem:
+    """What a subscription delivers. Source: https://docs.stripe.com/api/subscription_items/object"""
+
+    price_id: str
+    product_id: str | None
+    quantity: int
+    #: For one piece and one interval; None if the amount is not fixed.
+    money: Money | None = None
+    recurrence: Recurrence | None = None
+    #: The price's nickname.
+    variant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription that has not ended. Source: https://docs.stripe.com/api/subscriptions/object"""
+
+    id: str
+    #: "active", "trialing", "past_due", "unpaid", "incomplete" or "paused", as Stripe calls it.
+    status: str
+    created: float
+    items: tuple[SubscriptionItem, ...]
+    #: The end of the present period: the next charge, unless the subscription ends before.
+    period_end: float | None = None
+    #: When it ends, if it has been cancelled for a later time.
+    ends_at: float | None = None
+    #: The hosted page of the latest invoice, while that is open: where the shopper can pay it.
+    invoice_url: str | None = None
 
 
 class OrderStatus(StrEnum):

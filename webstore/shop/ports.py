@@ -8,7 +8,7 @@ from typing import Protocol
 
 from webstore.settings import CheckoutOptions
 
-from .models import Catalogue, CheckoutSession, Order, Purchase
+from .models import Catalogue, CheckoutSession, Order, Purchase, Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,10 @@ class SessionDraft:
     options: CheckoutOptions = field(default_factory=CheckoutOptions)
     #: Where the receipt goes, if the options ask for one.
     email: str | None = None
+    #: The order's number; Stripe keeps it in the metadata and in the payment's description.
+    number: str = ""
+    #: Unix seconds: when the session can no longer be paid. 0: Stripe's own limit, a day.
+    expires_at: int = 0
 
 
 class Catalogues(Protocol):
@@ -71,6 +75,16 @@ class Orders(Protocol):
 
     def list_renewals(self, customer_id: str, after: str | None) -> OrderSlice:
         """Invoices of a subscription's further periods."""
+
+
+class Subscriptions(Protocol):
+    """A customer's subscriptions. Errors: the children of `PaymentsError`."""
+
+    def list_subscriptions(self, customer_id: str) -> tuple[Subscription, ...]:
+        """All subscriptions that have not ended, the newest first. Raises `NoSuchCustomer`."""
+
+    def cancel_subscription(self, subscription_id: str) -> None:
+        """End a subscription at once, without a further charge. One that has ended already is fine."""
 
 
 #: A fulfil hook: called with each paid Checkout Session at least once, so it must be idempotent.
