@@ -42,8 +42,10 @@ def test_the_number_says_where_to_look() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "261126", "261126-", "261126-7K3Q", "261126-7K3QMX1", "261126-0K3QMX", "261126-7k3qmx"]
-    + ["261326-7K3QMX", "260230-7K3QMX", "cs_test_1", " 261126-7K3QMX", "261126-7K3QMX\n"],
+    [
+        *("", "261126", "261126-", "261126-7K3Q", "261126-7K3QMX1", "261126-0K3QMX", "261126-7k3qmx"),
+        *("261326-7K3QMX", "260230-7K3QMX", "cs_test_1", " 261126-7K3QMX", "261126-7K3QMX\n"),
+    ],
 )
 def test_anything_else_is_no_number(text: str) -> None:
     assert where_to_look(text) is None
