@@ -9,6 +9,7 @@ import pytest
 import stripe
 
 from tests.sandbox.auth0 import Browser, Tenant, running_tenant
+from tests.sandbox.receivers import Receiver, running_receiver
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, Stripe, StripeConfig, create_stripe
@@ -83,6 +84,13 @@ def client(running: RunningStripe) -> stripe.StripeClient:
 @pytest.fixture
 def http(running: RunningStripe) -> httpx.Client:
     return running.http()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A store's webhook endpoint."""
+    with running_receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

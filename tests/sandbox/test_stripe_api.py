@@ -98,7 +98,7 @@ def test_every_answer_names_the_request_and_the_version(http: httpx.Client) -> N
         http.get("/v1/customers/cus_none"),
         http.post("/v1/customers", data={"email": "no"}),
         http.get("/v1/nothing"),
-        http.get("/v1/disputes"),
+        http.get("/v1/payouts"),
     ]
     assert [answer.status_code for answer in answers] == [200, 404, 400, 404, 501]
     for answer in answers:
@@ -137,7 +137,7 @@ def test_a_method_that_an_address_does_not_take_is_404(http: httpx.Client) -> No
 @pytest.mark.parametrize(
     ("method", "address"),
     [
-        ("GET", "/v1/disputes"),
+        ("GET", "/v1/payouts"),
         ("POST", "/v1/payment_links"),
         ("GET", "/v1/customers/cus_1/tax_ids"),
         ("GET", "/v2/core/events"),

@@ -147,7 +147,12 @@ def test_prices_that_there_are_not(running: RunningStripe, client: stripe.Stripe
     assert refused(client, inactive) == (400, None, name)
     archived = client.v1.prices.retrieve(price(client))
     client.v1.products.update(str(archived.product), {"active": False})
-    assert refused(client, archived.id) == (400, None, name)
+    with pytest.raises(stripe.InvalidRequestError) as not_sold:
+        session(client, archived.id)
+    assert (not_sold.value.user_message, not_sold.value.param) == (
+        f"Price `{archived.id}` is not available to be purchased because its product is not active.",
+        name,
+    )
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 1_000_000, 10**9])
@@ -245,7 +250,6 @@ def test_live_mode_goes_back_by_https_only(running: RunningStripe) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"mode": "setup"},
         {"ui_mode": "elements"},
         {"discounts": [{"coupon": "x"}]},
         {"line_items": [{"price": "x", "quantity": 1, "tax_rates": ["txr_1"]}]},

@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
@@ -14,8 +15,9 @@ RETURN_URL = "http://store.test/account"
 
 
 @pytest.fixture
-def customer(client: stripe.StripeClient, http: httpx.Client) -> str:
-    """A customer with a subscription."""
+def customer(running: RunningStripe, client: stripe.StripeClient, http: httpx.Client) -> str:
+    """A customer with a subscription, in an account with saved portal settings."""
+    running.control.change_settings({"portal_settings": "saved"})
     id = client.v1.customers.create({"email": "ada@example.com"}).id
     pay(http, session(client, monthly(client), mode="subscription", customer=id))
     return id
@@ -103,3 +105,88 @@ def test_a_customer_must_be_there(client: stripe.StripeClient, http: httpx.Clien
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.billing_portal.sessions.create({"customer": customer, "return_url": "nowhere"})
     assert refused.value.param == "return_url"
+
+
+# Configurations
+
+_FEATURES: Any = {
+    "customer_update": {"enabled": True, "allowed_updates": ["address"]},
+    "invoice_history": {"enabled": False},
+    "subscription_cancel": {"enabled": True, "mode": "immediately"},
+}
+
+
+def test_a_new_account_needs_a_configuration(
+    running: RunningStripe, client: stripe.StripeClient, http: httpx.Client, customer: str
+) -> None:
+    running.control.change_settings({"portal_settings": "not_saved"})
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        _portal(client, customer)
+    assert (refused.value.http_status, refused.value.user_message) == (
+        400,
+        "No configuration provided and your test mode default configuration has not been created. Provide a"
+        " configuration or create your default by saving your customer portal settings in test mode at"
+        " https://dashboard.stripe.com/test/settings/billing/portal.",
+    )
+    assert client.v1.billing_portal.configurations.list().data == []
+    made = client.v1.billing_portal.configurations.create(
+        {"features": _FEATURES, "default_return_url": RETURN_URL, "metadata": {"a": "1"}}
+    )
+    assert set(made.to_dict()) == set(stripe.billing_portal.Configuration.__annotations__) - {"OBJECT_NAME"}
+    features = made.features.to_dict()
+    assert set(features) == set(stripe.billing_portal.Configuration.Features.__annotations__)
+    assert (made.active, made.is_default, features["subscription_update"]["enabled"]) == (True, False, False)
+    opened = client.v1.billing_portal.sessions.create({"customer": customer, "configuration": made.id})
+    assert (opened.configuration, opened.return_url) == (made.id, RETURN_URL)
+    page = http.get(opened.url).text
+    assert ("Invoice history" in page, "Cancel subscription" in page) == (False, True)
+    (subscription,) = client.v1.subscriptions.list({"customer": customer}).data
+    http.post(f"{opened.url}/subscriptions/{subscription.id}/cancel")
+    assert client.v1.subscriptions.retrieve(subscription.id).status == "canceled"
+
+
+def test_configurations_are_listed_and_changed(client: stripe.StripeClient, customer: str) -> None:
+    configurations = client.v1.billing_portal.configurations
+    (default,) = configurations.list({"is_default": True}).data
+    assert _portal(client, customer).configuration == default.id
+    made = configurations.create({"features": _FEATURES})
+    assert [one.id for one in configurations.list({"active": True}).data] == [made.id, default.id]
+    changed = configurations.update(
+        made.id, {"active": False, "metadata": {"b": "2"}, "features": {"invoice_history": {"enabled": True}}}
+    )
+    assert (changed.active, changed.features.invoice_history.enabled) == (False, True)
+    assert changed.features.subscription_cancel.mode == "immediately"
+    assert [one.id for one in configurations.list({"active": False}).data] == [made.id]
+    assert configurations.retrieve(made.id).to_dict()["metadata"] == {"b": "2"}
+    for id in (made.id, "bpc_none"):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            client.v1.billing_portal.sessions.create({"customer": customer, "configuration": id})
+        assert (refused.value.http_status, refused.value.param) == (400, "configuration")
+    with pytest.raises(stripe.InvalidRequestError, match="default"):
+        configurations.update(default.id, {"active": False})
+
+
+@pytest.mark.parametrize(
+    ("features", "param"),
+    [
+        ({"invoice_history": {"on": True}}, "features[invoice_history][on]"),
+        ({"customer_update": {"enabled": "maybe"}}, "features[customer_update][enabled]"),
+        (
+            {"customer_update": {"enabled": True, "allowed_updates": ["colour"]}},
+            "features[customer_update][allowed_updates][0]",
+        ),
+        (
+            {"subscription_cancel": {"enabled": True, "proration_behavior": "always_invoice"}},
+            "features[subscription_cancel][proration_behavior]",
+        ),
+        (
+            {"subscription_update": {"enabled": True}},
+            "features[subscription_update][default_allowed_updates]",
+        ),
+        ({"games": {"enabled": True}}, "features[games]"),
+    ],
+)
+def test_features_that_make_no_sense(client: stripe.StripeClient, features: Any, param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        client.v1.billing_portal.configurations.create({"features": features})
+    assert refused.value.param == param

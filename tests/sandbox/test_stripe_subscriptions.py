@@ -180,7 +180,7 @@ def test_it_renews_by_the_clock(
     assert (renewal.created, first.total) == (end, 1700)
     assert _period(_now(client, bought))[0] == end
     assert len(client.v1.charges.list({"customer": str(bought.customer)}).data) == 2
-    assert events(client, "invoice.paid") == ["invoice.paid", "invoice.paid"]
+    assert events(client, "invoice.paid")[-1:] == ["invoice.paid"]
     running.control.clock.advance(370 * DAY_S)
     assert len(_invoices(client, bought)) == 10  # the page's limit
     assert len(list(client.v1.invoices.list({"subscription": bought.id}).auto_paging_iter())) == 14
@@ -226,14 +226,13 @@ def test_it_can_end_with_its_period(
     ending = client.v1.subscriptions.update(bought.id, {"cancel_at_period_end": True})
     assert (ending.status, ending.cancel_at_period_end) == ("active", True)
     assert ending.cancel_at == _period(bought)[1]
+    assert events(client, "customer.subscription")[1:] == ["customer.subscription.updated"]
     running.control.clock.advance(40 * DAY_S)
     ended = _now(client, bought)
     assert (ended.status, ended.ended_at) == ("canceled", _period(bought)[1])
     assert len(_invoices(client, bought)) == 1
-    assert events(client, "customer.subscription")[1:] == [
-        "customer.subscription.updated",
-        "customer.subscription.deleted",
-    ]
+    # The older events are more than thirty days old.
+    assert events(client, "customer.subscription") == ["customer.subscription.deleted"]
 
 
 def test_it_can_go_on_after_all(

@@ -3,15 +3,15 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 import httpx
 import pytest
 import stripe
-from flask import Flask, request
+from flask import Flask
 
 from tests.sandbox.conftest import RESTRICTED_KEY, RunningStripe
+from tests.sandbox.receivers import Receiver, until
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import LIVE_KEY
 from webstore.sandbox.vendors import Sandbox
@@ -21,59 +21,12 @@ SECRET = "whsec_of_a_test"
 _ABSENT = {"OBJECT_NAME", "deleted", "secret"}
 
 
-@dataclass
-class Receiver:
-    """A store's webhook endpoint. It keeps its requests and answers with `answers`, then with 200."""
-
-    url: str = ""
-    answers: list[int] = field(default_factory=list)
-    got: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
-    #: The endpoint does not answer until this is set.
-    gate: threading.Event = field(default_factory=threading.Event)
-
-    def take(self) -> tuple[str, int, dict[str, str]]:
-        """Keep a request and answer it."""
-        self.got.append((request.get_data(), dict(request.headers)))
-        status = self.answers.pop(0) if self.answers else 200
-        self.gate.wait(20)
-        return f"answer {status}", status, {"Location": "/elsewhere"} if status == 302 else {}
-
-    def names(self) -> list[str]:
-        """The names of the customers in the events."""
-        return [json.loads(body)["data"]["object"]["name"] for body, _ in self.got]
-
-    def wait_for(self, count: int) -> None:
-        """Wait for exactly `count` requests. Fails when another one follows within a moment."""
-        _until(lambda: len(self.got) >= count)
-        time.sleep(0.3)
-        assert len(self.got) == count
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    app, receiver = Flask(__name__), Receiver()
-    app.add_url_rule("/webhooks/stripe", "take", receiver.take, methods=["POST"])
-    app.add_url_rule("/elsewhere", "elsewhere", receiver.take, methods=["GET", "POST"])
-    receiver.gate.set()
-    with Server(app) as server:
-        receiver.url = f"{server.url}/webhooks/stripe"
-        yield receiver
-        receiver.gate.set()
-
-
 @pytest.fixture
 def listening(running: RunningStripe, receiver: Receiver) -> Iterator[RunningStripe]:
     """A Stripe that sends all events to the receiver."""
     running.vendor.listen(receiver.url, SECRET)
     yield running
     running.vendor.stop()
-
-
-def _until(condition: Callable[[], bool], within_s: float = 10) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def _newest(client: stripe.StripeClient) -> stripe.Event:
@@ -252,7 +205,7 @@ def test_the_first_retry_comes_within_seconds_of_real_time(
     receiver.answers = [503]
     began = time.monotonic()
     client.v1.customers.create({"name": "Ada"})
-    _until(lambda: len(receiver.got) == 2)
+    until(lambda: len(receiver.got) == 2)
     assert 0.5 < time.monotonic() - began < 8
 
 
@@ -262,12 +215,12 @@ def test_a_store_that_hangs_has_failed_and_holds_up_nobody(
     listening.control.change_settings({"webhook_timeout_s": 1.0, "webhook_retries_s": [0.0]})
     receiver.gate.clear()
     client.v1.customers.create({"name": "Ada"})
-    _until(lambda: len(receiver.got) == 1)
+    until(lambda: len(receiver.got) == 1)
     client.v1.customers.list()
     assert len(receiver.got) == 1  # the first attempt goes on
-    _until(lambda: len(receiver.got) == 2)
+    until(lambda: len(receiver.got) == 2)
     receiver.gate.set()
-    _until(lambda: _newest(client).pending_webhooks == 0)
+    until(lambda: _newest(client).pending_webhooks == 0)
 
 
 def test_a_store_that_is_not_there_gets_it_later(running: RunningStripe, client: stripe.StripeClient) -> None:
@@ -289,7 +242,7 @@ def test_nothing_is_sent_to_other_machines(running: RunningStripe, client: strip
     client.v1.webhook_endpoints.create({"url": "http://192.0.2.1/webhooks", "enabled_events": ["*"]})
     client.v1.customers.create({})
     deliveries = running.vendor.state.deliveries
-    _until(deliveries.idle)
+    until(deliveries.idle)
     event = running.vendor.state.world("acct_1Sandbox00000001", livemode=False).events.at(0)
     (attempt,) = event.deliveries[0].attempts
     assert (attempt.status, attempt.problem) == (
@@ -402,7 +355,7 @@ def test_threads_are_there_only_while_there_is_something_to_send(
     receiver.gate.clear()
     client.v1.customers.create({})
     client.v1.customers.create({})
-    _until(lambda: len(receiver.got) == 1)
+    until(lambda: len(receiver.got) == 1)
     assert senders() == 1
     began = time.monotonic()
     listening.vendor.stop()
@@ -414,7 +367,7 @@ def test_threads_are_there_only_while_there_is_something_to_send(
     listening.vendor.start()
     client.v1.customers.create({})
     receiver.wait_for(2)
-    _until(lambda: senders() == 0)
+    until(lambda: senders() == 0)
 
 
 def test_a_sandbox_sends_to_its_first_store_when_asked_to(receiver: Receiver) -> None:

@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from webstore.sandbox.clock import Clock
 from webstore.sandbox.control import Control, json_object
+from webstore.sandbox.stripe import controls
 from webstore.sandbox.stripe.amounts import shown
 from webstore.sandbox.stripe.api import create_api
 from webstore.sandbox.stripe.config import (
@@ -25,12 +26,9 @@ from webstore.sandbox.stripe.config import (
     StripeConfig,
     StripeSettings,
 )
+from webstore.sandbox.stripe.controls import Controls
 from webstore.sandbox.stripe.dashboard import create_dashboard
-from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.hosted import create_hosted_pages
-from webstore.sandbox.stripe.payments import sessions
-from webstore.sandbox.stripe.resources import webhook_endpoints
-from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import State
 from webstore.sandbox.stripe.webhook_tables import ALL_EVENTS
 
@@ -51,7 +49,7 @@ _PAGES = r"(?!/v[12](/|$)).*"
 
 
 @dataclass(frozen=True)
-class Stripe:
+class Stripe(Controls):
     """The sandbox's Stripe: its Flask application, its state and its controls."""
 
     app: Flask
@@ -68,23 +66,14 @@ class Stripe:
         with self.state.lock:
             self.state.failures.add(order)
 
-    def listen(self, url: str, secret: str, *events: str) -> None:
+    def listen(self, url: str, secret: str, *events: str, thin: bool = False) -> None:
         """Register a webhook endpoint at `url` in test mode, now and again after each reset.
 
-        Deliveries are signed with `secret`. `events` are the event types to send (none given: all).
+        Deliveries are signed with `secret`. `events` are the event types to send (none given: all). A `thin`
+        endpoint receives thin events, whose types begin with `v1.`.
         """
-
-        def register() -> None:
-            world = self.state.world(self.state.first_account, livemode=False)
-            webhook_endpoints.add(
-                world,
-                self.state.clock.now(),
-                secret,
-                url=url,
-                enabled_events=list(events or (ALL_EVENTS,)),
-            )
-
-        self.state.begin_with(register)
+        wanted = events or (ALL_EVENTS,)
+        self.state.begin_with(lambda: self.add_endpoint(url=url, secret=secret, events=wanted, thin=thin))
 
     def redeliver(self, event_id: str) -> int:
         """Send an event once more, as `POST /_sandbox/stripe/events/<id>/redeliver` does.
@@ -92,24 +81,6 @@ class Stripe:
         Returns the number of endpoints that receive it. Raises LookupError for an unknown event.
         """
         return self.state.redeliver(event_id)
-
-    def settle(self, payment_intent_id: str, *, succeeded: bool) -> None:
-        """Let a delayed payment (a bank debit) succeed or fail now.
-
-        Raises LookupError for an unknown payment intent, ValueError for one that is not processing.
-        """
-        with self.state.lock:
-            now = self.state.catch_up()
-            for world in self.state.worlds():
-                intent = world.payments.intents.get(payment_intent_id)
-                if intent is None:
-                    continue
-                try:
-                    sessions.settle(Call(self.state, world, now, ""), intent, succeeded=succeeded)
-                except StripeError as error:
-                    raise ValueError(error.message) from error
-                return
-        raise LookupError(f"there is no payment intent {payment_intent_id}")
 
     def start(self) -> None:
         """Resume sending webhooks after `stop`."""
@@ -147,6 +118,7 @@ def create_stripe(config: StripeConfig | None = None) -> Stripe:
     app.register_blueprint(create_dashboard(state))
     app.register_blueprint(create_hosted_pages(state))
     app.register_blueprint(_own_endpoints(stripe))
+    app.register_blueprint(controls.endpoints(stripe))
     stripe.control.install(app, reset=state.reset, seed=state.seed, settings=settings, pages=_PAGES)
     return stripe
 
@@ -165,16 +137,6 @@ def _own_endpoints(stripe: Stripe) -> Blueprint:
     @endpoints.delete("/failures")
     def clear() -> ResponseReturnValue:
         stripe.clear_failures()
-        return "", 204
-
-    @endpoints.post("/payments/<id>/settle")
-    def settle(id: str) -> ResponseReturnValue:
-        try:
-            stripe.settle(id, succeeded=json_object().get("succeeded") is True)
-        except ValueError as problem:
-            return {"error": str(problem)}, 400
-        except LookupError as problem:
-            return {"error": str(problem)}, 404
         return "", 204
 
     @endpoints.post("/events/<id>/redeliver")

@@ -57,6 +57,9 @@ class StripeSettings:
     execution_s: float = 0.0
     # Permissions that restricted keys lack, like "customer_write": https://docs.stripe.com/keys#limit-access
     denied_permissions: list[str] = field(default_factory=list)
+    # Whether somebody has saved the customer portal's settings in the dashboard. In a new account nobody has,
+    # and a portal session needs a configuration: https://docs.stripe.com/customer-management/integrate-customer-portal
+    portal_settings: Literal["saved", "not_saved"] = "not_saved"
     # Whether webhooks are sent. Withheld webhooks are sent once this is "on" again.
     webhooks: Literal["on", "withheld"] = "on"
     # The order in which waiting events are sent. Stripe does not guarantee any order:

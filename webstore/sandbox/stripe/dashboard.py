@@ -12,13 +12,14 @@ from urllib.parse import quote
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webstore.sandbox.stripe.customer_json import to_json
 from webstore.sandbox.stripe.customer_table import Customer
+from webstore.sandbox.stripe.dashboard_billing import add_billing_pages
 from webstore.sandbox.stripe.dashboard_events import add_event_pages
 from webstore.sandbox.stripe.dashboard_payments import add_payment_pages, purchases
 from webstore.sandbox.stripe.dashboard_products import add_product_pages
 from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages
 from webstore.sandbox.stripe.errors import StripeError
-from webstore.sandbox.stripe.resources.customers import to_json
 from webstore.sandbox.stripe.state import State, World
 
 # A search for a part of an e-mail address or a name reads this many of the newest customers.
@@ -34,6 +35,7 @@ def create_dashboard(state: State) -> Blueprint:
     add_product_pages(dashboard)
     add_event_pages(dashboard)
     add_payment_pages(dashboard)
+    add_billing_pages(dashboard)
     pages.context_processor(lambda: {"purchases": purchases})
 
     @pages.get("/")

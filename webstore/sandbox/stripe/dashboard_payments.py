@@ -2,23 +2,24 @@
 
 from collections.abc import Callable
 from itertools import islice
-from urllib.parse import quote
 
 from flask import abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webstore.sandbox.stripe.controls import StateControls
 from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages, typed_amount
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.forms import Params
-from webstore.sandbox.stripe.payments import sessions
 from webstore.sandbox.stripe.payments.methods import label
-from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import World
+
+# Runs a change and shows the payment's page, with the problem if there is one.
+_After = Callable[[str, bool, str | None, Callable[[World], object]], ResponseReturnValue]
 
 
 def add_payment_pages(dashboard: DashboardPages) -> None:
-    """Add the list of payments, the page of one payment, and the forms for payments and subscriptions."""
+    """Add the list of payments, the page of one payment, and its forms."""
     state = dashboard.state
 
     @dashboard.page("/payments")
@@ -61,6 +62,7 @@ def add_payment_pages(dashboard: DashboardPages) -> None:
                 charge=charge,
                 method=None if method is None else label(method),
                 refunds=refunds,
+                disputes=payments.disputes.having("payment_intent", id),
                 invoice=payments.invoices.get(payments.invoice_of_intent.get(id, "")),
                 sessions=payments.sessions.having("payment_intent", id),
                 events=events,
@@ -68,6 +70,12 @@ def add_payment_pages(dashboard: DashboardPages) -> None:
                 state_of=_state_of,
             )
         return page, 400 if problem else 200
+
+    _add_forms(dashboard, show_payment)
+
+
+def _add_forms(dashboard: DashboardPages, show_payment: Callable[..., ResponseReturnValue]) -> None:
+    """Add the forms. `show_payment` shows a payment's page with a problem."""
 
     def after(
         id: str, livemode: bool, account: str | None, change: Callable[[World], object]
@@ -91,27 +99,50 @@ def add_payment_pages(dashboard: DashboardPages) -> None:
 
         return after(id, livemode, account, change)
 
+    _add_control_forms(dashboard, after)
+
+
+def _add_control_forms(dashboard: DashboardPages, after: _After) -> None:
+    """Add the forms for what banks and cardholders do."""
+
+    def with_controls(
+        id: str, livemode: bool, account: str | None, change: Callable[[StateControls, Document], object]
+    ) -> ResponseReturnValue:
+        def changed(world: World) -> None:
+            intent = world.payments.intents.get(id)
+            if intent is None:
+                abort(404)
+            try:
+                change(StateControls(dashboard.state), intent)
+            except (LookupError, ValueError) as problem:
+                raise StripeError(400, str(problem)) from problem
+
+        return after(id, livemode, account, changed)
+
     @dashboard.page("/payments/<id>/settle", "POST")
     def settle(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        def change(world: World) -> None:
-            with state.lock:
-                call = Call(state, world, state.catch_up(), request.path)
-                intent = world.payments.intents.get(id)
-                if intent is None:
-                    abort(404)
-                sessions.settle(call, intent, succeeded=request.form.get("outcome") == "succeed")
+        succeeded = request.form.get("outcome") == "succeed"
+        return with_controls(
+            id, livemode, account, lambda it, intent: it.settle(intent["id"], succeeded=succeeded)
+        )
 
-        return after(id, livemode, account, change)
+    @dashboard.page("/payments/<id>/receipt", "POST")
+    def send_receipt(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
+        return with_controls(
+            id, livemode, account, lambda it, intent: it.send_receipt(intent["latest_charge"] or "")
+        )
 
-    @dashboard.page("/subscriptions/<id>/cancel", "POST")
-    def cancel_subscription(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
-        world = dashboard.world(account, livemode)
-        subscription = world.payments.subscriptions.get(id)
-        if subscription is None:
-            abort(404)
-        if subscription["status"] != "canceled":
-            dashboard.call_api(world, "DELETE", f"/v1/subscriptions/{quote(id, safe='')}", {})
-        return redirect(dashboard.address(world, subscription["customer"]), 303)
+    @dashboard.page("/payments/<id>/dispute", "POST")
+    def dispute(id: str, livemode: bool, account: str | None = None) -> ResponseReturnValue:
+        outcome = request.form.get("outcome", "open")
+
+        def change(it: StateControls, intent: Document) -> object:
+            if outcome == "open":
+                return it.dispute(intent["latest_charge"] or "")
+            found = dashboard.world(account, livemode).payments.disputes.having("payment_intent", id)
+            return it.close_dispute(found[-1]["id"] if found else "", won=outcome == "won")
+
+        return with_controls(id, livemode, account, change)
 
 
 def purchases(world: World, customer: str) -> dict[str, list[Document]]:

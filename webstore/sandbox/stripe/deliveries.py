@@ -22,6 +22,7 @@ from webstore.sandbox.clock import Clock
 from webstore.sandbox.stripe.config import StripeSettings
 from webstore.sandbox.stripe.events import Event
 from webstore.sandbox.stripe.tables import RowTable
+from webstore.sandbox.stripe.thin_events import notification
 from webstore.sandbox.stripe.webhook_tables import Attempt, Delivery, WebhookEndpoint
 
 _Endpoints = RowTable[WebhookEndpoint]
@@ -53,9 +54,8 @@ class Deliveries:
         """Send a new event to the endpoints that want it."""
         wanted = [endpoint for endpoint in endpoints if endpoint.wants(event.type)]
         event.deliveries.extend(self._new(endpoint) for endpoint in wanted)
-        payload = _payload(event) if wanted else b""
-        for delivery in event.deliveries:
-            self._send(delivery, payload, self._settings.webhook_copies, endpoints.get)
+        for endpoint, delivery in zip(wanted, event.deliveries, strict=True):
+            self._send(delivery, _payload(event, endpoint), self._settings.webhook_copies, endpoints.get)
 
     def redeliver(self, endpoints: _Endpoints, event: Event) -> int:
         """Send an event once more to all endpoints that want it. Returns the number of these endpoints."""
@@ -66,7 +66,7 @@ class Deliveries:
                 known[endpoint.id] = self._new(endpoint)
                 event.deliveries.append(known[endpoint.id])
         for endpoint in wanted:
-            self._send(known[endpoint.id], _payload(event), 1, endpoints.get)
+            self._send(known[endpoint.id], _payload(event, endpoint), 1, endpoints.get)
         return len(wanted)
 
     def clear(self) -> None:
@@ -233,5 +233,6 @@ def _headers(secret: str, payload: bytes) -> dict[str, str]:
     }
 
 
-def _payload(event: Event) -> bytes:
-    return json.dumps(event.to_json(), indent=2, ensure_ascii=False).encode()
+def _payload(event: Event, endpoint: WebhookEndpoint) -> bytes:
+    shown = notification(event) if endpoint.thin else event.to_json()
+    return json.dumps(shown, indent=2, ensure_ascii=False).encode()

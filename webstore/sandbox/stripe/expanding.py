@@ -10,28 +10,38 @@ from typing import cast
 
 from webstore.sandbox.stripe import params
 from webstore.sandbox.stripe.catalogue import product_json
+from webstore.sandbox.stripe.customer_json import to_json
 from webstore.sandbox.stripe.documents import Document
+from webstore.sandbox.stripe.embedding import capped, listed
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.forms import Value
-from webstore.sandbox.stripe.resources.customers import to_json
+from webstore.sandbox.stripe.payments.money import breakdown
 from webstore.sandbox.stripe.routing import Call
 
 # For each kind of object: the kind that each expandable property refers to. `[x]` is a list of x, and `(x)`
-# is a part of an object. A "nothing" property is expandable, but has no object in the sandbox.
+# is a part of an object. `<x>` is a plain array of x. A "nothing" property is expandable, but has no object
+# in the sandbox. A "computed" property is only included on request.
 _EXPANDABLE = {
     "checkout.session": {
         "customer": "customer",
+        "discounts": "<session_discount>",
         "invoice": "invoice",
         "line_items": "[item]",
         "payment_intent": "payment_intent",
-        "setup_intent": "nothing",
+        "setup_intent": "setup_intent",
         "shipping_cost": "(shipping)",
         "subscription": "subscription",
         "total_details": "(totals)",
     },
     "(shipping)": {"shipping_rate": "shipping_rate"},
-    "(totals)": {"breakdown": "nothing"},
-    "item": {"discounts": "nothing", "price": "(price)", "taxes": "nothing"},
+    "(totals)": {"breakdown": "(breakdown)"},
+    "(breakdown)": {"discounts": "<breakdown_discount>"},
+    "breakdown_discount": {"discount": "discount"},
+    "session_discount": {"coupon": "coupon", "promotion_code": "promotion_code"},
+    "discount": {"customer": "customer", "promotion_code": "promotion_code", "source": "(source)"},
+    "(source)": {"coupon": "coupon"},
+    "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
+    "item": {"discounts": "computed", "price": "(price)", "taxes": "computed"},
     "(price)": {"product": "product"},
     "product": {"default_price": "nothing"},
     "payment_intent": {
@@ -51,6 +61,7 @@ _EXPANDABLE = {
     "subscription": {
         "customer": "customer",
         "default_payment_method": "payment_method",
+        "discounts": "<discount>",
         "items": "[subscription_item]",
         "latest_invoice": "invoice",
         "pending_setup_intent": "nothing",
@@ -60,20 +71,32 @@ _EXPANDABLE = {
     "invoice": {
         "customer": "customer",
         "default_payment_method": "payment_method",
-        "discounts": "nothing",
+        "discounts": "<discount>",
         "lines": "[line_item]",
         "parent": "(parent)",
         "payments": "[invoice_payment]",
+        "total_discount_amounts": "<discount_amount>",
     },
+    "discount_amount": {"discount": "discount"},
     "(parent)": {"subscription_details": "(subscription_details)"},
     "(subscription_details)": {"subscription": "subscription"},
-    "line_item": {"discounts": "nothing"},
+    "line_item": {"discount_amounts": "<discount_amount>", "discounts": "<discount>"},
     "invoice_payment": {"invoice": "invoice", "payment": "(payment)"},
-    "(payment)": {"charge": "charge", "payment_intent": "payment_intent"},
+    "(payment)": {
+        "charge": "charge",
+        "payment_intent": "payment_intent",
+        "payment_record": "payment_record",
+    },
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "credit_note": {"customer": "customer", "invoice": "invoice", "refunds": "<credit_note_refund>"},
+    "credit_note_refund": {"refund": "refund"},
 }
 _DEEPEST = 4
-# Lists that are always included, so a path must not end with them.
-_EMBEDDED = frozenset({"[line_item]", "[subscription_item]"})
+# Lists and parts that are always included, so a path must not end with them.
+_EMBEDDED = frozenset(
+    {"[line_item]", "[subscription_item]", "<discount_amount>", "<breakdown_discount>"}
+    | {"<session_discount>", "<credit_note_refund>"}
+)
 
 
 def expands(kind: str, *, within: str = "") -> params.Check:
@@ -97,7 +120,7 @@ def expands(kind: str, *, within: str = "") -> params.Check:
 
 def expanded(call: Call, document: Document, kind: str | None = None) -> Document:
     """A copy of an object in which the paths of the call's `expand` parameter are expanded."""
-    shown = dict(document)
+    shown = capped(document)
     for path in cast(list[str], call.params.get("expand", ())):
         _expand(call, shown, kind or document["object"], path.split("."))
     return shown
@@ -110,11 +133,12 @@ def _can_expand(kind: str, path: str) -> bool:
                 return False
             kind = kind.strip("[]")
             continue
+        kind = kind.strip("<>")
         target = _EXPANDABLE.get(kind, {}).get(name)
         if target is None:
             return False
         kind = target
-    return not kind.startswith("(") and kind not in _EMBEDDED
+    return (not kind.startswith("(") or kind == "(breakdown)") and kind not in _EMBEDDED
 
 
 def _expand(call: Call, owner: Document, kind: str, path: list[str]) -> None:
@@ -123,10 +147,13 @@ def _expand(call: Call, owner: Document, kind: str, path: list[str]) -> None:
     target = _EXPANDABLE[kind][name]
     value = owner.get(name)
     if target == "nothing":
-        if name == "breakdown":
-            owner[name] = {"discounts": [], "taxes": []}
-        elif name in ("discounts", "taxes"):
-            owner[name] = []
+        return
+    if target == "computed":
+        one = call.world.payments.line_amounts.get(owner["id"])
+        owner[name] = [] if one is None else breakdown([one])[name]
+        return
+    if target.startswith("<"):
+        _expand_array(call, owner, name, target.strip("<>"), rest)
         return
     if target.startswith("["):
         listed = dict(value) if isinstance(value, dict) else _INCLUDED[kind, name](call, owner)
@@ -141,8 +168,22 @@ def _expand(call: Call, owner: Document, kind: str, path: list[str]) -> None:
     if not isinstance(value, dict):
         return
     owner[name] = value = dict(value)
+    if target == "(totals)":
+        amounts = call.world.payments.details[owner["id"]].amounts
+        value["breakdown"] = breakdown(list(amounts.values()))
     if rest and not value.get("deleted"):
         _expand(call, value, target, rest)
+
+
+def _expand_array(call: Call, owner: Document, name: str, kind: str, rest: list[str]) -> None:
+    """Expand the items of a plain array, which are objects, parts or IDs."""
+    items = []
+    for item in owner.get(name) or []:
+        shown = _found(call, kind, item) if isinstance(item, str) else dict(item)
+        if rest:
+            _expand(call, shown, kind, rest)
+        items.append(shown)
+    owner[name] = items
 
 
 def _found(call: Call, kind: str, id: str) -> Document:
@@ -159,33 +200,32 @@ def _found(call: Call, kind: str, id: str) -> Document:
         return product_json(product, call.world)
     tables = {
         "charge": payments.charges,
+        "coupon": payments.coupons,
+        "discount": payments.discounts,
         "invoice": payments.invoices,
         "payment_intent": payments.intents,
         "payment_method": payments.methods,
+        "payment_record": payments.payment_records,
+        "promotion_code": payments.promotion_codes,
+        "refund": payments.refunds,
+        "setup_intent": payments.setup_intents,
         "shipping_rate": payments.shipping_rates,
         "subscription": payments.subscriptions,
     }
     found = tables[kind].get(id)
     if found is None:
         raise LookupError(id)
-    return found
-
-
-def listed(items: list[Document], url: str) -> Document:
-    """A list inside another object, with all items on one page."""
-    return {"object": "list", "data": items, "has_more": False, "url": url}
+    return capped(found)
 
 
 def _line_items(call: Call, session: Document) -> Document:
     lines = call.world.payments.details[session["id"]].lines
-    whole = listed(lines[:10], f"/v1/checkout/sessions/{session['id']}/line_items")
-    return {**whole, "has_more": len(lines) > 10}
+    return listed(lines, f"/v1/checkout/sessions/{session['id']}/line_items")
 
 
 def _refunds(call: Call, charge: Document) -> Document:
     refunds = call.world.payments.refunds.having("charge", charge["id"])[::-1]
-    whole = listed(refunds[:10], f"/v1/charges/{charge['id']}/refunds")
-    return {**whole, "has_more": len(refunds) > 10}
+    return listed(refunds, f"/v1/charges/{charge['id']}/refunds")
 
 
 def _payments(call: Call, invoice: Document) -> Document:

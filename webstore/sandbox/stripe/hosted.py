@@ -19,7 +19,7 @@ from webstore.sandbox.stripe.hosted_form import (
     read_shopper,
 )
 from webstore.sandbox.stripe.hosted_portal import add_portal_pages
-from webstore.sandbox.stripe.payments import sessions
+from webstore.sandbox.stripe.payments import session_amounts, sessions
 from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import State, World
 
@@ -62,7 +62,7 @@ def create_hosted_pages(state: State) -> Blueprint:
     def show_authentication(id: str) -> ResponseReturnValue:
         with state.lock:
             call, session = _session(state, id)
-            if session["status"] != "open" or sessions.details_of(call, session).attempt is None:
+            if session["status"] != "open" or session_amounts.details_of(call, session).attempt is None:
                 return _after(call, session)
             return render_template("stripe/authenticate.html", session=session)
 
@@ -93,23 +93,24 @@ def _session(state: State, id: str) -> tuple[Call, Document]:
 def _act(call: Call, session: Document) -> ResponseReturnValue:
     """Handle the payment form: pay, or show the page again with the changed quantities or shipping."""
     form = request.form
-    sessions.adjust(
-        call,
-        session,
-        chosen_quantities(form, sessions.details_of(call, session).lines),
-        _chosen_rate(session, form.get("shippingRate")),
-    )
+    if session["mode"] != "setup":
+        session_amounts.adjust(
+            call,
+            session,
+            chosen_quantities(form, session_amounts.details_of(call, session).lines),
+            _chosen_rate(session, form.get("shippingRate")),
+        )
     if form.get("action") == "update":
         return _payment_page(call, session)
     if form.get("promotionCode", "").strip() or form.get("action") == "promotion":
         raise FormError("This code is invalid.")
-    due = session["amount_total"] > 0 or session["mode"] == "subscription"
+    due = session["mode"] != "payment" or session["amount_total"] > 0
     entered = read_shopper(form, session, _email(call.world, session))
     card = read_card(form, session, int(call.now), due=due)
     decline = sessions.pay(call, session, entered, card)
     if decline is not None:
         return _payment_page(call, session, decline.message, 402)
-    if sessions.details_of(call, session).attempt is not None:
+    if session_amounts.details_of(call, session).attempt is not None:
         return redirect(f"/c/pay/{session['id']}/authenticate", 303)
     return _after(call, session)
 
@@ -143,7 +144,7 @@ def _payment_page(
     page = render_template(
         "stripe/pay.html",
         session=session,
-        lines=sessions.details_of(call, session).lines,
+        lines=session_amounts.details_of(call, session).lines,
         email=_email(call.world, session),
         options=options,
         problem=problem,

@@ -3,14 +3,19 @@
 Sources: https://docs.stripe.com/receipts and https://docs.stripe.com/invoicing/hosted-invoice-page
 """
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from webstore.sandbox.stripe.amounts import shown
 from webstore.sandbox.stripe.documents import Document
+from webstore.sandbox.stripe.hosted_form import FormError, read_card
+from webstore.sandbox.stripe.payments import invoices
+from webstore.sandbox.stripe.payments.invoice_payments import pay_by_card
 from webstore.sandbox.stripe.payments.methods import label
+from webstore.sandbox.stripe.payments.tables import Entered
 from webstore.sandbox.stripe.pdf import text_page
+from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import State, World
 
 
@@ -30,16 +35,48 @@ def add_document_pages(pages: Blueprint, state: State) -> None:
     @pages.get("/i/<id>/<token>")
     def show_invoice(id: str, token: str) -> ResponseReturnValue:
         with state.lock:
-            invoice = _invoice(state, id, token)
-            return render_template("stripe/invoice.html", invoice=invoice, pdf=f"/i/{id}/{token}/pdf")
+            call, invoice = _invoice(state, id, token)
+            return _invoice_page(call, invoice)
+
+    @pages.post("/i/<id>/<token>")
+    def pay_invoice(id: str, token: str) -> ResponseReturnValue:
+        with state.lock:
+            call, invoice = _invoice(state, id, token)
+            if not _can_be_paid(call, invoice):
+                return _invoice_page(call, invoice)
+            types = {"payment_method_types": ["card"], "livemode": invoice["livemode"]}
+            try:
+                card = read_card(request.form, types, int(call.now), due=True)
+            except FormError as problem:
+                return _invoice_page(call, invoice, problem.message, 400)
+            if card.authenticate:
+                return _invoice_page(call, invoice, "The sandbox has no 3-D Secure on this page.", 501)
+            entered = Entered(email=invoice["customer_email"], name=request.form.get("billingName"))
+            decline = pay_by_card(call, invoice, card, entered)
+            if decline is not None:
+                return _invoice_page(call, invoice, decline.message, 402)
+            return redirect(request.path, 303)
 
     @pages.get("/i/<id>/<token>/pdf")
     def download_invoice(id: str, token: str) -> ResponseReturnValue:
         with state.lock:
-            invoice = _invoice(state, id, token)
+            _, invoice = _invoice(state, id, token)
             name = f'attachment; filename="Invoice-{invoice["number"]}.pdf"'
             headers = {"Content-Type": "application/pdf", "Content-Disposition": name}
             return text_page(_invoice_lines(invoice)), headers
+
+    @pages.get("/credit_notes/<id>/<token>/pdf")
+    def download_credit_note(id: str, token: str) -> ResponseReturnValue:
+        with state.lock:
+            state.catch_up()
+            for world in state.worlds():
+                note = world.payments.credit_notes.get(id)
+                if note is not None and note["pdf"].endswith(f"/{token}/pdf"):
+                    amount = shown(note["amount"], note["currency"])
+                    return text_page([f"Credit note {note['number']}", "", f"Credit: {amount}"]), {
+                        "Content-Type": "application/pdf"
+                    }
+        raise NotFound
 
 
 def _receipt(world: World, charge: Document) -> str:
@@ -63,13 +100,33 @@ def _receipt(world: World, charge: Document) -> str:
     )
 
 
-def _invoice(state: State, id: str, token: str) -> Document:
+def _can_be_paid(call: Call, invoice: Document) -> bool:
+    """Whether the page shows a form: money is due, and no payment is on its way."""
+    intent = invoices.open_intent(call, invoice)
+    on_its_way = intent is not None and intent["status"] == "processing"
+    return invoice["status"] in ("open", "uncollectible") and not on_its_way
+
+
+def _invoice_page(
+    call: Call, invoice: Document, problem: str | None = None, status: int = 200
+) -> ResponseReturnValue:
+    page = render_template(
+        "stripe/invoice.html",
+        invoice=invoice,
+        pdf=f"{request.path}/pdf",
+        payable=_can_be_paid(call, invoice),
+        problem=problem,
+    )
+    return page, status
+
+
+def _invoice(state: State, id: str, token: str) -> tuple[Call, Document]:
     """The invoice, if the token is that of its URL. Ends the request with 404 otherwise."""
-    state.catch_up()
+    now = state.catch_up()
     for world in state.worlds():
         invoice = world.payments.invoices.get(id)
-        if invoice is not None and invoice["hosted_invoice_url"].endswith(f"/i/{id}/{token}"):
-            return invoice
+        if invoice is not None and (invoice["hosted_invoice_url"] or "").endswith(f"/i/{id}/{token}"):
+            return Call(state, world, now, request.path), invoice
     raise NotFound
 
 

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webstore.sandbox.stripe.documents import Document
-from webstore.sandbox.stripe.payments import subscriptions
+from webstore.sandbox.stripe.payments import prorations, subscriptions
 from webstore.sandbox.stripe.payments.methods import label
 from webstore.sandbox.stripe.routing import Call
 from webstore.sandbox.stripe.state import State
@@ -44,8 +44,7 @@ def add_portal_pages(pages: Blueprint, state: State) -> None:
             subscription = None if visit is None else _own(*visit, id)
             if visit is None or subscription is None:
                 return _over()
-            if subscription["status"] != "canceled":
-                subscriptions.set_cancellation(visit[0], subscription, what == "cancel")
+            _change(visit[0], visit[1], subscription, what == "cancel")
             return redirect(f"/p/session/{token}", 303)
 
 
@@ -64,6 +63,26 @@ def _visit(state: State, token: str) -> tuple[Call, Document] | None:
         world.payments.portal_used[session["id"]] = now
         return Call(state, world, now, request.path), session
     return None
+
+
+def _change(call: Call, session: Document, subscription: Document, ends: bool) -> None:
+    """End a subscription as the portal's configuration says, or let it go on."""
+    feature = _features(call, session)["subscription_cancel"]
+    if subscription["status"] in ("canceled", "incomplete_expired") or not feature["enabled"]:
+        return
+    if ends and feature["mode"] == "immediately":
+        if feature["proration_behavior"] == "create_prorations":
+            prorations.credit_unused(call, subscription)
+        subscriptions.cancel(call, subscription)
+    else:
+        subscriptions.set_cancellation(call, subscription, ends)
+
+
+def _features(call: Call, session: Document) -> Document:
+    configuration = call.world.payments.portal_configurations.get(session["configuration"])
+    if configuration is None:
+        raise LookupError(session["configuration"])
+    return dict(configuration["features"])
 
 
 def _own(call: Call, session: Document, id: str) -> Document | None:
@@ -87,6 +106,7 @@ def _portal(call: Call, session: Document) -> ResponseReturnValue:
         subscriptions=payments.subscriptions.having("customer", customer)[::-1],
         invoices=payments.invoices.having("customer", customer)[::-1],
         methods=methods,
+        features=_features(call, session),
         portal=request.path,
         product_name=lambda id: product.name if (product := call.world.products.get(id)) else id,
         current_end=subscriptions.current_end,

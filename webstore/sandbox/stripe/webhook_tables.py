@@ -19,10 +19,13 @@ class WebhookEndpoint:
     metadata: dict[str, str] = field(default_factory=dict)
     disabled: bool = False
     deleted: bool = False
+    # Whether the endpoint is an event destination with thin events: https://docs.stripe.com/event-destinations
+    thin: bool = False
 
     def wants(self, event_type: str) -> bool:
-        """Whether the endpoint receives events of this type."""
-        return not self.disabled and (event_type in self.enabled_events or ALL_EVENTS in self.enabled_events)
+        """Whether the endpoint receives events of this type. Types of thin events begin with `v1.`."""
+        name = f"v1.{event_type}" if self.thin else event_type
+        return not self.disabled and (name in self.enabled_events or ALL_EVENTS in self.enabled_events)
 
 
 @dataclass(frozen=True, slots=True)

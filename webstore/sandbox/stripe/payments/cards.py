@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """The reason for a refused payment: Stripe's error code and message, and the bank's decline code."""
+    """The reason for a refused payment: Stripe's error code and message, and the bank's decline code.
+
+    `charge_code` is the charge's `failure_code`, if it is not the error's code.
+    """
 
     code: str
     message: str
     decline_code: str | None = None
+    charge_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ UNAUTHENTICATED = Decline(
 )
 FAILED_DEBIT = Decline(
     "payment_intent_payment_attempt_failed",
-    "The bank debit failed: there was not enough money in the account.",
+    "The customer's account has insufficient funds to cover this payment.",
+    charge_code="insufficient_funds",
 )
 _NEEDS_AUTHENTICATION = Decline("authentication_required", _DECLINED, "authentication_required")
 _INCORRECT_NUMBER = Decline("incorrect_number", "Your card number is incorrect.", "incorrect_number")

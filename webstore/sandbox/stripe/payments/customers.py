@@ -5,13 +5,13 @@ Source: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_ses
 
 import dataclasses
 
+from webstore.sandbox.stripe.customer_json import to_json
 from webstore.sandbox.stripe.customer_table import Customer
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import no_such
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.payments.tables import Entered, SessionDetails
 from webstore.sandbox.stripe.recording import differences, record
-from webstore.sandbox.stripe.resources.customers import to_json
 from webstore.sandbox.stripe.routing import Call
 
 
@@ -23,7 +23,7 @@ def paying_customer(call: Call, session: Document, details: SessionDetails, ente
     if session["customer"] is None:
         # An order without cost always creates a customer:
         # https://docs.stripe.com/payments/checkout/no-cost-orders
-        free = session["amount_total"] == 0
+        free = session["amount_total"] == 0 and session["mode"] == "payment"
         creates = session["mode"] == "subscription" or session["customer_creation"] == "always" or free
         return _create(call, entered) if creates else None
     before = existing_customer(call, session["customer"])

@@ -6,7 +6,7 @@ from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.payments.cards import Decline
 from webstore.sandbox.stripe.payments.changes import changed, happened
-from webstore.sandbox.stripe.payments.methods import charge_details
+from webstore.sandbox.stripe.payments.charges import add_charge, outcome
 from webstore.sandbox.stripe.routing import Call
 
 
@@ -85,7 +85,7 @@ def require_action(call: Call, intent: Document, address: str) -> None:
 
 def refuse(call: Call, intent: Document, method: Document, decline: Decline, *, charged: bool = True) -> None:
     """Record a failed payment. With `charged` it also has a failed charge."""
-    charge = _add_charge(call, intent, method, "failed", decline) if charged else None
+    charge = add_charge(call, intent, method, "failed", decline) if charged else None
     if charge is not None:
         happened(call, "charge.failed", charge)
     _refused(call, intent, method, decline, charge)
@@ -93,14 +93,14 @@ def refuse(call: Call, intent: Document, method: Document, decline: Decline, *, 
 
 def succeed(call: Call, intent: Document, method: Document) -> None:
     """Record a successful payment."""
-    charge = _add_charge(call, intent, method, "succeeded")
+    charge = add_charge(call, intent, method, "succeeded")
     happened(call, "charge.succeeded", charge)
     _paid(call, intent, charge, method=method["id"])
 
 
 def process(call: Call, intent: Document, method: Document) -> None:
     """Record a delayed payment, whose charge is pending."""
-    charge = _add_charge(call, intent, method, "pending")
+    charge = add_charge(call, intent, method, "pending")
     happened(call, "charge.pending", charge)
     changed(
         call,
@@ -123,11 +123,10 @@ def settle(call: Call, intent: Document, decline: Decline | None) -> None:
     if charge is None or method is None:
         raise LookupError(intent["id"])
     if decline is None:
-        changed(call, "charge.succeeded", payments.charges, charge, **_outcome(charge["amount"], None))
+        changed(call, "charge.succeeded", payments.charges, charge, **outcome(charge["amount"], None))
         _paid(call, intent, charge)
     else:
-        outcome = _outcome(charge["amount"], decline)
-        changed(call, "charge.failed", payments.charges, charge, **outcome)
+        changed(call, "charge.failed", payments.charges, charge, **outcome(charge["amount"], decline))
         _refused(call, intent, method, decline, charge)
 
 
@@ -185,96 +184,3 @@ def _refused(
         last_payment_error=error,
         next_action=None,
     )
-
-
-def _add_charge(
-    call: Call, intent: Document, method: Document, status: str, decline: Decline | None = None
-) -> Document:
-    payments = call.world.payments
-    id = new_id("ch_", 24)
-    charge: Document = {
-        "id": id,
-        "object": "charge",
-        "amount": intent["amount"],
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": "SANDBOX STORE",
-        "created": int(call.now),
-        "currency": intent["currency"],
-        "customer": intent["customer"],
-        "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
-        "fraud_details": {},
-        "livemode": call.world.livemode,
-        "metadata": dict(intent["metadata"]),
-        "on_behalf_of": None,
-        "payment_intent": intent["id"],
-        "payment_method": method["id"],
-        "payment_method_details": charge_details(payments.cards[method["id"]]),
-        "presentment_details": None,
-        "radar_options": {},
-        "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
-        "refunded": False,
-        "review": None,
-        "shipping": intent["shipping"],
-        "source": None,
-        "source_transfer": None,
-        "statement_descriptor": intent["statement_descriptor"],
-        "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "transfer_data": None,
-        "transfer_group": None,
-    }
-    charge.update(_outcome(intent["amount"], decline, pending=status == "pending"))
-    charge["receipt_url"] = None if decline else f"{call.state.origin}/receipts/payment/{id}"
-    payments.charges.add(charge)
-    return charge
-
-
-def _outcome(amount: int, decline: Decline | None, *, pending: bool = False) -> dict[str, object]:
-    """A charge's fields for its outcome: succeeded, pending or declined. `amount` is in minor units."""
-    if decline is not None:
-        return {
-            "amount_captured": 0,
-            "balance_transaction": None,
-            "captured": False,
-            "failure_code": decline.code,
-            "failure_message": decline.message,
-            "outcome": {
-                "advice_code": None,
-                "network_advice_code": None,
-                "network_decline_code": None,
-                "network_status": "declined_by_network",
-                "reason": decline.decline_code,
-                "risk_level": "normal",
-                "risk_score": 20,
-                "seller_message": "The bank did not return any further details with this decline.",
-                "type": "issuer_declined",
-            },
-            "paid": False,
-            "status": "failed",
-        }
-    return {
-        "amount_captured": 0 if pending else amount,
-        "balance_transaction": None if pending else new_id("txn_", 24),
-        "captured": not pending,
-        "failure_code": None,
-        "failure_message": None,
-        "outcome": {
-            "advice_code": None,
-            "network_advice_code": None,
-            "network_decline_code": None,
-            "network_status": "approved_by_network",
-            "reason": None,
-            "risk_level": "normal",
-            "risk_score": 20,
-            "seller_message": "Payment complete.",
-            "type": "authorized",
-        },
-        "paid": not pending,
-        "status": "pending" if pending else "succeeded",
-    }

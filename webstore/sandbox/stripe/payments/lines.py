@@ -84,7 +84,7 @@ def _price(call: Call, line: Mapping[str, Any], name: str) -> Bought:
     if not product.active and not price.inline:
         raise StripeError(
             400,
-            f"The product `{product.id}` is marked as inactive, so the price `{price.id}` cannot be used.",
+            f"Price `{price.id}` is not available to be purchased because its product is not active.",
             param=f"{name}[price]",
         )
     if price.unit_amount is None:

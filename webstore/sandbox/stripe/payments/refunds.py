@@ -17,6 +17,12 @@ def refund(
     """
     if not charge["paid"]:
         raise StripeError(400, f"Charge {charge['id']} has not succeeded and cannot be refunded.")
+    if any(one["status"] != "won" for one in call.world.payments.disputes.having("charge", charge["id"])):
+        raise StripeError(
+            400,
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.",
+            code="charge_disputed",
+        )
     left = charge["amount_captured"] - charge["amount_refunded"]
     if left == 0:
         raise StripeError(
@@ -63,6 +69,10 @@ def refund(
         "status": "succeeded",
         "transfer_reversal": None,
     }
+    shown_as = charge["presentment_details"]
+    if shown_as is not None:
+        part = round(given_back * shown_as["presentment_amount"] / charge["amount"])
+        document["presentment_details"] = {**shown_as, "presentment_amount": part}
     payments.refunds.add(document)
     happened(call, "refund.created", document)
     changed(

@@ -6,73 +6,24 @@ Source: https://docs.stripe.com/payments/checkout/how-checkout-works
 from collections.abc import Mapping
 from typing import Any
 
-from webstore.sandbox.stripe.amounts import MOST, least, shown
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import StripeError
-from webstore.sandbox.stripe.payments import intents, invoices, subscriptions
+from webstore.sandbox.stripe.payments import (
+    intents,
+    invoice_documents,
+    invoices,
+    renewals,
+    setups,
+    subscriptions,
+)
 from webstore.sandbox.stripe.payments.cards import FAILED_DEBIT, UNAUTHENTICATED, Card, Decline
 from webstore.sandbox.stripe.payments.changes import changed
 from webstore.sandbox.stripe.payments.customers import paying_customer
-from webstore.sandbox.stripe.payments.lines import set_quantity
 from webstore.sandbox.stripe.payments.methods import add_method
-from webstore.sandbox.stripe.payments.tables import Attempt, Entered, SessionDetails
+from webstore.sandbox.stripe.payments.money import Money
+from webstore.sandbox.stripe.payments.session_amounts import details_of
+from webstore.sandbox.stripe.payments.tables import Attempt, Entered
 from webstore.sandbox.stripe.routing import Call
-
-
-def totals(call: Call, lines: list[Document], shipping_rate: str | None) -> dict[str, object]:
-    """A session's amounts with the chosen shipping rate, in minor units.
-
-    Raises StripeError for a total that is too small or too large.
-    Source: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
-    """
-    rate = call.world.payments.shipping_rates.get(shipping_rate) if shipping_rate else None
-    shipping = 0 if rate is None else int(rate["fixed_amount"]["amount"])
-    subtotal = sum(line["amount_subtotal"] for line in lines)
-    total, currency = subtotal + shipping, lines[0]["currency"]
-    if 0 < total < least(currency):
-        raise StripeError(
-            400,
-            "The Checkout Session's total amount due must add up to at least"
-            f" {shown(least(currency), currency)}.",
-            code="amount_too_small",
-        )
-    if total > MOST:
-        raise StripeError(
-            400,
-            f"The Checkout Session's total amount due must be no more than {shown(MOST, currency)}.",
-            code="amount_too_large",
-        )
-    return {
-        "amount_subtotal": subtotal,
-        "amount_total": total,
-        "currency": currency,
-        "shipping_cost": None
-        if rate is None
-        else {
-            "amount_subtotal": shipping,
-            "amount_tax": 0,
-            "amount_total": shipping,
-            "shipping_rate": shipping_rate,
-        },
-        "total_details": {"amount_discount": 0, "amount_shipping": shipping, "amount_tax": 0},
-    }
-
-
-def adjust(call: Call, session: Document, quantities: Mapping[str, int], shipping_rate: str | None) -> None:
-    """Apply the shopper's choices: quantities by line ID, and a shipping rate.
-
-    Raises StripeError, and changes nothing, when no item is left or the total is too small or too large.
-    """
-    lines = [dict(line) for line in details_of(call, session).lines]
-    for line in lines:
-        if line["id"] in quantities:
-            set_quantity(line, quantities[line["id"]])
-    kept = [line for line in lines if line["quantity"] > 0]
-    if not kept:
-        raise StripeError(400, "At least one item has to stay.")
-    amounts = totals(call, kept, shipping_rate)
-    details_of(call, session).lines = kept
-    call.world.payments.sessions.change(session, **amounts)
 
 
 def pay(call: Call, session: Document, entered: Entered, card: Card) -> Decline | None:
@@ -83,6 +34,8 @@ def pay(call: Call, session: Document, entered: Entered, card: Card) -> Decline 
     """
     details = details_of(call, session)
     details.attempt = None
+    if session["mode"] == "setup":
+        return _set_up(call, session, entered, card)
     if session["amount_total"] == 0 and not card.attaches:
         return card.decline
     if session["amount_total"] == 0 or not card.authenticate:
@@ -115,6 +68,9 @@ def expire(call: Call, session: Document) -> None:
     intent = payments.intents.get(details.intent or "")
     if intent is not None:
         intents.cancel(call, intent, "expired")
+    setup = payments.setup_intents.get(session["setup_intent"] or "")
+    if setup is not None:
+        setups.cancel(call, setup)
     changed(call, "checkout.session.expired", payments.sessions, session, status="expired", url=None)
 
 
@@ -142,11 +98,6 @@ def settle(call: Call, intent: Document, *, succeeded: bool) -> None:
         )
 
 
-def details_of(call: Call, session: Document) -> SessionDetails:
-    """A session's data that its JSON does not contain."""
-    return call.world.payments.details[session["id"]]
-
-
 def _charge(call: Call, session: Document, attempt: Attempt) -> Decline | None:
     """Charge the amount due and complete the session. Returns the decline when the charge was refused."""
     entered, card, due = attempt.entered, attempt.card, session["amount_total"] > 0
@@ -168,16 +119,28 @@ def _charge(call: Call, session: Document, attempt: Attempt) -> Decline | None:
             method=method,
             data=details.subscription_data,
             automatic_tax=session["automatic_tax"]["enabled"],
+            money=details.money,
         )
+        renewals.plan(call, subscription)
+        currency = details.money.presentment_currency
+        if currency is not None:
+            subscription["presentment_details"] = {"presentment_currency": currency}
         made = {"subscription": subscription["id"]}
     elif session["invoice_creation"]["enabled"] and customer is not None:
-        invoice = invoices.add(call, str(customer), details.lines, reason="manual")
+        invoice = invoice_documents.add(
+            call,
+            str(customer),
+            invoice_documents.session_lines(details.lines, {}),
+            reason="manual",
+            money=details.money,
+            shipping=session["shipping_cost"],
+        )
     if invoice is not None:
         made["invoice"] = invoice["id"]
     if due:
         intent = _intent(call, session, entered, customer)
         if invoice is not None:
-            invoices.attach(call, invoice, intent)
+            invoices.attach(call, invoice, "payment_intent", intent["id"])
         (intents.succeed if card.kind == "card" else intents.process)(call, intent, method)
         if invoice is not None and card.kind == "card":
             invoices.paid(call, invoice, intent)
@@ -190,8 +153,27 @@ def _charge(call: Call, session: Document, attempt: Attempt) -> Decline | None:
         entered,
         customer=customer,
         payment_status="no_payment_required" if not due else "unpaid" if delayed else "paid",
+        presentment_details=details.money.presented(session["amount_total"]) if due else None,
         **made,
     )
+    return None
+
+
+def _set_up(call: Call, session: Document, entered: Entered, card: Card) -> Decline | None:
+    """Save a payment method for later. Returns the decline when that was refused."""
+    intent = call.world.payments.setup_intents.get(session["setup_intent"])
+    if intent is None:
+        raise LookupError(session["id"])
+    refused = None if card.attaches else card.decline
+    customer = session["customer"]
+    if refused is None:
+        customer = paying_customer(call, session, details_of(call, session), entered)
+    method = add_method(call, card, entered, None if refused else customer)
+    if refused is not None:
+        setups.refuse(call, intent, method, refused)
+        return refused
+    setups.succeed(call, intent, method)
+    _complete(call, session, entered, customer=customer)
     return None
 
 
@@ -203,6 +185,7 @@ def _intent(call: Call, session: Document, entered: Entered, customer: str | Non
         payments.intents.change(
             intent, amount=session["amount_total"], customer=customer, shipping=_shipping(entered)
         )
+        _present(intent, details.money)
         return intent
     subscription = session["mode"] == "subscription"
     data: Mapping[str, Any] = details.intent_data
@@ -218,9 +201,16 @@ def _intent(call: Call, session: Document, entered: Entered, customer: str | Non
         shipping=_shipping(entered) or details.intent_data.get("shipping"),  # type: ignore[arg-type]  # checked
     )
     details.intent = intent["id"]
+    _present(intent, details.money)
     if not subscription:
         payments.sessions.change(session, payment_intent=intent["id"])
     return intent
+
+
+def _present(intent: Document, money: Money) -> None:
+    """Add what the shopper sees in another currency: https://docs.stripe.com/payments/currencies"""
+    if money.presentment_currency is not None:
+        intent["presentment_details"] = money.presented(intent["amount"])
 
 
 def _shipping(entered: Entered) -> dict[str, object] | None:

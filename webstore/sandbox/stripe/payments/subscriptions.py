@@ -1,18 +1,16 @@
 """The lifecycle of a subscription. Source: https://docs.stripe.com/billing/subscriptions/overview"""
 
-import calendar
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from webstore.sandbox.stripe.amounts import line_total
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.ids import new_id
-from webstore.sandbox.stripe.payments import intents, invoices
+from webstore.sandbox.stripe.payments import invoice_documents, invoices
 from webstore.sandbox.stripe.payments.changes import changed, happened
+from webstore.sandbox.stripe.payments.money import NOTHING, Money
+from webstore.sandbox.stripe.payments.periods import period_end
+from webstore.sandbox.stripe.payments.subscription_items import new_item
 from webstore.sandbox.stripe.routing import Call
 
 _DAY_S = 86_400
@@ -26,6 +24,7 @@ def start(
     method: Document,
     data: Mapping[str, Any],
     automatic_tax: bool,
+    money: Money = NOTHING,
 ) -> tuple[Document, Document]:
     """Create a subscription to the recurring lines of a session. Returns it and its first, open invoice."""
     payments, now = call.world.payments, int(call.now)
@@ -35,7 +34,7 @@ def start(
     anchor = trial_end or now
     id = new_id("sub_", 24)
     period = (now, trial_end or period_end(recurring[0]["price"], anchor, now))
-    items = [_item(call, id, line, period) for line in recurring]
+    items = [new_item(call, id, line["price"], line["quantity"], period) for line in recurring]
     subscription: Document = {
         "id": id,
         "object": "subscription",
@@ -82,7 +81,6 @@ def start(
             "object": "list",
             "data": items,
             "has_more": False,
-            "total_count": len(items),
             "url": f"/v1/subscription_items?subscription={id}",
         },
         "latest_invoice": None,
@@ -114,32 +112,83 @@ def start(
         "trial_start": now if trial_end else None,
     }
     payments.subscriptions.add(subscription)
-    invoice = _invoice(call, subscription, lines, "subscription_create")
+    payments.money[id] = lasting = money.renewing
+    if lasting.discount is not None:
+        payments.discounts.change(lasting.discount, subscription=id)
+        subscription["discounts"] = [lasting.discount["id"]]
+    by_price = {item["price"]["id"]: item for item in items}
+    first = invoice_documents.session_lines(lines, by_price)
+    invoice = invoice_for(call, subscription, first, "subscription_create", money)
     happened(call, "customer.subscription.created", subscription)
-    _plan_renewal(call, subscription)
     return subscription, invoice
 
 
-def period_end(price: Document, anchor: int, after: int) -> int:
-    """The end of the first billing period that ends later than `after`. All times are in Unix seconds.
-
-    Source: https://docs.stripe.com/billing/subscriptions/billing-cycle
-    """
-    interval, count = price["recurring"]["interval"], price["recurring"]["interval_count"]
-    ends = (_later(anchor, interval, count * number) for number in itertools.count(1))
-    return next(end for end in ends if end > after)
+def invoice_for(
+    call: Call,
+    subscription: Document,
+    lines: Sequence[invoice_documents.Line],
+    reason: str,
+    money: Money,
+    *,
+    with_balance: bool = False,
+) -> Document:
+    """Create the subscription's next invoice. `reason` is its `billing_reason`."""
+    invoice = invoice_documents.add(
+        call,
+        subscription["customer"],
+        lines,
+        reason=reason,
+        subscription=subscription,
+        automatic_tax=subscription["automatic_tax"]["enabled"],
+        money=money,
+        with_balance=with_balance,
+    )
+    call.world.payments.subscriptions.change(subscription, latest_invoice=invoice["id"])
+    return invoice
 
 
 def follow_invoice(call: Call, invoice: Document, *, succeeded: bool) -> None:
-    """Set the status of an invoice's subscription after a payment: `active`, or `past_due` if it failed."""
+    """Set the status of a subscription after a payment of its latest invoice: `active`, or `past_due`.
+
+    A latest invoice that is void or uncollectible counts like a paid one.
+    Source: https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
+    """
     parent = invoice["parent"]
     subscriptions = call.world.payments.subscriptions
     subscription = subscriptions.get(parent["subscription_details"]["subscription"]) if parent else None
     status = "active" if succeeded else "past_due"
-    if subscription is None or subscription["status"] not in ("active", "past_due", "trialing"):
+    if subscription is None or subscription["latest_invoice"] != invoice["id"]:
+        return
+    if subscription["status"] == "incomplete" and (not succeeded or invoice["status"] != "paid"):
+        return
+    if subscription["status"] not in ("active", "incomplete", "past_due", "trialing"):
         return
     if subscription["status"] != status:
         changed(call, "customer.subscription.updated", subscriptions, subscription, status=status)
+
+
+# How long a subscription waits for its first payment:
+# https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
+_INCOMPLETE_S = 23 * 3600
+
+
+def leave_incomplete(call: Call, subscription: Document) -> None:
+    """Mark a subscription whose first payment was refused. It expires when nobody pays for 23 hours."""
+    table = call.world.payments.subscriptions
+    changed(call, "customer.subscription.updated", table, subscription, status="incomplete")
+
+    def expire(due: float) -> None:
+        if subscription["status"] == "incomplete":
+            later = replace(call, now=due)
+            invoice = call.world.payments.invoices.get(subscription["latest_invoice"])
+            if invoice is not None and invoice["status"] == "open":
+                invoices.void(later, invoice)
+            status, ended = "incomplete_expired", int(due)
+            changed(
+                later, "customer.subscription.updated", table, subscription, status=status, ended_at=ended
+            )
+
+    call.state.later(call.now + _INCOMPLETE_S, expire)
 
 
 def set_cancellation(call: Call, subscription: Document, at_period_end: bool, **changes: object) -> None:
@@ -162,7 +211,14 @@ def set_cancellation(call: Call, subscription: Document, at_period_end: bool, **
 
 
 def cancel(call: Call, subscription: Document, details: Mapping[str, object] | None = None) -> None:
-    """Cancel the subscription now."""
+    """Cancel the subscription now. Its open invoices are no longer collected.
+
+    Source: https://docs.stripe.com/billing/subscriptions/cancel
+    """
+    for invoice in call.world.payments.invoices.having("customer", subscription["customer"]):
+        parent = (invoice["parent"] or {}).get("subscription_details") or {}
+        if parent.get("subscription") == subscription["id"] and invoice["status"] == "open":
+            call.world.payments.invoices.change(invoice, auto_advance=False)
     changed(
         call,
         "customer.subscription.deleted",
@@ -189,151 +245,3 @@ def cancel_all(call: Call, customer: str) -> None:
 def current_end(subscription: Document) -> int:
     """The end of the current period in Unix seconds."""
     return int(subscription["items"]["data"][0]["current_period_end"])
-
-
-def _plan_renewal(call: Call, subscription: Document) -> None:
-    end = current_end(subscription)
-
-    def renew(due: float) -> None:
-        _renew(replace(call, now=due, request_id=None, idempotency_key=None), subscription)
-
-    call.state.later(end, renew)
-
-
-def _renew(call: Call, subscription: Document) -> None:
-    """At the end of a period, cancel as scheduled, or begin the next period and collect its invoice."""
-    if subscription["status"] == "canceled":
-        return
-    if subscription["cancel_at_period_end"]:
-        cancel(call, subscription)
-        return
-    payments = call.world.payments
-    began = current_end(subscription)
-    items = [
-        {
-            **item,
-            "current_period_start": began,
-            "current_period_end": period_end(item["price"], subscription["billing_cycle_anchor"], began),
-        }
-        for item in subscription["items"]["data"]
-    ]
-    status = "active" if subscription["status"] == "trialing" else subscription["status"]
-    changed(
-        call,
-        "customer.subscription.updated",
-        payments.subscriptions,
-        subscription,
-        items={**subscription["items"], "data": items},
-        status=status,
-    )
-    lines = [_as_line(call, item) for item in items]
-    invoice = _invoice(call, subscription, lines, "subscription_cycle")
-    _collect(call, subscription, invoice)
-    _plan_renewal(call, subscription)
-
-
-def _collect(call: Call, subscription: Document, invoice: Document) -> None:
-    payments = call.world.payments
-    if invoice["amount_due"] == 0:
-        invoices.paid(call, invoice, None)
-        return
-    method = payments.methods.at(payments.methods.position_of(subscription["default_payment_method"]) or 0)
-    card = payments.cards[method["id"]]
-    intent = intents.add_intent(
-        call,
-        invoice["amount_due"],
-        invoice["currency"],
-        customer=subscription["customer"],
-        types=[card.kind],
-        data={"description": "Subscription update"},
-    )
-    invoices.attach(call, invoice, intent)
-    if card.later is not None:
-        intents.refuse(call, intent, method, card.later)
-        invoices.failed(call, invoice, intent)
-        follow_invoice(call, invoice, succeeded=False)
-    else:
-        intents.succeed(call, intent, method)
-        invoices.paid(call, invoice, intent)
-        follow_invoice(call, invoice, succeeded=True)
-
-
-def _invoice(call: Call, subscription: Document, lines: Sequence[Document], reason: str) -> Document:
-    items = {item["price"]["id"]: item for item in subscription["items"]["data"]}
-    invoice = invoices.add(
-        call,
-        subscription["customer"],
-        lines,
-        reason=reason,
-        subscription=subscription,
-        items=items,
-        automatic_tax=subscription["automatic_tax"]["enabled"],
-    )
-    call.world.payments.subscriptions.change(subscription, latest_invoice=invoice["id"])
-    return invoice
-
-
-def _as_line(call: Call, item: Document) -> Document:
-    """A subscription item, converted to the shape of a session's line."""
-    price, quantity = item["price"], item["quantity"]
-    product = call.world.products.get(price["product"])
-    return {
-        "amount_total": line_total(Decimal(price["unit_amount_decimal"]), quantity),
-        "currency": price["currency"],
-        "description": price["product"] if product is None else product.name,
-        "price": price,
-        "quantity": quantity,
-    }
-
-
-def _item(call: Call, subscription_id: str, line: Document, period: tuple[int, int]) -> Document:
-    price = line["price"]
-    recurring = price["recurring"]
-    return {
-        "id": new_id("si_", 14),
-        "object": "subscription_item",
-        "billed_until": period[1],
-        "billing_thresholds": None,
-        "created": int(call.now),
-        "current_period_end": period[1],
-        "current_period_start": period[0],
-        "current_trial": None,
-        "discounts": [],
-        "metadata": {},
-        "plan": {
-            "id": price["id"],
-            "object": "plan",
-            "active": price["active"],
-            "amount": price["unit_amount"],
-            "amount_decimal": price["unit_amount_decimal"],
-            "billing_scheme": "per_unit",
-            "created": price["created"],
-            "currency": price["currency"],
-            "interval": recurring["interval"],
-            "interval_count": recurring["interval_count"],
-            "livemode": price["livemode"],
-            "metadata": price["metadata"],
-            "meter": None,
-            "nickname": price["nickname"],
-            "product": price["product"],
-            "tiers_mode": None,
-            "transform_usage": None,
-            "trial_period_days": recurring["trial_period_days"],
-            "usage_type": "licensed",
-        },
-        "price": price,
-        "quantity": line["quantity"],
-        "subscription": subscription_id,
-        "tax_rates": [],
-    }
-
-
-def _later(moment: int, interval: str, count: int) -> int:
-    """The time `count` intervals after `moment`. In a month that is too short, its last day."""
-    begin = datetime.fromtimestamp(moment, UTC)
-    if interval in ("day", "week"):
-        return int((begin + timedelta(days=count * (7 if interval == "week" else 1))).timestamp())
-    months = begin.month - 1 + count * (12 if interval == "year" else 1)
-    year, month = begin.year + months // 12, months % 12 + 1
-    day = min(begin.day, calendar.monthrange(year, month)[1])
-    return int(begin.replace(year=year, month=month, day=day).timestamp())

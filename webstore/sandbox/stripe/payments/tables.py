@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from webstore.sandbox.stripe.documents import Document, Documents
 from webstore.sandbox.stripe.payments.cards import Card
+from webstore.sandbox.stripe.payments.money import NOTHING, Amounts, Money
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class SessionDetails:
     # The ID of the payment intent, in payment and in subscription mode.
     intent: str | None = None
     attempt: Attempt | None = None
+    # The taxes and the discount that apply, and the amounts of the lines and of the shipping after them.
+    money: Money = NOTHING
+    amounts: dict[str, Amounts] = field(default_factory=dict)
 
 
 @dataclass
@@ -58,6 +62,19 @@ class Payments:
     invoice_payments: Documents = field(default_factory=lambda: Documents("invoice"))
     invoice_of_intent: dict[str, str] = field(default_factory=dict)
     shipping_rates: Documents = field(default_factory=Documents)
+    payment_records: Documents = field(default_factory=Documents)
+    setup_intents: Documents = field(default_factory=lambda: Documents("customer"))
+    disputes: Documents = field(default_factory=lambda: Documents("charge", "payment_intent"))
+    credit_notes: Documents = field(default_factory=lambda: Documents("invoice", "customer"))
+    tax_rates: Documents = field(default_factory=Documents)
+    coupons: Documents = field(default_factory=Documents)
+    promotion_codes: Documents = field(default_factory=Documents)
+    discounts: Documents = field(default_factory=Documents)
+    # The amounts of the lines of Checkout Sessions, by their IDs.
+    line_amounts: dict[str, Amounts] = field(default_factory=dict)
+    # What applies to each subscription's renewals, by its ID.
+    money: dict[str, Money] = field(default_factory=dict)
+    portal_configurations: Documents = field(default_factory=Documents)
     # Portal sessions, their IDs by the token in their URL, and the time of each session's last use.
     portals: Documents = field(default_factory=Documents)
     portal_tokens: dict[str, str] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.expanding import expands
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.payments.customers import existing_customer
+from webstore.sandbox.stripe.payments.portal import chosen
 from webstore.sandbox.stripe.resources.checkout_params import LOCALES
 from webstore.sandbox.stripe.routing import Call, Route
 
@@ -26,12 +27,13 @@ def create(call: Call) -> Document:
             code="url_invalid",
             param="return_url",
         )
+    configuration = chosen(call, given.get("configuration"))
     token = new_id("live_" if call.world.livemode else "test_", 80)
     session: Document = {
         "id": new_id("bps_1", 23),
         "object": "billing_portal.session",
         "after_expiration": None,
-        "configuration": "bpc_1Sandbox00000000000001",
+        "configuration": configuration["id"],
         "created": int(call.now),
         "customer": customer.id,
         "customer_account": None,
@@ -39,7 +41,7 @@ def create(call: Call) -> Document:
         "livemode": call.world.livemode,
         "locale": given.get("locale"),
         "on_behalf_of": None,
-        "return_url": given.get("return_url"),
+        "return_url": given.get("return_url") or configuration["default_return_url"],
         "url": f"{call.state.origin}/p/session/{token}",
     }
     payments = call.world.payments
@@ -55,7 +57,8 @@ ROUTES = (
         create,
         "customer_portal_write",
         {
-            **params.absent("after_expiration configuration customer_account flow_data on_behalf_of"),
+            **params.absent("after_expiration customer_account flow_data on_behalf_of"),
+            "configuration": params.given_text(),
             "customer": params.given_text(),
             "expand": expands("billing_portal.session"),
             "locale": params.one_of(*_LOCALES),

@@ -2,7 +2,14 @@
 
 from webstore.sandbox.stripe import params
 from webstore.sandbox.stripe.documents import Documents
-from webstore.sandbox.stripe.resources.reading import list_params, page, retrieve_route
+from webstore.sandbox.stripe.resources.reading import (
+    found,
+    list_params,
+    page,
+    retrieve_route,
+    sublist,
+    sublist_params,
+)
 from webstore.sandbox.stripe.routing import Call, Route
 from webstore.sandbox.stripe.state import World
 
@@ -17,6 +24,13 @@ def table(world: World) -> Documents:
 def list_all(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/charges/list"""
     return page(call, table, "charge", _ROOT, fields=("payment_intent", "customer"))
+
+
+def list_refunds(call: Call) -> dict[str, object]:
+    """The list inside an expanded charge: https://docs.stripe.com/api/charges/object#charge_object-refunds"""
+    charge = found(call, table, "charge", call.ids[0])
+    refunds = call.world.payments.refunds.having("charge", charge["id"])[::-1]
+    return sublist(call, refunds, "refund", f"{_ROOT}/{charge['id']}/refunds")
 
 
 ROUTES = (
@@ -34,5 +48,6 @@ ROUTES = (
             },
         ),
     ),
+    Route("GET", f"{_ONE}/refunds", list_refunds, "charge_read", sublist_params("refund")),
     retrieve_route(_ONE, table, "charge", "charge_read", "charge"),
 )

@@ -9,12 +9,12 @@ from webstore.sandbox.stripe import params
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import NotInSandbox, StripeError
 from webstore.sandbox.stripe.expanding import expanded
-from webstore.sandbox.stripe.ids import new_id
-from webstore.sandbox.stripe.payments import sessions
+from webstore.sandbox.stripe.payments import session_amounts, sessions, setups
 from webstore.sandbox.stripe.payments.cards import BANK_DEBITS
 from webstore.sandbox.stripe.payments.customers import existing_customer
 from webstore.sandbox.stripe.payments.lines import keep_inline, make_lines
 from webstore.sandbox.stripe.payments.tables import SessionDetails
+from webstore.sandbox.stripe.resources.checkout_documents import new_session
 from webstore.sandbox.stripe.resources.shipping_rates import find_rate, new_rate
 from webstore.sandbox.stripe.routing import Call
 
@@ -28,6 +28,18 @@ _OF_PAYMENT = (
     "submit_type",
 )
 _OF_SUBSCRIPTION = ("subscription_data",)
+_OF_SETUP = ("setup_intent_data",)
+_NOT_IN = {
+    "payment": (*_OF_SUBSCRIPTION, *_OF_SETUP),
+    "setup": (
+        *(name for name in _OF_PAYMENT if name != "customer_creation"),
+        *_OF_SUBSCRIPTION,
+        "allow_promotion_codes",
+        "line_items",
+        "payment_method_collection",
+    ),
+    "subscription": (*_OF_PAYMENT, *_OF_SETUP),
+}
 
 
 def create(call: Call) -> Document:
@@ -37,6 +49,8 @@ def create(call: Call) -> Document:
     mode = _mode(given)
     _check_together(call, given, mode)
     expires_at = _expiry(call, given)
+    if mode == "setup":
+        return _create_setup(call, given, expires_at)
     subscription_data = _with_metadata(given.get("subscription_data"))
     _check_trial(call, subscription_data)
     trial = "trial_period_days" in subscription_data or "trial_end" in subscription_data
@@ -51,16 +65,46 @@ def create(call: Call) -> Document:
         )
     types = _method_types(given.get("payment_method_types"), currency)
     rates = _shipping_rates(call, given.get("shipping_options") or [], currency)
-    amounts = sessions.totals(call, lines, rates[0]["id"] if rates else None)
+    fields, amounts = session_amounts.totals(call, lines, rates[0]["id"] if rates else None)
     keep_inline(call, bought)
-    session = _document(call, given, mode, types, rates)
-    session.update(amounts, expires_at=expires_at)
+    session = new_session(call, given, mode, types, rates)
+    session.update(fields, expires_at=expires_at)
     payments = call.world.payments
     payments.details[session["id"]] = SessionDetails(
         lines=lines,
         intent_data=_with_metadata(given.get("payment_intent_data")),
         subscription_data=subscription_data,
         customer_update=given.get("customer_update") or {},
+    )
+    session_amounts.keep_amounts(call, session, amounts)
+    payments.sessions.add(session)
+    _plan_expiry(call, session)
+    return expanded(call, session)
+
+
+def _create_setup(call: Call, given: Mapping[str, Any], expires_at: int) -> Document:
+    """A session that saves a payment method and sells nothing.
+
+    Source: https://docs.stripe.com/payments/save-and-reuse
+    """
+    types = _method_types(given.get("payment_method_types"), given.get("currency"))
+    session = new_session(call, given, "setup", types, [])
+    intent = setups.add_setup_intent(
+        call, given.get("customer"), types, _with_metadata(given.get("setup_intent_data"))
+    )
+    session.update(
+        amount_subtotal=None,
+        amount_total=None,
+        currency=given.get("currency"),
+        expires_at=expires_at,
+        payment_status="no_payment_required",
+        setup_intent=intent["id"],
+        shipping_cost=None,
+        total_details=None,
+    )
+    payments = call.world.payments
+    payments.details[session["id"]] = SessionDetails(
+        lines=[], intent_data={}, subscription_data={}, customer_update=given.get("customer_update") or {}
     )
     payments.sessions.add(session)
     _plan_expiry(call, session)
@@ -71,8 +115,6 @@ def _mode(given: Mapping[str, Any]) -> str:
     mode = given.get("mode")
     if mode is None:
         raise StripeError(400, "Missing required param: mode.", code="parameter_missing", param="mode")
-    if mode == "setup":
-        raise NotInSandbox("Checkout Sessions in setup mode", param="mode")
     ui_mode = given.get("ui_mode") or "hosted_page"
     if ui_mode != "hosted_page":
         raise NotInSandbox(f"Checkout Sessions with the ui_mode {ui_mode}", param="ui_mode")
@@ -80,11 +122,15 @@ def _mode(given: Mapping[str, Any]) -> str:
         raise StripeError(
             400, "Missing required param: success_url.", code="parameter_missing", param="success_url"
         )
-    if not given.get("line_items"):
-        raise StripeError(
-            400, "Missing required param: line_items.", code="parameter_missing", param="line_items"
-        )
+    for name in ("line_items",) if mode != "setup" else _needed_for_setup(given):
+        if not given.get(name):
+            raise StripeError(400, f"Missing required param: {name}.", code="parameter_missing", param=name)
     return str(mode)
+
+
+def _needed_for_setup(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-currency"""
+    return () if given.get("payment_method_types") else ("currency",)
 
 
 def _check_together(call: Call, given: Mapping[str, Any], mode: str) -> None:
@@ -92,7 +138,7 @@ def _check_together(call: Call, given: Mapping[str, Any], mode: str) -> None:
     for name in ("success_url", "cancel_url"):
         if name in given:
             _check_url(given[name], name, call.world.livemode)
-    for name in _OF_PAYMENT if mode == "subscription" else _OF_SUBSCRIPTION:
+    for name in _NOT_IN[mode]:
         if given.get(name):
             raise StripeError(400, f"You can not pass `{name}` in `{mode}` mode.", param=name)
     if mode == "payment" and given.get("payment_method_collection"):
@@ -188,16 +234,16 @@ def _with_metadata(given: Mapping[str, Any] | None) -> dict[str, Any]:
     return {**data, "metadata": params.merged_metadata({}, data.get("metadata") or {})}
 
 
-def _method_types(given: Sequence[str] | None, currency: str) -> list[str]:
+def _method_types(given: Sequence[str] | None, currency: str | None) -> list[str]:
     """The requested payment method types, by default cards and the currency's bank debit."""
-    debit = BANK_DEBITS.get(currency)
+    debit = BANK_DEBITS.get(currency or "")
     if not given:
         return ["card", debit] if debit else ["card"]
     for number, kind in enumerate(given):
         name = f"payment_method_types[{number}]"
         if kind not in ("card", *BANK_DEBITS.values()):
             raise NotInSandbox(f"the payment method type {kind}", param=name)
-        if kind not in ("card", debit):
+        if currency is not None and kind not in ("card", debit):
             only = next(code for code, known in BANK_DEBITS.items() if known == kind)
             raise StripeError(
                 400,
@@ -235,149 +281,6 @@ def _shipping_rates(call: Call, options: Sequence[Mapping[str, Any]], currency: 
             )
         rates.append(rate)
     return rates
-
-
-def _document(
-    call: Call, given: Mapping[str, Any], mode: str, types: list[str], rates: Sequence[Document]
-) -> Document:
-    world = call.world
-    id = new_id(f"cs_{world.mode}_", 58)
-    consent = given.get("consent_collection")
-    texts = given.get("custom_text") or {}
-    tax = (given.get("automatic_tax") or {}).get("enabled", False)
-    invoiced = (given.get("invoice_creation") or {}).get("enabled", False)
-    return {
-        "id": id,
-        "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allowed_payment_method_types": None,
-        "allow_promotion_codes": given.get("allow_promotion_codes"),
-        "automatic_tax": {
-            "enabled": tax,
-            "liability": {"type": "self"} if tax else None,
-            "provider": "stripe" if tax else None,
-            "status": "requires_location_inputs" if tax else None,
-        },
-        "billing_address_collection": given.get("billing_address_collection"),
-        "branding_settings": {
-            "background_color": "#ffffff",
-            "border_style": "rounded",
-            "button_color": "#4b3fd6",
-            "display_name": "Sandbox store",
-            "font_family": "default",
-            "icon": None,
-            "logo": None,
-        },
-        "cancel_url": given.get("cancel_url"),
-        "client_reference_id": given.get("client_reference_id"),
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": consent
-        and {
-            "payment_method_reuse_agreement": None,
-            "promotions": consent.get("promotions") or "none",
-            "terms_of_service": consent.get("terms_of_service") or "none",
-        },
-        "created": int(call.now),
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            name: texts.get(name)
-            for name in ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
-        },
-        "customer": given.get("customer"),
-        "customer_account": None,
-        "customer_creation": None
-        if "customer" in given
-        else ("always" if mode == "subscription" else given.get("customer_creation") or "if_required"),
-        "customer_details": _known_details(call, given),
-        "customer_email": given.get("customer_email"),
-        "discounts": [],
-        "excluded_payment_method_types": None,
-        "integration_identifier": None,
-        "invoice": None,
-        "invoice_creation": None
-        if mode == "subscription"
-        else {
-            "enabled": invoiced,
-            "invoice_data": {
-                "account_tax_ids": None,
-                "custom_fields": None,
-                "description": None,
-                "footer": None,
-                "issuer": None,
-                "metadata": {},
-                "rendering_options": None,
-            },
-        },
-        "livemode": world.livemode,
-        "locale": given.get("locale"),
-        "managed_payments": {"enabled": False},
-        "metadata": params.merged_metadata({}, given.get("metadata") or {}),
-        "mode": mode,
-        "name_collection": None,
-        "optional_items": [],
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": given.get("payment_method_collection")
-        or ("always" if mode == "subscription" else "if_required"),
-        "payment_method_configuration_details": None
-        if given.get("payment_method_types")
-        else {"id": "pmc_1Sandbox00000000000001", "parent": None},
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": types,
-        "payment_status": "unpaid",
-        "permissions": None,
-        "phone_number_collection": {
-            "enabled": (given.get("phone_number_collection") or {}).get("enabled", False)
-        },
-        "presentment_details": None,
-        "recovered_from": None,
-        "redirect_on_completion": None,
-        "return_url": None,
-        "saved_payment_method_options": {
-            "allow_redisplay_filters": ["always"],
-            "payment_method_remove": "disabled",
-            "payment_method_save": None,
-        }
-        if "customer" in given
-        else None,
-        "setup_intent": None,
-        "shipping_address_collection": given.get("shipping_address_collection"),
-        "shipping_options": [
-            {"shipping_amount": rate["fixed_amount"]["amount"], "shipping_rate": rate["id"]} for rate in rates
-        ],
-        "status": "open",
-        "submit_type": given.get("submit_type"),
-        "subscription": None,
-        "success_url": given["success_url"],
-        "tax_id_collection": {"enabled": False, "required": "never"},
-        "ui_mode": "hosted_page",
-        # The real URLs also have a fragment, and work only with it.
-        "url": f"{call.state.origin}/c/pay/{id}#{new_id('fid', 40)}",
-        "wallet_options": None,
-    }
-
-
-def _known_details(call: Call, given: Mapping[str, Any]) -> Document | None:
-    """The session's `customer_details` before the shopper fills in the page."""
-    customer = call.world.customers.get(given["customer"]) if "customer" in given else None
-    email = given.get("customer_email") if customer is None else customer.email
-    if customer is None and email is None:
-        return None
-    return {
-        "address": None,
-        "business_name": None,
-        "email": email,
-        "individual_name": None,
-        "name": None,
-        "phone": None,
-        "tax_exempt": "none" if customer is None else customer.tax_exempt,
-        "tax_ids": None,
-    }
 
 
 def _plan_expiry(call: Call, session: Document) -> None:

@@ -97,7 +97,7 @@ _NOT_HERE = params.absent(
     " customer_account discounts excluded_payment_method_types integration_identifier managed_payments"
     " name_collection optional_items origin_context payment_method_configuration payment_method_data"
     " payment_method_options permissions redirect_on_completion return_url saved_payment_method_options"
-    " setup_intent_data tax_id_collection wallet_options"
+    " tax_id_collection wallet_options"
 )
 
 CREATE: params.Schema = {
@@ -158,6 +158,13 @@ CREATE: params.Schema = {
     "payment_method_collection": params.one_of("always", "if_required"),
     "payment_method_types": params.list_of(params.exact_text),
     "phone_number_collection": _enabled(),
+    "setup_intent_data": params.fields(
+        {
+            "description": params.text(1000),
+            "metadata": params.metadata,
+            "on_behalf_of": params.not_in_sandbox,
+        }
+    ),
     "shipping_address_collection": params.fields(
         {"allowed_countries": _countries}, required=("allowed_countries",)
     ),

@@ -7,10 +7,10 @@ from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import StripeError, no_such
 from webstore.sandbox.stripe.expanding import expanded, expands
 from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
-from webstore.sandbox.stripe.payments import sessions
+from webstore.sandbox.stripe.payments import session_amounts, sessions
 from webstore.sandbox.stripe.resources.checkout_creation import create
 from webstore.sandbox.stripe.resources.checkout_params import CREATE
-from webstore.sandbox.stripe.resources.reading import check_customer
+from webstore.sandbox.stripe.resources.reading import check_customer, sublist, sublist_params
 from webstore.sandbox.stripe.routing import Call, Route
 
 _FILTERS = ("customer", "payment_intent", "subscription")
@@ -74,16 +74,8 @@ def list_all(call: Call) -> dict[str, object]:
 def list_lines(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/checkout/sessions/line_items, in the order of the session's creation."""
     session = find_session(call, call.ids[0])
-    lines = sessions.details_of(call, session).lines
-    # `list_page` goes from the last position to the first, so the lines are reversed.
-    return list_page(
-        _Lines(lines[::-1]),
-        call.params,
-        url=f"/v1/checkout/sessions/{session['id']}/line_items",
-        kind="line item",
-        keep=lambda line: True,
-        show=lambda line: expanded(call, line),
-    )
+    lines = session_amounts.details_of(call, session).lines
+    return sublist(call, lines, "line item", f"/v1/checkout/sessions/{session['id']}/line_items")
 
 
 def find_session(call: Call, id: str) -> Document:
@@ -94,26 +86,6 @@ def find_session(call: Call, id: str) -> Document:
         there = other.payments.sessions.get(id) is not None
         raise no_such("checkout.session", id, other_mode=other.mode if there else "")
     return session
-
-
-class _Lines:
-    """A session's lines as a table for `list_page`."""
-
-    def __init__(self, lines: list[Document]) -> None:
-        self._lines = lines
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def at(self, position: int) -> Document:
-        return self._lines[position]
-
-    def position_of(self, id: str) -> int | None:
-        places = (place for place, line in enumerate(self._lines) if line["id"] == id)
-        return next(places, None)
-
-    def created_at(self, position: int) -> int:
-        return 0
 
 
 _ROOT, _ONE = "/v1/checkout/sessions", "/v1/checkout/sessions/{}"
@@ -156,9 +128,6 @@ ROUTES = (
         f"{_ONE}/line_items",
         list_lines,
         "checkout_session_read",
-        {
-            **{name: LIST_PARAMS[name] for name in ("limit", "starting_after", "ending_before")},
-            "expand": expands("item", within="data."),
-        },
+        sublist_params("item"),
     ),
 )

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from webstore.sandbox.stripe import params, search
+from webstore.sandbox.stripe.customer_json import to_json
 from webstore.sandbox.stripe.customer_table import Customer
+from webstore.sandbox.stripe.embedding import capped, listed
 from webstore.sandbox.stripe.errors import StripeError, no_such
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
@@ -17,7 +19,6 @@ from webstore.sandbox.stripe.state import State, World
 
 _ADDRESS_LINES = ("city", "country", "line1", "line2", "postal_code", "state")
 _ADDRESS = params.fields({name: params.text() for name in _ADDRESS_LINES})
-_INVOICE_SETTINGS = ("custom_fields", "default_payment_method", "footer", "rendering_options")
 _EXPANDABLE = ("sources", "subscriptions", "tax", "tax_ids", "cash_balance", "invoice_credit_balance")
 
 _WRITABLE: params.Schema = {
@@ -177,40 +178,6 @@ def find(state: State, world: World, id: str) -> Customer:
     return customer
 
 
-def to_json(customer: Customer, world: World) -> dict[str, object]:
-    """A customer as the API returns it, without expandable fields.
-
-    Source: https://docs.stripe.com/api/customers/object
-    """
-    return {
-        "id": customer.id,
-        "object": "customer",
-        "address": customer.address,
-        "balance": customer.balance,
-        "business_name": customer.business_name,
-        "created": customer.created,
-        "currency": None,
-        "customer_account": None,
-        "default_source": None,
-        "delinquent": False,
-        "description": customer.description,
-        "discount": None,
-        "email": customer.email,
-        "individual_name": customer.individual_name,
-        "invoice_prefix": customer.invoice_prefix,
-        "invoice_settings": {name: customer.invoice_settings.get(name) for name in _INVOICE_SETTINGS},
-        "livemode": world.livemode,
-        "metadata": customer.metadata,
-        "name": customer.name,
-        "next_invoice_sequence": customer.next_invoice_sequence,
-        "phone": customer.phone,
-        "preferred_locales": customer.preferred_locales,
-        "shipping": customer.shipping,
-        "tax_exempt": customer.tax_exempt,
-        "test_clock": None,
-    }
-
-
 def _existing(call: Call) -> Customer:
     customer = find(call.state, call.world, call.ids[0])
     if customer.deleted:
@@ -252,13 +219,7 @@ def _expanded(shown: dict[str, object], call: Call) -> dict[str, object]:
             url = f"/v1/customers/{shown['id']}/{name}"
             owned = call.world.payments.subscriptions.having("customer", str(shown["id"]))
             data = [one for one in reversed(owned) if name == "subscriptions" and one["status"] != "canceled"]
-            shown[name] = {
-                "object": "list",
-                "data": data[:10],
-                "has_more": len(data) > 10,
-                "total_count": len(data),
-                "url": url,
-            }
+            shown[name] = listed([capped(one) for one in data], url)
         elif name == "tax":
             shown[name] = {
                 "automatic_tax": "unrecognized_location",

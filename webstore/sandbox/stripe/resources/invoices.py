@@ -7,8 +7,15 @@ from typing import Any
 
 from webstore.sandbox.stripe import params
 from webstore.sandbox.stripe.documents import Document, Documents
-from webstore.sandbox.stripe.lists import list_page
-from webstore.sandbox.stripe.resources.reading import found, list_params, page, retrieve_route
+from webstore.sandbox.stripe.errors import StripeError
+from webstore.sandbox.stripe.resources.reading import (
+    found,
+    list_params,
+    page,
+    retrieve_route,
+    sublist,
+    sublist_params,
+)
 from webstore.sandbox.stripe.routing import Call, Route
 from webstore.sandbox.stripe.state import World
 
@@ -26,6 +33,11 @@ def payment_table(world: World) -> Documents:
     return world.payments.invoice_payments
 
 
+def record_table(world: World) -> Documents:
+    """The table of payment records: https://docs.stripe.com/api/payment-record"""
+    return world.payments.payment_records
+
+
 def list_all(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/invoices/list"""
     subscription, status = call.params.get("subscription"), call.params.get("status")
@@ -40,17 +52,7 @@ def list_all(call: Call) -> dict[str, object]:
 def list_lines(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/invoices/invoice_lines"""
     invoice = found(call, table, "invoice", call.ids[0])
-    lines = Documents()
-    for line in reversed(invoice["lines"]["data"]):
-        lines.add(line)
-    return list_page(
-        lines,
-        call.params,
-        url=f"{_ROOT}/{invoice['id']}/lines",
-        kind="line item",
-        keep=lambda line: True,
-        show=dict,
-    )
+    return sublist(call, invoice["lines"]["data"], "line item", f"{_ROOT}/{invoice['id']}/lines")
 
 
 def list_payments(call: Call) -> dict[str, object]:
@@ -58,11 +60,18 @@ def list_payments(call: Call) -> dict[str, object]:
     # Any: checked parameters.
     wanted: dict[str, Any] = dict(call.params)
     payment, status = wanted.get("payment"), wanted.get("status")
+    if payment is not None and payment["type"] not in payment:
+        raise StripeError(
+            400,
+            f"Missing required param: payment[{payment['type']}].",
+            code="parameter_missing",
+            param=f"payment[{payment['type']}]",
+        )
 
     def keep(document: Document) -> bool:
-        intent = document["payment"]["payment_intent"]
+        own = document["payment"]
         return status in (None, document["status"]) and (
-            payment is None or payment["payment_intent"] == intent
+            payment is None or own.get(payment["type"]) == payment[payment["type"]]
         )
 
     return page(call, payment_table, "invoice_payment", _PAYMENTS, fields=("invoice",), keep=keep)
@@ -90,7 +99,7 @@ ROUTES = (
         f"{_ONE}/lines",
         list_lines,
         "invoice_read",
-        {name: check for name, check in list_params("line_item", {}).items() if name != "created"},
+        sublist_params("line_item"),
     ),
     Route(
         "GET",
@@ -104,14 +113,17 @@ ROUTES = (
                 "payment": params.fields(
                     {
                         "payment_intent": params.given_text(),
-                        "payment_record": params.not_in_sandbox,
-                        "type": params.one_of("payment_intent"),
+                        "payment_record": params.given_text(),
+                        "type": params.one_of("payment_intent", "payment_record"),
                     },
-                    required=("payment_intent", "type"),
+                    required=("type",),
                 ),
                 "status": params.one_of("canceled", "open", "paid"),
             },
         ),
     ),
     retrieve_route(f"{_PAYMENTS}/{{}}", payment_table, "invoice_payment", "invoice_read", "invoice_payment"),
+    retrieve_route(
+        "/v1/payment_records/{}", record_table, "payment_record", "payment_record_read", "payment_record"
+    ),
 )

@@ -56,6 +56,22 @@ def page(
     )
 
 
+def sublist(call: Call, items: Sequence[Document], kind: str, url: str) -> dict[str, object]:
+    """One page of the items of another object, in their own order."""
+    table = Documents()
+    # `list_page` goes from the last position to the first.
+    for item in reversed(items):
+        table.add(item)
+    return list_page(
+        table,
+        call.params,
+        url=url,
+        kind=kind,
+        keep=lambda item: True,
+        show=lambda item: expanded(call, item),
+    )
+
+
 def check_customer(call: Call) -> None:
     """Raise StripeError when a list's `customer` never existed. A deleted customer is allowed."""
     id = call.params.get("customer")
@@ -73,6 +89,11 @@ def retrieve_route(path: str, table_of: TableOf, kind: str, permission: str, obj
         return expanded(call, found(call, table_of, kind, call.ids[0]))
 
     return Route("GET", path, retrieve, permission, {"expand": expands(object_)})
+
+
+def sublist_params(object_: str) -> params.Schema:
+    """The parameters of a list that cannot be filtered by time, as another object's items."""
+    return {name: check for name, check in list_params(object_, {}).items() if name != "created"}
 
 
 def list_params(object_: str, more: Mapping[str, params.Check]) -> params.Schema:

@@ -9,7 +9,7 @@ from webstore.sandbox.stripe import params
 from webstore.sandbox.stripe.documents import Document, Documents
 from webstore.sandbox.stripe.errors import no_such
 from webstore.sandbox.stripe.expanding import expanded, expands
-from webstore.sandbox.stripe.payments import subscriptions
+from webstore.sandbox.stripe.payments import prorations, subscriptions
 from webstore.sandbox.stripe.payments.changes import changed
 from webstore.sandbox.stripe.resources.reading import found, list_params, page, retrieve_route
 from webstore.sandbox.stripe.routing import Call, Route
@@ -51,6 +51,9 @@ def cancel(call: Call) -> Document:
     subscription = _not_canceled(call)
     # Any: checked parameters.
     given: dict[str, Any] = dict(call.params)
+    # Without `invoice_now` the credit stays a pending invoice item, which no endpoint of the sandbox shows.
+    if given.get("prorate") and given.get("invoice_now"):
+        prorations.credit_unused(call, subscription)
     subscriptions.cancel(call, subscription, given.get("cancellation_details"))
     return expanded(call, subscription)
 
@@ -76,7 +79,7 @@ def list_all(call: Call) -> dict[str, object]:
 
 def _not_canceled(call: Call) -> Document:
     subscription = found(call, table, "subscription", call.ids[0])
-    if subscription["status"] == "canceled":
+    if subscription["status"] in ("canceled", "incomplete_expired"):
         raise no_such("subscription", subscription["id"])
     return subscription
 
@@ -147,8 +150,8 @@ ROUTES = (
         {
             "cancellation_details": _DETAILS,
             "expand": expands("subscription"),
-            "invoice_now": params.not_in_sandbox,
-            "prorate": params.not_in_sandbox,
+            "invoice_now": params.boolean,
+            "prorate": params.boolean,
         },
     ),
 )

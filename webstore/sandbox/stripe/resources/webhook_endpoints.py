@@ -105,7 +105,7 @@ def list_all(call: Call) -> dict[str, object]:
         call.params,
         url="/v1/webhook_endpoints",
         kind="webhook endpoint",
-        keep=lambda endpoint: not endpoint.deleted,
+        keep=lambda endpoint: not (endpoint.deleted or endpoint.thin),
         show=lambda endpoint: to_json(endpoint, call.world),
     )
 
@@ -130,7 +130,7 @@ def to_json(endpoint: WebhookEndpoint, world: World) -> dict[str, object]:
 def _existing(call: Call) -> WebhookEndpoint:
     (id,) = call.ids
     endpoint = call.world.webhook_endpoints.get(id)
-    if endpoint is None:
+    if endpoint is None or endpoint.thin:
         other = call.state.other_mode(call.world)
         other_mode = other.mode if other.webhook_endpoints.get(id) else ""
         raise no_such("webhook endpoint", id, other_mode=other_mode)
