@@ -1,162 +1,112 @@
-"""The effects of Stripe's webhooks: purchases are fulfilled, cached copies of changed objects are dropped.
-
-Deliveries come late, twice and in any order (https://docs.stripe.com/webhooks#event-ordering), so an event
-only says where to look: a session is read again, and its present state decides.
-"""
+"""Calls the fulfil hooks with order events: at least once, and once only while the shared state is there."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
 
-from webstore.errors import NoSuchObject, PaymentsError, StateUnavailable
-from webstore.linking.verdicts import forget_verdict_of
+from webstore import deadline
+from webstore.errors import StateUnavailable
 from webstore.state import State
 
-from .cart_sessions import remember_paid
-from .models import CheckoutSession, StripeEvent
-from .ports import Checkouts, Fulfil
+from .order_events import Kind, OrderEvent
+from .ports import Fulfil
 
 log = logging.getLogger(__name__)
 
 #: Seconds; longer than the 30 days for which Stripe can send an event again.
 KEPT_S = 40 * 24 * 3600.0
-#: Seconds that the hooks of one session may take before another delivery may call them again.
+#: Seconds that the hooks may work on one order event before another delivery may call them again.
 FULFIL_S = 120.0
-
-_SESSION_EVENTS = frozenset(
-    f"checkout.session.{what}"
-    for what in ("completed", "async_payment_succeeded", "async_payment_failed", "expired")
-)
-_CUSTOMER_EVENTS = frozenset({"customer.deleted", "customer.updated", "charge.refunded"})
-_CATALOGUE_EVENTS = ("product.", "price.")
+#: Seconds after which it is tried again whether another delivery is done.
+_LOOK_EVERY_S = 0.05
 
 
 class Outcome(StrEnum):
-    """How a delivery ended; after `BUSY` and `FAILED` Stripe sends it again."""
+    """How the handling of a Stripe event ended."""
 
     DONE = "done"
     SEEN = "seen"
     IGNORED = "ignored"
+    #: It could not be handled, and is acknowledged all the same; the log has an error.
+    DROPPED = "dropped"
+    #: Another delivery is at work on the same order event: this one has to come again.
     BUSY = "busy"
+    #: It has to come again.
     FAILED = "failed"
+    #: The store cannot read events of this form.
+    REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Webhooks:
-    """What handling a delivery needs."""
-
-    #: The event of a body and its Stripe-Signature; raises `WebhookRejected`. Knows the secrets.
-    read: Callable[[bytes, str], StripeEvent] = field(repr=False)
-    checkouts: Checkouts
-    state: State
-    #: Called in this order with each paid session, at least once.
-    fulfil: Sequence[Fulfil]
-    forget_catalogue: Callable[[], None]
-    #: The mode of the store's key.
-    livemode: bool
-
-
-def log_purchase(session: CheckoutSession) -> None:
-    """The default hook: writes a line into the log."""
+def log_order_event(event: OrderEvent) -> None:
+    """A hook that writes a line into the log; it is always the first one."""
+    money = f"{event.money.amount} {event.money.currency}" if event.money else "-"
     log.info(
-        "fulfil session=%s user=%s customer=%s total=%s %s",
-        session.id,
-        session.owner,
-        session.customer_id,
-        session.total.amount,
-        session.total.currency,
-    )
-
-
-def handle(webhooks: Webhooks, event: StripeEvent) -> Outcome:
-    """Give the event its effect; safe to call again with the same event, also at the same time."""
-    outcome = _handle(webhooks, event)
-    log.log(
-        logging.WARNING if outcome is Outcome.FAILED else logging.INFO,
-        "webhook event=%s type=%s object=%s outcome=%s",
-        event.id,
-        event.type,
+        "fulfil kind=%s order=%s object=%s user=%s customer=%s total=%s",
+        event.kind,
+        event.order_number,
         event.object_id,
-        outcome,
+        event.user_id,
+        event.customer_id,
+        money,
     )
-    return outcome
 
 
-def _handle(webhooks: Webhooks, event: StripeEvent) -> Outcome:
-    if event.livemode != webhooks.livemode:
-        log.warning("webhook event=%s is of the other mode (livemode=%s)", event.id, event.livemode)
-        return Outcome.IGNORED
-    seen = f"webhook:{event.id}"
-    with suppress(StateUnavailable):
-        if webhooks.state.get(seen):
-            return Outcome.SEEN
-    try:
-        outcome = _act(webhooks, event)
-    except (PaymentsError, StateUnavailable) as exc:
-        log.warning("webhook event=%s failed: %s: %s", event.id, type(exc).__name__, exc)
-        return Outcome.FAILED
-    if outcome is Outcome.DONE:
-        # After the effect: an event whose effect failed comes again.
-        with suppress(StateUnavailable):
-            webhooks.state.set(seen, "1", KEPT_S)
-    return outcome
+def fulfil(
+    state: State, hooks: Sequence[Fulfil], events: Sequence[OrderEvent], *, patience_s: float = 0.0
+) -> Outcome:
+    """Call the hooks with these order events, in this order; stop at the first one that is not done.
 
-
-def _act(webhooks: Webhooks, event: StripeEvent) -> Outcome:
-    if event.type in _SESSION_EVENTS and event.object_id:
-        return _on_session(webhooks, event.object_id)
-    if event.type in _CUSTOMER_EVENTS and event.customer_id:
-        forget_verdict_of(webhooks.state, event.customer_id)
-        return Outcome.DONE
-    if event.type.startswith(_CATALOGUE_EVENTS):
-        webhooks.forget_catalogue()
-        return Outcome.DONE
-    return Outcome.IGNORED
-
-
-def _on_session(webhooks: Webhooks, session_id: str) -> Outcome:
-    try:
-        session = webhooks.checkouts.get_session(session_id)
-    except NoSuchObject as exc:
-        # Made under another account's key, or deleted with its test data: not this store's.
-        log.warning("webhook about session=%s, which does not exist: %s", session_id, exc)
-        return Outcome.IGNORED
-    if session.owner is None or not session.paid:
-        return Outcome.IGNORED
-    # Empties the cart that it was bought from.
-    remember_paid(webhooks.state, session.id)
-    return _fulfil(webhooks, session)
-
-
-def _fulfil(webhooks: Webhooks, session: CheckoutSession) -> Outcome:
-    """Call the hooks unless they have been called, and have not failed, for this session."""
-    fulfilled = f"fulfilled:{session.id}"
-    with _turn(webhooks.state, session.id) as mine:
-        if not mine:
-            return Outcome.BUSY
-        with suppress(StateUnavailable):
-            if webhooks.state.get(fulfilled):
-                return Outcome.DONE
-        failed = [hook for hook in webhooks.fulfil if not _succeeds(hook, session)]
-        if failed:
-            return Outcome.FAILED
-        try:
-            webhooks.state.set(fulfilled, "1", KEPT_S)
-        except StateUnavailable:
-            log.warning("session=%s was fulfilled, but that could not be noted", session.id)
+    `patience_s`: how long another delivery may keep this one waiting.
+    """
+    for event in events:
+        outcome = _fulfil(state, hooks, event, patience_s)
+        if outcome is not Outcome.DONE:
+            return outcome
     return Outcome.DONE
 
 
+def is_fulfilled(state: State, event_id: str) -> bool:
+    """Whether the hooks are known to have succeeded with this order event."""
+    with suppress(StateUnavailable):
+        return state.get(f"fulfilled:{event_id}") is not None
+    return False
+
+
+def _fulfil(state: State, hooks: Sequence[Fulfil], event: OrderEvent, patience_s: float) -> Outcome:
+    """Call the hooks unless they have been called, and have not failed, with this order event."""
+    key = _key(event)
+    with _turn(state, key, patience_s) as mine:
+        if not mine:
+            return Outcome.BUSY
+        if is_fulfilled(state, key):
+            return Outcome.DONE
+        failed = [hook for hook in hooks if not _succeeds(hook, event)]
+        if failed:
+            return Outcome.FAILED
+        try:
+            state.set(f"fulfilled:{key}", "1", KEPT_S)
+        except StateUnavailable:
+            log.warning("order event=%s was told to the hooks, but that could not be noted", event.id)
+    return Outcome.DONE
+
+
+def _key(event: OrderEvent) -> str:
+    """What the shared state knows the order event by; a purchase by its session alone."""
+    return event.object_id if event.kind is Kind.PAID else event.id
+
+
 @contextmanager
-def _turn(state: State, session_id: str) -> Iterator[bool]:
-    """Whether no other delivery works on this session just now; always true without the shared state."""
-    key = f"fulfilling:{session_id}"
+def _turn(state: State, key: str, patience_s: float) -> Iterator[bool]:
+    """Whether no other delivery works on this order event now; always true without the shared state."""
+    key = f"fulfilling:{key}"
+    until = time.monotonic() + deadline.left(patience_s)
     try:
-        mine = state.add(key, "1", FULFIL_S)
+        while not (mine := state.add(key, "1", FULFIL_S)) and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY_S)
     except StateUnavailable:
         mine = True
     try:
@@ -167,10 +117,10 @@ def _turn(state: State, session_id: str) -> Iterator[bool]:
                 state.delete(key)
 
 
-def _succeeds(hook: Fulfil, session: CheckoutSession) -> bool:
+def _succeeds(hook: Fulfil, event: OrderEvent) -> bool:
     try:
-        hook(session)
+        hook(event)
     except Exception:
-        log.exception("a fulfil hook failed for session=%s", session.id)
+        log.exception("a fulfil hook failed with the order event=%s order=%s", event.id, event.order_number)
         return False
     return True

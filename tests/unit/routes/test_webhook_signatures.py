@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,21 +106,37 @@ def test_a_time_put_before_the_signed_one_gains_nothing(inbox: Inbox) -> None:
         b"[]",
         b"null",
         b"{",
-        b"\xff",
         b"[" * 100_000,
         b'{"id": "evt_1", "type": "x.y"}',
         b'{"id": 1, "type": "x.y", "livemode": false}',
         b'{"id": "evt_1", "type": "x y\\n", "livemode": false}',
         b'{"id": "evt_1\\nforged line", "type": "x.y", "livemode": false}',
         b'{"id": "evt_1", "type": "x.y", "livemode": "no"}',
+        b'{"id": "evt_1", "type": "x.y", "livemode": false, "object": "v3.core.event"}',
+        b'{"id": "evt_1", "type": "x.y", "livemode": false, "object": ["event"]}',
     ],
 )
-def test_a_body_that_is_not_an_event_is_refused(inbox: Inbox, body: bytes) -> None:
+def test_a_body_that_is_not_an_event_is_refused(
+    inbox: Inbox, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     assert_refused(inbox, inbox.post(body, signature(body)))
+    assert_says_how_to_configure(caplog)
+
+
+def test_a_body_that_is_not_text_is_refused(inbox: Inbox) -> None:
+    assert_refused(inbox, inbox.post(b"\xff", signature(b"\xff")))
+
+
+def test_a_forgery_is_no_error_of_the_operator(inbox: Inbox, caplog: pytest.LogCaptureFixture) -> None:
+    assert_refused(inbox, inbox.deliver(secret="whsec_of_somebody_else"))
+    assert [record.levelno for record in caplog.records if record.name.startswith("webstore")] == [
+        logging.WARNING
+    ]
 
 
 def test_without_a_secret_everything_is_refused(tmp_path: Path) -> None:
     with offline_store(tmp_path, STRIPE_WEBHOOK_SECRET="") as app:
+        assert app.extensions["webstore"].catch_up is None
         inbox = opened(app, tmp_path / "state")
         for secret in ("", SECRET):
             assert_refused(inbox, inbox.deliver(secret=secret), 503)
@@ -146,18 +163,37 @@ def test_it_takes_posts_from_elsewhere_and_nothing_else(inbox: Inbox) -> None:
     assert client.post("/webhooks/stripe", data=body, headers=headers).status_code == 200
 
 
-def test_events_of_the_other_mode_are_ignored(inbox: Inbox) -> None:
-    answer = inbox.deliver(livemode=True)
-    assert (answer.status_code, answer.json) == (200, {"outcome": "ignored"})
+def test_events_of_the_other_mode_are_asked_for_again_and_dropped_after_an_hour(
+    inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert inbox.deliver(livemode=True, age_s=3599).status_code == 503
+    answer = inbox.deliver(livemode=True, age_s=3601)
+    assert (answer.status_code, answer.json) == (200, {"outcome": "dropped"})
     assert (inbox.fulfilled, inbox.till.calls) == ([], 0)
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 2
+    assert all("it is of live mode and STRIPE_SECRET_KEY is of test mode" in error for error in errors)
 
 
 @pytest.mark.parametrize(
     "members",
     [{"data": None}, {"data": []}, {"data": {}}, {"data": {"object": None}}, {"data": {"object": {"id": 7}}}],
 )
-@pytest.mark.parametrize("kind", ["balance.available", COMPLETED, "customer.deleted", "charge.refunded"])
-def test_events_without_an_object_are_ignored(inbox: Inbox, kind: str, members: dict[str, Any]) -> None:
-    answer = inbox.deliver(kind, **members)
+@pytest.mark.parametrize("kind", [COMPLETED, "customer.deleted", "charge.refunded", "price.updated"])
+def test_events_that_matter_and_name_no_object_are_refused(
+    inbox: Inbox, kind: str, members: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert_refused(inbox, inbox.deliver(kind, **members))
+    assert_says_how_to_configure(caplog)
+
+
+def test_events_about_nothing_that_do_not_matter_are_ignored(inbox: Inbox) -> None:
+    answer = inbox.deliver("balance.available", {"object": "balance"})
     assert (answer.status_code, answer.json) == (200, {"outcome": "ignored"})
     assert inbox.till.calls == 0
+
+
+def assert_says_how_to_configure(caplog: pytest.LogCaptureFixture) -> None:
+    (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "https://dashboard.stripe.com/workbench/webhooks" in error.getMessage()
+    assert "snapshot or thin events" in error.getMessage()

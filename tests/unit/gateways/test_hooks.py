@@ -1,0 +1,94 @@
+"""Which functions the setting FULFIL may name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.offline import offline_settings, offline_store
+from webstore.errors import SettingsError
+from webstore.gateways.hooks import load_hooks
+from webstore.routes import Services
+
+MODULE = """
+class Warehouse:
+    @staticmethod
+    def ship(event):
+        pass
+
+def ship(event):
+    pass
+
+def none():
+    pass
+
+def two(event, address):
+    pass
+
+def some(event, address="here"):
+    pass
+
+number = 5
+"""
+
+
+@pytest.fixture(autouse=True)
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Modules of an operator, on Python's path."""
+    (tmp_path / "hooks_of_a_shop.py").write_text(MODULE)
+    (tmp_path / "hooks_that_raise.py").write_text("raise RuntimeError('no warehouse')")
+    (tmp_path / "hooks_that_exit.py").write_text("raise SystemExit(3)")
+    (tmp_path / "hooks_with_a_typo.py").write_text("def f(:")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def test_functions_are_found_in_their_order() -> None:
+    names = ("hooks_of_a_shop:some", "hooks_of_a_shop:ship", "hooks_of_a_shop:Warehouse.ship")
+    shop = load_hooks(names)
+    module = sys.modules["hooks_of_a_shop"]
+    assert shop == (module.some, module.ship, module.Warehouse.ship)
+
+
+def test_every_name_that_cannot_be_used_is_told() -> None:
+    faults = {
+        "nowhere_to_be_found:ship": "cannot be imported (ModuleNotFoundError",
+        "hooks_that_raise:ship": "cannot be imported (RuntimeError: no warehouse)",
+        "hooks_that_exit:ship": "cannot be imported (SystemExit: 3)",
+        "hooks_with_a_typo:f": "cannot be imported (SyntaxError",
+        "hooks_of_a_shop:missing": "does not exist: hooks_of_a_shop has no missing",
+        "hooks_of_a_shop:number": "is not a function",
+        "hooks_of_a_shop:none": "must take exactly one argument",
+        "hooks_of_a_shop:two": "must take exactly one argument",
+    }
+    with pytest.raises(SettingsError) as refused:
+        load_hooks(("hooks_of_a_shop:ship", *faults))
+    assert len(refused.value.problems) == len(faults)
+    for problem, (name, fault) in zip(refused.value.problems, faults.items(), strict=True):
+        assert problem.startswith(f"FULFIL: {name} ")
+        assert fault in problem
+
+
+@pytest.mark.parametrize("value", ["ship", "hooks:", ":ship", "hooks.ship", "hooks:ship()", "a b:c", "h:1"])
+def test_a_malformed_name_stops_the_start(tmp_path: Path, value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        offline_settings(tmp_path, FULFIL=f"hooks_of_a_shop:ship,{value}")
+    assert refused.value.problems == (f"FULFIL has {value!r}: use package.module:function.",)
+
+
+def test_a_store_is_built_with_the_hooks_after_its_own(tmp_path: Path) -> None:
+    with offline_store(tmp_path, FULFIL=" hooks_of_a_shop:ship , hooks_of_a_shop:some") as app:
+        services: Services = app.extensions["webstore"]
+        module = sys.modules["hooks_of_a_shop"]
+        assert services.webhooks.fulfil[1:] == (module.ship, module.some)
+        assert services.background_webhooks.fulfil == services.webhooks.fulfil
+
+
+def test_a_store_whose_hook_cannot_be_imported_does_not_start(tmp_path: Path) -> None:
+    with (
+        pytest.raises(SettingsError, match="hooks_that_raise:ship"),
+        offline_store(tmp_path, FULFIL="hooks_that_raise:ship"),
+    ):
+        pass

@@ -1,0 +1,12 @@
+"""The store's commands: `flask --app wsgi COMMAND`."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from .events import events
+
+
+def register(app: Flask) -> None:
+    """Add the commands to the application."""
+    app.cli.add_command(events)
