@@ -161,6 +161,22 @@ def test_calls_of_several_threads_do_not_wait_for_one_another(wire: Wire) -> Non
     assert [answer.body for answer in answers] == [b"ok"] * 12
 
 
+def test_a_call_of_a_wire_that_was_closed_keeps_no_connection(wire: Wire) -> None:
+    """Work in the background may make one more call after the application was closed."""
+    was_closed = threading.Event()
+
+    def talk(connection: socket.socket, server: RawServer) -> None:
+        server.request(connection)
+        connection.sendall(OK)
+        if connection.recv(1) == b"":
+            was_closed.set()
+
+    with RawServer(talk) as server:
+        wire.close()
+        assert get(wire, server.url).body == b"ok"
+        assert was_closed.wait(10)
+
+
 def test_a_child_process_does_not_speak_on_its_parents_connections() -> None:
     script = """
 import os, sys

@@ -25,6 +25,14 @@ from tests.goods import (
 from tests.support import Browser, Shop
 from webstore.routes import Services, attach
 from webstore.shop.ports import Checkouts
+from webstore.shop.session_readings import _answer_key  # what passing time makes the store forget
+
+
+def some_seconds_later(shop: Shop) -> None:
+    """Let the store forget what it has just read about Checkout Sessions, as it does in two seconds."""
+    services: Services = shop.app.extensions["webstore"]
+    for made in sessions_made(shop):
+        services.state.delete(_answer_key(made["id"]))
 
 
 @pytest.mark.parametrize("path", ["/cart", "/", "/checkout"])
@@ -34,9 +42,10 @@ def test_a_payment_empties_the_cart_on_the_next_visit(shopper: Browser, path: st
     assert "There is nothing in your cart yet." in content(shopper.open("/cart"))
 
 
-def test_a_payment_after_the_logout_empties_the_cart_too(shopper: Browser) -> None:
+def test_a_payment_after_the_logout_empties_the_cart_too(shared: Shop, shopper: Browser) -> None:
     page = go_to_payment(shopper)
     shopper.log_out()
+    some_seconds_later(shared)
     pay_without_coming_back(shopper, page)
     assert "There is nothing in your cart yet." in content(shopper.open("/cart"))
 
@@ -46,6 +55,7 @@ def test_items_added_since_then_stay(shop: Shop, mug: Good, ada: Browser) -> Non
     page = go_to_payment(ada)
     put_in(ada, lamp)
     put_in(ada, mug)
+    some_seconds_later(shop)
     pay_without_coming_back(ada, page)
     left = ada.open("/cart")
     assert in_cart(left) == [("Blue mug", 1), ("Lamp", 1)]
@@ -53,9 +63,12 @@ def test_items_added_since_then_stay(shop: Shop, mug: Good, ada: Browser) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", "/cart", "/checkout"])
-def test_a_page_that_was_opened_before_the_payment_does_not_hide_it(shopper: Browser, path: str) -> None:
+def test_a_page_that_was_opened_before_the_payment_does_not_hide_it(
+    shared: Shop, shopper: Browser, path: str
+) -> None:
     page = go_to_payment(shopper)
     shopper.open(path)
+    some_seconds_later(shared)
     pay_without_coming_back(shopper, page)
     assert in_cart(shopper.open("/cart")) == []
 
@@ -116,6 +129,7 @@ def test_a_session_that_cannot_be_expired_stays_with_the_cart(shop: Shop, ada: B
     shop.sandbox.stripe.control.add_fault(action="status", status=500, path="/v1/checkout/.*/expire")
     second = go_to_payment(ada)
     assert session_of(second) != session_of(first)
+    some_seconds_later(shop)
     pay_without_coming_back(ada, first)
     assert in_cart(ada.open("/cart")) == [("Pen", 1)]
 
@@ -136,6 +150,7 @@ def test_the_last_of_many_sessions_empties_the_cart(shop: Shop, ada: Browser) ->
         page = go_to_payment(ada)
     put_in(ada, sell(shop, "Pen 3", 300))
     assert sorted(made["status"] for made in sessions_made(shop)) == ["expired"] * 3 + ["open"]
+    some_seconds_later(shop)
     pay_without_coming_back(ada, page)
     assert in_cart(ada.open("/cart")) == [("Pen 3", 1)]
 
@@ -144,6 +159,7 @@ def test_items_paid_at_a_former_price_are_taken_out(shop: Shop, mug: Good, ada: 
     page = go_to_payment(ada)
     replace_price(shop, mug, 1500)
     ada.submit(ada.open("/cart"), action="/cart/change")
+    some_seconds_later(shop)
     pay_without_coming_back(ada, page)
     assert in_cart(ada.open("/cart")) == []
 
@@ -156,6 +172,7 @@ def test_items_paid_at_a_former_monthly_price_are_taken_out(shop: Shop) -> None:
     page = go_to_payment(browser)
     replace_price(shop, box, 2100, every="month")
     browser.submit(browser.open("/cart"), action="/cart/change")
+    some_seconds_later(shop)
     pay_without_coming_back(browser, page)
     assert in_cart(browser.open("/cart")) == []
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import ssl
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -44,6 +44,10 @@ class WireError(Exception):
 
     The message contains no secret and no query string.
     """
+
+
+class WireTooLarge(WireError):
+    """The answer is larger than `MAX_ANSWER_BYTES`."""
 
 
 class WireTimeout(WireError):
@@ -152,6 +156,7 @@ class Wire:
         self._names = names
         self._tls = httpx.create_ssl_context()
         self._pid, self._pool = os.getpid(), self._new_pool()
+        self._closed = False
 
     def _new_pool(self) -> httpcore.ConnectionPool:
         return httpcore.ConnectionPool(
@@ -182,11 +187,16 @@ class Wire:
             raise WireTimeout(f"{self.service} did not answer in time ({type(exc).__name__})") from exc
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as exc:
             raise WireError(f"{self.service} cannot be reached ({type(exc).__name__})") from exc
+        finally:
+            if self._closed:
+                # Work in the background may call once more; nobody would close this connection.
+                self._pool.close()
         self.breaker.succeeded()
         return answer
 
     def close(self) -> None:
-        """Close the pooled connections."""
+        """Close the pooled connections. A later call keeps none."""
+        self._closed = True
         self._pool.close()
 
     def _exchange(
@@ -214,7 +224,7 @@ class Wire:
             for chunk in response.iter_stream():
                 received += chunk
                 if len(received) > MAX_ANSWER_BYTES:
-                    raise WireError(f"{self.service} sent more than {MAX_ANSWER_BYTES} bytes")
+                    raise WireTooLarge(f"{self.service} sent more than {MAX_ANSWER_BYTES} bytes")
             return Answer(response.status, answered, bytes(received))
 
 
@@ -225,13 +235,23 @@ class Bounded:
     not need this limit, because it has its own fixed number of threads.
     """
 
-    def __init__(self, wire: Wire, at_once: int, *, patience_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        at_once: int,
+        *,
+        patience_s: float = 0.5,
+        is_stranger: Callable[[], bool] = lambda: False,
+    ) -> None:
         """`at_once`: the limit on concurrent calls.
 
         One more thread waits up to `patience_s` seconds for its turn; others wait up to `_MOMENT_S` seconds.
+        `is_stranger`: whether the calling thread works for somebody who is not logged in. All strangers
+        together make at most half of the calls, at least one, and none of them waits longer than a moment.
         """
-        self._wire, self._patience_s = wire, patience_s
+        self._wire, self._patience_s, self._is_stranger = wire, patience_s, is_stranger
         self._inside = threading.BoundedSemaphore(at_once)
+        self._strangers = threading.BoundedSemaphore(max(1, at_once // 2))
         self._waiting = threading.BoundedSemaphore(1)
 
     @property
@@ -241,7 +261,24 @@ class Bounded:
 
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
         """Like `Wire.send`. Also raises `WireError` when too many calls are in progress."""
-        if not self._inside.acquire(blocking=False) and not self._wait():
+        if not self._is_stranger():
+            return self._send(self._wait, method, url, headers, body)
+        if not self._strangers.acquire(timeout=deadline.left(_MOMENT_S)):
+            raise WireError(f"too many calls to {self.service} for strangers are in progress")
+        try:
+            return self._send(self._wait_a_moment, method, url, headers, body)
+        finally:
+            self._strangers.release()
+
+    def _send(
+        self,
+        wait: Callable[[], bool],
+        method: str,
+        url: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes | None,
+    ) -> Answer:
+        if not self._inside.acquire(blocking=False) and not wait():
             raise WireError(f"too many calls to {self.service} are in progress")
         try:
             return self._wire.send(method, url, headers, body)
@@ -251,11 +288,14 @@ class Bounded:
     def _wait(self) -> bool:
         """Wait for another call to end. Returns whether this call may now be made."""
         if not self._waiting.acquire(blocking=False):
-            return self._inside.acquire(timeout=deadline.left(_MOMENT_S))
+            return self._wait_a_moment()
         try:
             return self._inside.acquire(timeout=deadline.left(self._patience_s))
         finally:
             self._waiting.release()
+
+    def _wait_a_moment(self) -> bool:
+        return self._inside.acquire(timeout=deadline.left(_MOMENT_S))
 
 
 #: The type of object through which a gateway sends its calls.

@@ -21,7 +21,7 @@ from . import services
 #: Seconds for which a browser keeps the cart.
 KEPT_S = 30 * 24 * 3600
 #: Browsers keep 4,096 bytes of a cookie with its name and attributes, RFC 6265 section 6.1. The bytes that
-#: the lines do not use are for the IDs of Checkout Sessions.
+#: the lines do not use are for the IDs of Checkout Sessions. Names give way if there are too few bytes.
 MAX_BYTES, MAX_BYTES_OF_LINES = 2900, 2400
 
 
@@ -36,16 +36,36 @@ def current_cart() -> Cart:
 
 def keep_cart(cart: Cart) -> None:
     """Store this cart in the browser with the current response. Raises `CannotBuy` if it is too large."""
+    cart = _fitting(cart)
     if cart == current_cart():
         return
-    if len(_text(replace(cart, sessions=()))) > MAX_BYTES_OF_LINES:
-        raise CannotBuy("Your cart is full. Buy what is in it first, or take something out.")
-    while len(_text(cart)) > MAX_BYTES:
-        cart = replace(cart, sessions=cart.sessions[1:])
     g.cart = cart
     if "cart_is_kept" not in g:
         g.cart_is_kept = True
         after_this_request(_set_cookie)
+
+
+def _fitting(cart: Cart) -> Cart:
+    """The cart without the names, and then the Checkout Sessions, for which the cookie has no space."""
+    while not _fits(cart):
+        named = [line for line in cart.lines if line.name is not None]
+        if named:
+            longest = max(named, key=lambda line: len(line.name or ""))
+            lines = (replace(line, name=None) if line is longest else line for line in cart.lines)
+            cart = replace(cart, lines=tuple(lines))
+        elif cart.sessions and _lines_fit(cart):
+            cart = replace(cart, sessions=cart.sessions[1:])
+        else:
+            raise CannotBuy("Your cart is full. Buy what is in it first, or take something out.")
+    return cart
+
+
+def _fits(cart: Cart) -> bool:
+    return len(_text(cart)) <= MAX_BYTES and _lines_fit(cart)
+
+
+def _lines_fit(cart: Cart) -> bool:
+    return len(_text(replace(cart, sessions=()))) <= MAX_BYTES_OF_LINES
 
 
 def sent_a_cart() -> bool:
@@ -86,6 +106,8 @@ def _text(cart: Cart) -> str:
             line.product_id,
             *([line.recurrence.interval, line.recurrence.count] if line.recurrence else []),
             *([line.variant] if line.variant else []),
+            # In a list of its own: the only place of a line that is one.
+            *([[line.name]] if line.name else []),
         ]
         for line in cart.lines
     ]
@@ -117,7 +139,8 @@ def _valid_lines(stored: Iterable[Any]) -> tuple[CartLine, ...]:
 def _line(stored: list[Any]) -> CartLine:
     """One line of the cookie. Raises ValueError, TypeError or LookupError if it is malformed."""
     price_id, quantity, amount, currency, product_id, *more = stored
-    # `more` has interval and count or neither of them, and then the variant if there is one.
+    name = str(more.pop()[0]) if more and isinstance(more[-1], list) else None
+    # The rest has interval and count or neither of them, and then the variant if there is one.
     variant = str(more.pop()) if len(more) % 2 else None
     recurrence = None
     if more:
@@ -130,4 +153,5 @@ def _line(stored: list[Any]) -> CartLine:
         None if product_id is None else str(product_id),
         recurrence,
         variant,
+        name,
     )

@@ -14,12 +14,14 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flask import abort, request
+from flask import abort, current_app, has_request_context, request
 
 from webstore.errors import StateUnavailable
+from webstore.shop.own_memory import OwnMemory
 
 from . import services
-from .session_cookie import current_shopper
+from .marks import is_signed
+from .session_cookie import Shopper, current_shopper
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,7 +29,8 @@ T = TypeVar("T")
 #: Seconds of one window.
 WINDOW_S = 10
 #: Requests of one shopper to one view in a window: more than a person makes.
-SHOPPER_LIMIT = 60
+SHOPPER_LIMIT = 30
+_OWN_COUNTS = "webstore_own_counts"
 _TOO_OFTEN = (
     "You have asked for this too often within a few seconds, so it was not done this time. Nothing is lost: "
     "wait a moment, then try again."
@@ -48,34 +51,57 @@ def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:
 def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
     """Answer 429 with Retry-After if the shopper calls this view too often. Other visitors are not counted.
 
-    For views that make calls to the vendors.
+    For views that make calls to the vendors. Each process counts itself while the shared state
+    is unavailable.
     """
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         shopper = current_shopper()
         if shopper is not None:
-            client = hashlib.sha256(shopper.user_id.encode()).hexdigest()
-            refuse_flood(f"shopper:{request.endpoint}", client, SHOPPER_LIMIT, _TOO_OFTEN)
+            name, key = f"shopper:{request.endpoint}", shopper_key(shopper)
+            refuse_flood(name, key, SHOPPER_LIMIT, _TOO_OFTEN, without_state=True)
         return view(*args, **kwargs)
 
     return wrapped
 
 
-def refuse_flood(name: str, client: str, limit: int | None = None, message: str | None = None) -> None:
+def refuse_flood(
+    name: str,
+    client: str,
+    limit: int | None = None,
+    message: str | None = None,
+    *,
+    without_state: bool = False,
+) -> None:
     """Count this call, and answer 429 with Retry-After if `client` calls `name` too often.
 
-    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. Nothing is
-    refused while the shared state is unavailable.
+    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. While the shared
+    state is unavailable, nothing is refused, or, if `without_state`, the process counts itself.
     """
     now = time.time()
     window = int(now // WINDOW_S)
+    key = f"rate:{name}:{client}:{window}"
     try:
-        seen = services().state.count(f"rate:{name}:{client}:{window}", 2 * WINDOW_S)
+        seen = services().state.count(key, 2 * WINDOW_S)
     except StateUnavailable:
-        seen = 0
+        own: OwnMemory = current_app.extensions.setdefault(_OWN_COUNTS, OwnMemory())
+        seen = own.count(key, 2 * WINDOW_S) if without_state else 0
     if seen > (services().settings.login_rate if limit is None else limit):
         abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+
+
+def shopper_key(shopper: Shopper) -> str:
+    """The digest of a shopper's user ID, for keys of the shared state."""
+    return hashlib.sha256(shopper.user_id.encode()).hexdigest()
+
+
+def is_stranger() -> bool:
+    """Whether this thread serves a request for which nobody is logged in.
+
+    A program that signs its requests does not count as a stranger: its view checks the signature first.
+    """
+    return has_request_context() and current_shopper() is None and not is_signed()
 
 
 def client_address() -> str:

@@ -19,6 +19,8 @@ MAX_LINES = 20
 MAX_QUANTITY = 999
 #: Checkout Sessions that a cart remembers, the newest of them.
 MAX_SESSIONS = 3
+#: Characters of a product's name that a line keeps.
+_NAME_KEPT = 40
 
 
 class Problem(StrEnum):
@@ -41,9 +43,14 @@ class Row:
     before: Money | None = None
 
     @property
-    def replaced(self) -> bool:
-        """Whether another price has replaced the one that was added, even with the same amount."""
-        return self.price is not None and self.price.id != self.line.price_id
+    def name(self) -> str | None:
+        """The product's name, or the name that the line kept; None if neither is known."""
+        return self.line.name if self.product is None else self.product.name
+
+    @property
+    def price_id(self) -> str:
+        """The ID of today's price; of the price that was added, if the line cannot be bought."""
+        return self.line.price_id if self.price is None or self.problem is not None else self.price.id
 
     @property
     def purchase(self) -> Purchase | None:
@@ -77,7 +84,7 @@ def add(cart: Cart, catalogue: Catalogue, price_id: str, quantity: int) -> Cart:
             f"Your cart holds {MAX_LINES} different things, the most it can. Buy them first, or take one out."
         )
     require_payable_together(purchases(against(cart, catalogue)), purchase)
-    new = _line(purchase.price, there + quantity)
+    new = _line(purchase.product, purchase.price, there + quantity)
     if there:
         return replace(cart, lines=tuple(new if line.price_id == price_id else line for line in cart.lines))
     return replace(cart, lines=(*cart.lines, new))
@@ -95,6 +102,15 @@ def change(cart: Cart, quantities: Mapping[str, int]) -> Cart:
 def remove(cart: Cart, price_id: str) -> Cart:
     """The cart without this line."""
     return change(cart, {price_id: 0})
+
+
+def line_of(cart: Cart, price_id: str | None, product_id: str | None = None) -> CartLine | None:
+    """The line with this price, else the only line of this product: its price may have been replaced."""
+    for line in cart.lines:
+        if line.price_id == price_id:
+            return line
+    alike = [line for line in cart.lines if line.product_id is not None and line.product_id == product_id]
+    return alike[0] if len(alike) == 1 else None
 
 
 def without(cart: Cart, bought: Iterable[BoughtLine]) -> Cart:
@@ -124,15 +140,17 @@ def against(cart: Cart, catalogue: Catalogue) -> tuple[Row, ...]:
 
 
 def at_todays_prices(cart: Cart, catalogue: Catalogue) -> Cart:
-    """The cart with today's prices, once the shopper has seen the changes.
+    """The cart with today's prices and names, once the shopper has seen the changes.
 
-    Lines that cannot be bought today stay as they are.
+    Lines that cannot be bought today keep the price that was seen last.
     """
     lines: dict[str, CartLine] = {}
     for row in against(cart, catalogue):
         line = row.line
         if row.purchase is not None:
-            line = _line(row.purchase.price, line.quantity)
+            line = _line(row.purchase.product, row.purchase.price, line.quantity)
+        elif row.product is not None:
+            line = replace(line, name=_shortened(row.product.name))
         same = lines.get(line.price_id)
         if same is not None:
             line = replace(line, quantity=min(MAX_QUANTITY, same.quantity + line.quantity))
@@ -186,10 +204,20 @@ def total_of(bought: Sequence[Purchase]) -> Money | None:
     return Money(sum(item.total.amount for item in bought), bought[0].total.currency)
 
 
-def _line(price: Price, quantity: int) -> CartLine:
+def _line(product: Product, price: Price, quantity: int) -> CartLine:
     return CartLine(
-        price.id, quantity, price.money, price.product_id, price.recurrence, _variant(price.nickname)
+        price.id,
+        quantity,
+        price.money,
+        price.product_id,
+        price.recurrence,
+        _variant(price.nickname),
+        _shortened(product.name),
     )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME_KEPT else f"{name[: _NAME_KEPT - 1].rstrip()}…"
 
 
 def _variant(nickname: str | None) -> str | None:

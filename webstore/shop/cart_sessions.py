@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from webstore.errors import NoSuchObject, PaymentsError, StateUnavailable
 from webstore.state import State
@@ -24,6 +25,13 @@ log = logging.getLogger(__name__)
 _PAID_KEPT_S = 35 * 24 * 3600.0
 #: Seconds before the same session is read again on pages where it matters little.
 _READ_EVERY_S = 20.0
+
+
+class SessionReader(Protocol):
+    """The part of `Checkouts` that reads sessions."""
+
+    def get_session(self, session_id: str) -> CheckoutSession:
+        """One session with its lines; `NoSuchObject` otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class CheckedCart:
 def remember_paid(state: State, session_id: str) -> None:
     """Note for every browser's cart that this Checkout Session is paid."""
     with suppress(StateUnavailable):
-        state.set(_paid_key(session_id), "1", _PAID_KEPT_S)
+        state.set(paid_key(session_id), "1", _PAID_KEPT_S)
 
 
 def sessions_to_read(cart: Cart, state: State, *, closely: bool) -> tuple[str, ...]:
@@ -52,18 +60,18 @@ def sessions_to_read(cart: Cart, state: State, *, closely: bool) -> tuple[str, .
     if closely:
         return cart.sessions
     try:
-        paid = state.get_many([_paid_key(session_id) for session_id in cart.sessions])
+        paid = state.get_many([paid_key(session_id) for session_id in cart.sessions])
         return tuple(
             session_id
             for session_id in cart.sessions
-            if _paid_key(session_id) in paid or state.add(f"asked:{session_id}", "1", _READ_EVERY_S)
+            if paid_key(session_id) in paid or state.add(f"asked:{session_id}", "1", _READ_EVERY_S)
         )
     except StateUnavailable:
         return cart.sessions
 
 
 def without_paid_items(
-    cart: Cart, session_ids: Sequence[str], checkouts: Checkouts, state: State
+    cart: Cart, session_ids: Sequence[str], checkouts: SessionReader, state: State
 ) -> CheckedCart:
     """Read these Checkout Sessions and take the items that were bought out of the cart.
 
@@ -114,5 +122,6 @@ def after_purchase(cart: Cart, session: CheckoutSession, state: State) -> Cart:
     return carts.without_session(cart, session.id)
 
 
-def _paid_key(session_id: str) -> str:
+def paid_key(session_id: str) -> str:
+    """The key of the shared state that says that this Checkout Session is paid."""
     return f"paid:{session_id}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import ContextVar
 from typing import cast
 
 import pytest
@@ -48,12 +49,24 @@ def pool(held: Held) -> Iterator[ThreadPoolExecutor]:
         held.released.release(100)
 
 
+#: Whether the calling thread works for a stranger.
+_STRANGER: ContextVar[bool] = ContextVar("stranger", default=False)
+
+
 def bounded(held: Held, at_once: int = 2, patience_s: float = AMPLE_S) -> Bounded:
-    return Bounded(cast(Wire, held), at_once, patience_s=patience_s)
+    return Bounded(cast(Wire, held), at_once, patience_s=patience_s, is_stranger=_STRANGER.get)
 
 
 def call(wire: Bounded) -> Answer:
     return wire.send("GET", "https://service.example/", [], None)
+
+
+def call_for_stranger(wire: Bounded) -> Answer:
+    token = _STRANGER.set(True)
+    try:
+        return call(wire)
+    finally:
+        _STRANGER.reset(token)
 
 
 def fill(pool: ThreadPoolExecutor, wire: Bounded, held: Held, calls: int) -> list[Future[Answer]]:
@@ -142,6 +155,46 @@ def test_the_place_of_a_call_that_fails_becomes_free(held: Held) -> None:
         with pytest.raises(WireTimeout, match="no answer"):
             call(wire)
     held.failure = None
+    assert call(wire).body == b"ok"
+
+
+@pytest.mark.parametrize(("at_once", "share"), [(1, 1), (2, 1), (5, 2), (10, 5)])
+def test_strangers_make_half_of_the_calls_and_shoppers_have_the_rest(
+    held: Held, pool: ThreadPoolExecutor, at_once: int, share: int
+) -> None:
+    wire = bounded(held, at_once)
+    strangers = [pool.submit(call_for_stranger, wire) for _ in range(share)]
+    for _ in strangers:
+        assert held.entered.acquire(timeout=20)
+    for refused in [pool.submit(call_for_stranger, wire) for _ in range(8)]:
+        failure = refused.exception(20)
+        assert isinstance(failure, WireError)
+        assert "for strangers" in str(failure)
+    shoppers = fill(pool, wire, held, at_once - share)
+    assert held.calls == at_once
+    held.released.release(at_once)
+    assert [answer.result(20).body for answer in (*strangers, *shoppers)] == [b"ok"] * at_once
+
+
+def test_strangers_do_not_wait_in_the_place_of_the_shopper_who_may_wait(
+    held: Held, pool: ThreadPoolExecutor
+) -> None:
+    wire = bounded(held)
+    fill(pool, wire, held, 2)
+    for refused in [pool.submit(call_for_stranger, wire) for _ in range(3)]:
+        assert isinstance(refused.exception(20), WireError)
+    assert not one_waits(pool, wire).done()
+
+
+def test_the_place_of_a_strangers_call_that_fails_becomes_free(held: Held) -> None:
+    wire = bounded(held, 1)
+    held.released.release(4)
+    held.failure = WireTimeout("no answer")
+    for _ in range(2):
+        with pytest.raises(WireTimeout, match="no answer"):
+            call_for_stranger(wire)
+    held.failure = None
+    assert call_for_stranger(wire).body == b"ok"
     assert call(wire).body == b"ok"
 
 

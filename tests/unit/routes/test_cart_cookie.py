@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,8 @@ def signed(app: Flask, content: object) -> str:
         [[["price_1", 1, 1, "eur", None, "month", "x"]], []],
         [[["price_1", 1, 1, "eur", None, "month", 1, "x", "y"]], []],
         [[["price_1", 1, None, "eur", None]], []],
+        [[["price_1", 1, 1, "eur", None, []]], []],
+        [[["price_1", 1, 1, "eur", None, "x", ["Mug"], "y"]], []],
         [[], ["a", "b", "c", "d"]],
         [1, 2],
     ],
@@ -92,6 +95,55 @@ def test_the_cookie_keeps_the_cart_whole(
     cookie = cookie_of(app, cart).partition(";")[0]
     with app.test_request_context("/cart", headers={"Cookie": cookie}):
         assert current_cart() == cart
+
+
+@pytest.mark.parametrize(
+    ("stored", "line"),
+    [
+        (["price_1", 2, 1200, "eur", None], CartLine("price_1", 2, EUR)),
+        (
+            ["price_1", 2, 1200, "eur", "prod_1", "month", 3, "AbCd"],
+            CartLine("price_1", 2, EUR, "prod_1", Recurrence("month", 3), "AbCd"),
+        ),
+        (["price_1", 2, 1200, "eur", "p", ["Mug"]], CartLine("price_1", 2, EUR, "p", name="Mug")),
+        (
+            ["price_1", 2, 1200, "eur", "p", "month", 1, "AbCd", ["Mug"]],
+            CartLine("price_1", 2, EUR, "p", MONTHLY, "AbCd", "Mug"),
+        ),
+    ],
+    ids=["without a name", "without a name, monthly", "with a name", "with a name, monthly"],
+)
+def test_cookies_of_earlier_releases_and_of_this_one_are_read(
+    app: Flask, stored: list[object], line: CartLine
+) -> None:
+    with app.test_request_context("/cart", headers={"Cookie": signed(app, [[stored], ["cs_1"]])}):
+        assert current_cart() == Cart((line,), ("cs_1",))
+
+
+def test_names_give_way_before_lines_and_sessions(app: Flask) -> None:
+    dice = random.Random(7)  # noqa: S311  # no secret
+
+    def text(length: int) -> str:
+        return "".join(dice.choices(string.ascii_letters + string.digits, k=length))
+
+    lines = tuple(
+        CartLine(f"price_{text(24)}", 1, EUR, f"prod_{text(14)}", MONTHLY, text(4), text(80 + number))
+        for number in range(20)
+    )
+    cart = Cart(lines, tuple(f"cs_test_{text(58)}" for _ in range(3)))
+    with app.test_request_context("/cart"):
+        keep_cart(cart)
+        kept = current_cart()
+        assert [replace(line, name=None) for line in kept.lines] == [replace(it, name=None) for it in lines]
+        assert kept.sessions == cart.sessions
+        names = [line.name for line in kept.lines]
+        gone = names.count(None)
+        assert 0 < gone < 20
+        # The longest ones go first.
+        assert names == [line.name for line in lines[: 20 - gone]] + [None] * gone
+        said = app.process_response(app.make_response("ok")).headers["Set-Cookie"]
+    with app.test_request_context("/cart", headers={"Cookie": said.partition(";")[0]}):
+        assert current_cart() == kept
 
 
 def test_the_cookies_attributes(app: Flask) -> None:

@@ -47,7 +47,12 @@ SHELF = Catalogue(
 
 
 def cart_of(*prices: Price, quantity: int = 1) -> Cart:
-    return Cart(tuple(CartLine(it.id, quantity, it.money, it.product_id, it.recurrence) for it in prices))
+    return Cart(tuple(line_of(it, quantity) for it in prices))
+
+
+def line_of(price: Price, quantity: int = 1) -> CartLine:
+    name = price.product_id.removeprefix("prod_").title()
+    return CartLine(price.id, quantity, price.money, price.product_id, price.recurrence, name=name)
 
 
 # Adding
@@ -94,7 +99,7 @@ def test_zero_is_a_quantity_where_it_removes_the_line() -> None:
 
 def test_the_same_thing_twice_is_one_line() -> None:
     cart = carts.add(carts.add(Cart(), SHELF, MUG.id, 2), SHELF, MUG.id, 3)
-    assert cart.lines == (CartLine(MUG.id, 5, EUR, MUG.product_id),)
+    assert cart.lines == (line_of(MUG, 5),)
     assert cart.count == 5
 
 
@@ -150,7 +155,7 @@ def test_goods_bought_once_can_be_added_to_a_subscription() -> None:
 
 def test_a_change_of_quantities_adds_no_line() -> None:
     cart = carts.change(cart_of(MUG, BOX), {MUG.id: 7, BOX.id: 0, CLUB.id: 3})
-    assert cart.lines == (CartLine(MUG.id, 7, EUR, MUG.product_id),)
+    assert cart.lines == (line_of(MUG, 7),)
     assert carts.remove(cart, MUG.id) == Cart()
     assert carts.remove(cart, "price_unknown") == cart
 
@@ -189,7 +194,7 @@ def test_bought_pieces_are_taken_out_and_later_ones_stay() -> None:
     cart = replace(cart_of(MUG, BOX, quantity=3), sessions=("cs_1",))
     bought = [BoughtLine("Mug", 2, EUR, MUG.id), BoughtLine("Box", 9, EUR, BOX.id), BoughtLine("?", 1, EUR)]
     left = carts.without(cart, bought)
-    assert left.lines == (CartLine(MUG.id, 1, EUR, MUG.product_id),)
+    assert left.lines == (line_of(MUG, 1),)
     assert left.sessions == ("cs_1",)
 
 
@@ -199,6 +204,20 @@ def test_the_three_newest_sessions_are_remembered() -> None:
         cart = carts.with_session(cart, session_id)
     assert cart.sessions == ("c", "d", "b")
     assert carts.without_session(cart, "d").sessions == ("c", "b")
+
+
+# The lines of a form
+
+
+def test_a_line_is_found_by_its_price_and_else_by_its_product() -> None:
+    large = replace(MUG, id="price_large")
+    cart = cart_of(MUG, BOX, large)
+    assert carts.line_of(cart, large.id, BOX.product_id) == line_of(large)
+    assert carts.line_of(cart, "price_former", BOX.product_id) == line_of(BOX)
+    # Two lines of the product: it is not clear which one was meant.
+    assert carts.line_of(cart, "price_former", MUG.product_id) is None
+    assert carts.line_of(Cart((CartLine("price_nameless", 1, EUR),)), "price_former", None) is None
+    assert carts.line_of(cart, "price_former") is None
 
 
 # Beside today's catalogue
@@ -228,7 +247,7 @@ def test_a_new_price_in_the_place_of_an_archived_one_is_a_changed_price() -> Non
     (row,) = carts.against(cart_of(MUG, quantity=2), shelf)
     assert (row.before, row.price, row.problem) == (EUR, dearer, None)
     seen = carts.at_todays_prices(cart_of(MUG, quantity=2), shelf)
-    assert seen.lines == (CartLine("price_mug_2", 2, dearer.money, MUG.product_id),)
+    assert seen.lines == (line_of(dearer, 2),)
     assert carts.against(seen, shelf)[0].before is None
 
 
@@ -257,7 +276,7 @@ def test_a_variant_is_never_swapped_for_another_one() -> None:
         (row,) = carts.against(cart, shelf_of(product("mug", small)))
         assert row.problem is Problem.GONE
     (row,) = carts.against(cart, shelf_of(product("mug", Price("price_2", "prod_mug", EUR, None, "Size L"))))
-    assert (row.problem, row.replaced, row.before) == (None, True, None)
+    assert (row.problem, row.price_id, row.before) == (None, "price_2", None)
 
 
 def test_a_line_that_cannot_be_bought_keeps_the_price_that_was_seen() -> None:
@@ -274,9 +293,7 @@ def test_a_monthly_price_is_not_replaced_by_a_yearly_one() -> None:
 def test_two_lines_that_become_one_are_added_up() -> None:
     now = Price("price_now", "prod_mug", EUR)
     cart = cart_of(MUG, now, quantity=600)
-    assert carts.at_todays_prices(cart, shelf_of(product("mug", now))).lines == (
-        CartLine("price_now", 999, EUR, "prod_mug"),
-    )
+    assert carts.at_todays_prices(cart, shelf_of(product("mug", now))).lines == (line_of(now, 999),)
 
 
 def test_goods_that_are_gone_or_out_of_stock_are_not_bought() -> None:
@@ -285,3 +302,31 @@ def test_goods_that_are_gone_or_out_of_stock_are_not_bought() -> None:
     assert [row.problem for row in rows] == [Problem.GONE, Problem.OUT_OF_STOCK, None]
     assert [it.price for it in carts.purchases(rows)] == [MUG]
     assert carts.total_of(()) is None
+
+
+# Names
+
+
+def test_a_line_keeps_the_name_of_its_product() -> None:
+    (row,) = carts.against(carts.add(Cart(), SHELF, MUG.id, 1), shelf_of())
+    assert (row.problem, row.name) == (Problem.GONE, "Mug")
+
+
+def test_the_present_name_is_shown_and_kept() -> None:
+    shelf = shelf_of(Product("prod_mug", "Blue mug", (MUG,)), product("lamp", price("lamp"), in_stock=False))
+    cart = Cart(tuple(CartLine(it.id, 1, EUR, it.product_id, name="Old name") for it in (MUG, price("lamp"))))
+    assert [row.name for row in carts.against(cart, shelf)] == ["Blue mug", "Lamp"]
+    assert [line.name for line in carts.at_todays_prices(cart, shelf).lines] == ["Blue mug", "Lamp"]
+
+
+def test_a_line_of_an_earlier_release_has_no_name_once_its_product_is_gone() -> None:
+    (row,) = carts.against(Cart((CartLine("price_mug", 1, EUR, "prod_mug"),)), shelf_of())
+    assert row.name is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"), [("x" * 40, "x" * 40), ("x" * 41, "x" * 39 + "…"), ("a " * 30, "a " * 19 + "a…")]
+)
+def test_a_long_name_is_shortened_in_the_cart(name: str, kept: str) -> None:
+    cart = carts.add(Cart(), shelf_of(Product("prod_mug", name, (MUG,))), MUG.id, 1)
+    assert cart.lines[0].name == kept

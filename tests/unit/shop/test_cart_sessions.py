@@ -10,7 +10,7 @@ from tests.fakes import Memory, Till
 from tests.unit.purchases import DRAFT, EUR
 from webstore import deadline
 from webstore.errors import PaymentsFailed, PaymentsUnavailable
-from webstore.shop import cart_sessions, checkout
+from webstore.shop import cart_sessions, opening
 from webstore.shop.cart_sessions import CheckedCart, without_paid_items
 from webstore.shop.models import Cart, CartLine, SessionStatus
 
@@ -20,7 +20,7 @@ CART = Cart((CartLine("price_mug", 3, EUR), CartLine("price_pen", 1, EUR)), ("cs
 def till_with(status: SessionStatus, payment_status: str = "paid") -> Till:
     """A till whose session cs_1 is in this state."""
     till = Till()
-    checkout.open_session(till, DRAFT)
+    opening.open_session(till, DRAFT, Memory())
     till.end("cs_1", status, payment_status)
     return till
 
@@ -105,7 +105,7 @@ def test_a_payment_is_not_remembered_without_the_shared_state() -> None:
 def test_a_session_that_cannot_be_expired_is_left_out_of_the_answer(status: SessionStatus) -> None:
     till = till_with(SessionStatus.OPEN)
     second = replace(DRAFT, customer_id="cus_2")
-    checkout.open_session(till, second)
+    opening.open_session(till, second, Memory())
     sessions = [till.get_session("cs_1"), till.get_session("cs_2")]
     till.end("cs_1", status)
     assert cart_sessions.expire(sessions, till) == ("cs_2",)

@@ -1,0 +1,88 @@
+"""For whom a request is made, and how often a shopper may make it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask, g
+from werkzeug.exceptions import TooManyRequests
+
+from tests.fakes import Clock
+from tests.unit.offline import offline_store
+from webstore.routes import limits
+from webstore.routes.limits import SHOPPER_LIMIT, WINDOW_S, is_stranger, limited_per_shopper
+from webstore.routes.session_cookie import Shopper
+from webstore.sessions.revocation import SessionMark
+
+MARK = SessionMark("id", "https://auth.example/", "auth0|1", None, 0.0, "epoch")
+ADA = Shopper("auth0|1", "Ada", None, None, None, None, MARK)
+
+
+@limited_per_shopper
+def view() -> str:
+    return "shown"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "stranger"),
+    [
+        ("GET", "/cart", True),
+        ("GET", "/nowhere", True),
+        ("POST", "/webhooks/stripe", False),
+        ("POST", "/api/checkout", False),
+        ("GET", "/api/me", True),
+    ],
+)
+def test_a_request_without_a_login_is_a_strangers_unless_it_is_signed(
+    tmp_path: Path, method: str, path: str, stranger: bool
+) -> None:
+    with (
+        offline_store(tmp_path, AUTH0_AUDIENCE="https://store.example/api") as app,
+        app.test_request_context(path, method=method),
+    ):
+        assert is_stranger() is stranger
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(limits, "time", clock)
+    return clock
+
+
+@pytest.fixture(params=["with the shared state", "without the shared state"])
+def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    folder = tmp_path / "state"
+    if request.param == "without the shared state":
+        folder.write_text("no folder can be made in a file")
+        folder = folder / "state"
+    with offline_store(folder) as app:
+        yield app
+
+
+def test_a_logged_in_shopper_is_no_stranger(app: Flask) -> None:
+    with app.test_request_context("/cart"):
+        g.shopper = ADA
+        assert not is_stranger()
+
+
+def test_the_stores_own_work_is_no_strangers() -> None:
+    assert not is_stranger()
+
+
+def test_a_shopper_who_asks_too_often_is_refused_until_the_next_window(app: Flask, clock: Clock) -> None:
+    with app.test_request_context("/orders"):
+        g.shopper = ADA
+        for _ in range(SHOPPER_LIMIT):
+            assert view() == "shown"
+        with pytest.raises(TooManyRequests):
+            view()
+    with app.test_request_context("/account"):
+        g.shopper = ADA
+        assert view() == "shown"
+    clock.now += WINDOW_S
+    with app.test_request_context("/orders"):
+        g.shopper = ADA
+        assert view() == "shown"
