@@ -110,10 +110,10 @@ def test_a_login_while_the_management_api_is_down_is_pending_too(shop: Shop) -> 
     assert link_status(browser.open("/account")) == "linked"
 
 
-def test_a_linked_shopper_costs_the_account_page_no_call(shop: Shop, ada: Browser) -> None:
+def test_a_linked_shopper_costs_the_account_page_the_list_of_subscriptions(shop: Shop, ada: Browser) -> None:
     shop.forget_requests()
     assert link_status(ada.open("/account")) == "linked"
-    assert shop.stripe_requests() + shop.management_requests() == []
+    assert shop.stripe_requests() + shop.management_requests() == ["GET /v1/subscriptions"]
 
 
 def test_a_link_of_another_set_up_is_said_plainly_and_offers_no_retry(shop: Shop) -> None:

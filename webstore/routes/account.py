@@ -1,48 +1,41 @@
-"""The account pages: profile, linked customer, billing portal, and closing the account."""
+"""The account pages: profile, linked customer, subscriptions, and the billing portal."""
 
 from __future__ import annotations
 
 import logging
-import time
 from base64 import b64encode
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore import linking
-from webstore.errors import DirectoryError, DirectoryRefused, OverBudget, PaymentsUnavailable, UserGone
+from webstore.errors import PaymentsError, PaymentsUnavailable, UserGone
 from webstore.linking import LinkStatus
-from webstore.linking.models import Comparison
-from webstore.sessions.closing import close_account
+from webstore.linking.models import Comparison, LinkOutcome
+from webstore.linking.verdicts import verdict
 from webstore.settings import Settings
+from webstore.shop.subscriptions import ShownSubscription, list_shown
 
 from . import services
-from .customer import NOTHING_LOST, PENDING, REFUSED, unusable_link, user_gone
-from .errors import not_available
+from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, unusable_link, user_gone
+from .errors import not_available, noted
 from .limits import limited_per_shopper
 from .session_cookie import (
-    ABSOLUTE_S,
+    Shopper,
     ask_provider_if_unsure,
-    end_session,
     logged_in_shopper,
     login_required,
     remember_customer,
     require_csrf_token,
 )
 
-log = logging.getLogger(__name__)
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 blueprint.before_request(ask_provider_if_unsure)
 
 _NO_BILLING = "Billing can't be opened right now"
-#: The words that a shopper types to close the account.
-_CONFIRMATION = "close my account"
-_NOT_CLOSED = "Your account could not be closed just now."
-_SHOP_NOTIFIED = "Something in the shop's set-up has to be corrected first; the shop has been notified."
-_MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again if it is still there."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +48,69 @@ class LinkView:
     can_retry: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SubscriptionsView:
+    """The shopper's subscriptions, as the pages show them."""
+
+    listed: tuple[ShownSubscription, ...] = ()
+    #: Why they cannot be shown: "refused" (an operator has to act), "unavailable", "unusable" (the customer
+    #: record is not used), or None.
+    problem: str | None = None
+
+
 @blueprint.get("")
 @login_required
+@limited_per_shopper
 def show() -> Response | str:
-    """Show the shopper's profile and customer. A pending link is tried again."""
+    """Show the shopper's profile, customer and subscriptions. A pending link is tried again."""
     shopper = logged_in_shopper()
+    outcome = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
+    if outcome.status is LinkStatus.USER_GONE:
+        return user_gone()
+    if outcome.customer_id is not None or outcome.status is LinkStatus.REFUSED:
+        remember_customer(outcome.customer_id)
+    shopper = logged_in_shopper()
+    return render_template(
+        "account/show.html",
+        profile=shopper,
+        link=_link_view(shopper, outcome),
+        subscriptions=_subscriptions(shopper, outcome),
+    )
+
+
+def _link_view(shopper: Shopper, outcome: LinkOutcome) -> LinkView:
+    """The link as the page shows it. A shopper who is linked already only reads of a link that is refused."""
     message, can_retry = None, False
     if shopper.customer_id is None:
-        outcome = linking.verified_customer(services().linker, shopper.user_id, None)
-        if outcome.status is LinkStatus.USER_GONE:
-            return user_gone()
-        remember_customer(outcome.customer_id)
-        shopper = logged_in_shopper()
-        if shopper.customer_id is None:
-            refused = outcome.status is LinkStatus.REFUSED
-            message, can_retry = REFUSED if refused else PENDING, not refused
-    link = LinkView(shopper.link_status, shopper.customer_id, message, can_retry)
-    return render_template("account/show.html", profile=shopper, link=link)
+        if outcome.status is LinkStatus.REFUSED:
+            message = REFUSED
+        elif outcome.alarm:
+            message = NOT_SET_UP
+        else:
+            message, can_retry = PENDING, True
+    return LinkView(shopper.link_status, shopper.customer_id, message, can_retry)
+
+
+def _subscriptions(shopper: Shopper, outcome: LinkOutcome) -> SubscriptionsView:
+    """The subscriptions of the verified customer."""
+    if outcome.customer_id is not None:
+        return listed_subscriptions(outcome.customer_id)
+    if shopper.customer_id is None:
+        return SubscriptionsView()
+    noted("subscriptions not shown", outcome.reason, logging.ERROR if outcome.alarm else logging.WARNING)
+    return SubscriptionsView(problem="refused" if outcome.alarm else "unavailable")
+
+
+def listed_subscriptions(customer_id: str) -> SubscriptionsView:
+    """The customer's subscriptions. The log has the cause if they cannot be shown."""
+    try:
+        found = list_shown(services().subscriptions, services().catalogue.current, customer_id)
+    except PaymentsError as exc:
+        refused = not isinstance(exc, PaymentsUnavailable)
+        cause = f"{type(exc).__name__}: {exc}"
+        noted("subscriptions not shown", cause, logging.ERROR if refused else logging.WARNING)
+        return SubscriptionsView(problem="refused" if refused else "unavailable")
+    return SubscriptionsView(found)
 
 
 @blueprint.get("/link")
@@ -106,53 +145,10 @@ def portal() -> ResponseReturnValue:
     remember_customer(link.customer_id)
     back = f"{services().settings.base_url}{url_for('account.show')}"
     try:
-        address = services().checkouts.portal_url(link.customer_id, back)
+        address = services().portals.portal_url(link.customer_id, back)
     except PaymentsUnavailable as exc:
         return not_available(_NO_BILLING, NOTHING_LOST, str(exc), url_for("account.show"))
     return redirect(address, 303)
-
-
-@blueprint.get("/close")
-@login_required
-def ask_to_close() -> str:
-    """Show the page that explains what closing the account means, with its form."""
-    return render_template("account/close.html", confirmation=_CONFIRMATION, problem=None)
-
-
-@blueprint.post("/close")
-@login_required
-@limited_per_shopper
-def close() -> Response | str | tuple[str, int]:
-    """Delete the user in Auth0. The Stripe customer is kept: the law requires that its invoices are kept."""
-    require_csrf_token()
-    shopper = logged_in_shopper()
-    if " ".join(request.form.get("confirmation", "").split()).casefold() != _CONFIRMATION:
-        problem = f"Nothing was done. To close your account, type “{_CONFIRMATION}” into the field."
-        return render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem), 400
-    try:
-        close_account(
-            services().linker,
-            services().state,
-            services().settings.auth0_issuer,
-            shopper.user_id,
-            now=time.time(),
-            kept_s=ABSOLUTE_S,
-        )
-    except (DirectoryError, OverBudget) as exc:
-        refused = isinstance(exc, DirectoryRefused)
-        log.log(
-            logging.ERROR if refused else logging.WARNING,
-            "user=%s could not be deleted: %s: %s",
-            shopper.user_id,
-            type(exc).__name__,
-            exc,
-        )
-        problem = f"{_NOT_CLOSED} {_SHOP_NOTIFIED if refused else _MAY_BE_CLOSED}"
-        page = render_template("account/close.html", confirmation=_CONFIRMATION, problem=problem)
-        return page, 409 if refused else 503
-    log.info("user=%s closed the account; customer=%s is kept", shopper.user_id, shopper.customer_id)
-    end_session()
-    return render_template("account/closed.html")
 
 
 def _stripe_url(settings: Settings, found: Comparison) -> str | None:

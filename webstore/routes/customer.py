@@ -17,6 +17,9 @@ REFUSED = (
     "Your customer record belongs to another set-up of this store, so it is not used here. "
     "The shop has been told; you need not do anything."
 )
+SHOP_NOTIFIED = "Something in the shop's set-up has to be corrected first, and the shop has been notified."
+#: The link is refused by a vendor: an operator has to act.
+NOT_SET_UP = f"Your customer record can't be set up at the moment. {SHOP_NOTIFIED}"
 
 
 def unusable_link(

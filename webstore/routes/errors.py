@@ -118,44 +118,22 @@ def _refused(exc: Exception) -> tuple[str | Response, int]:
 
 def refused_by_vendor(cause: str) -> tuple[str | Response, int]:
     """The page for a refusal; the log has the `cause` under the page's reference number."""
-    reference = _reference()
-    log.error("refused reference=%s on %s %s: %s", reference, request.method, request.path, cause)
     page = _Page(
         409,
         "This does not work at the moment",
         "Something in the shop's set-up has to be corrected first, and the shop has been notified. "
         "Nothing was charged, and your cart is kept.",
     )
-    return _render(page, reference)
+    return _render(page, noted("refused", cause, logging.ERROR))
 
 
 def not_available(title: str, message: str, cause: str, action_url: str) -> tuple[str | Response, int]:
     """A page that cannot be shown just now, with "Try again"; the log has the `cause` and the reference."""
-    reference = _reference()
-    log.warning("not available reference=%s on %s %s: %s", reference, request.method, request.path, cause)
-    body = render_template(
-        "error.html",
-        status=503,
-        title=title,
-        message=message,
-        action_url=action_url,
-        action_label="Try again",
-        reference=reference,
-    )
-    return body, 503
+    return _out_of_order(_Page(503, title, message), cause, ("Try again", action_url))
 
 
 def _unavailable(exc: Exception) -> tuple[str | Response, int]:
     """The page for a vendor that is down or slow. No order or login is lost."""
-    reference = _reference()
-    log.warning(
-        "not available reference=%s on %s %s: %s: %s",
-        reference,
-        request.method,
-        request.path,
-        type(exc).__name__,
-        exc,
-    )
     service = "Our user directory" if isinstance(exc, DirectoryError) else "Our payment service"
     page = _Page(
         503,
@@ -163,7 +141,18 @@ def _unavailable(exc: Exception) -> tuple[str | Response, int]:
         f"{service} does not answer just now. Nothing was charged, and your cart is kept. "
         "Try again in a minute.",
     )
-    return _render(page, reference)
+    return _out_of_order(page, f"{type(exc).__name__}: {exc}")
+
+
+def _out_of_order(page: _Page, cause: str, link: tuple[str, str] | None = None) -> tuple[str | Response, int]:
+    return _render(page, noted("not available", cause), link=link)
+
+
+def noted(what: str, cause: str, level: int = logging.WARNING) -> str:
+    """Log why this request did not succeed. Returns the reference number, for the page."""
+    reference = _reference()
+    log.log(level, "%s reference=%s on %s %s: %s", what, reference, request.method, request.path, cause)
+    return reference
 
 
 def _http_error(exc: Exception) -> tuple[str | Response, int, list[tuple[str, str]]]:
@@ -192,16 +181,26 @@ def _unexpected(exc: Exception) -> tuple[str | Response, int]:
 
 
 def _render(
-    page: _Page, reference: str | None, reason: str = "", going_to: str | None = None
+    page: _Page,
+    reference: str | None,
+    reason: str = "",
+    going_to: str | None = None,
+    link: tuple[str, str] | None = None,
 ) -> tuple[str | Response, int]:
-    """Render the page or the problem document. `going_to`: the return path of another login."""
+    """Render the page or the problem document.
+
+    `going_to`: the return path of another login. `link`: words and address, instead of the page's action.
+    """
     if wants_problem():
         return problem(page.status, page.message + reason, reference=reference), page.status
-    action_url, label = {
-        "home": (url_for("shop.home"), "Back to the store"),
-        "login": (url_for("auth.login", next=going_to), "Log in"),
-        "other": (url_for("auth.login", prompt="login", next=going_to), "Use another account"),
-    }[page.action]
+    label, action_url = (
+        link
+        or {
+            "home": ("Back to the store", url_for("shop.home")),
+            "login": ("Log in", url_for("auth.login", next=going_to)),
+            "other": ("Use another account", url_for("auth.login", prompt="login", next=going_to)),
+        }[page.action]
+    )
     body = render_template(
         "error.html",
         status=page.status,

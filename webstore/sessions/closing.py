@@ -1,25 +1,84 @@
-"""Closing an account: the user is deleted, and nothing that the store shares still speaks for them."""
+"""Closing an account: what charges the shopper ends first, then the user and all sessions are deleted."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
-from webstore.errors import StateUnavailable
+from webstore.errors import NoSuchCustomer, StateUnavailable, UserGone
 from webstore.linking import Linker
+from webstore.linking.models import User
+from webstore.linking.protocol import CUSTOMER_ID, names
 from webstore.linking.verdicts import forget_verdict
 from webstore.state import State
 
 from . import revocation
 
 
-def close_account(
-    linker: Linker, state: State, issuer: str, user_id: str, *, now: float, kept_s: float
-) -> None:
-    """Delete the user in Auth0 and end their sessions on every device; the Stripe customer stays.
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The customer whose subscriptions belong to the account that is to be closed."""
 
-    `now`: Unix seconds; `kept_s`: how long a session can live. Raises `DirectoryError`, and `OverBudget`
-    when there is no answer in time: the user may be deleted all the same.
+    #: None if there is none, or none that is alive.
+    customer_id: str | None = None
+    #: Why the store does not use the customer that is recorded for the user; None if it does.
+    unusable: str | None = None
+
+
+def holding_of(linker: Linker, user_id: str, remembered: str | None) -> Holding:
+    """The user's customer, read now on both sides; none is created.
+
+    `remembered`: the session's copy of the customer's ID. It counts only if the user is gone already and the
+    customer names them. Raises `DirectoryError`, `PaymentsError`, and `OverBudget` without an answer in time.
     """
+    return linker.within_budget(lambda: _holding_of(linker, user_id, remembered))
+
+
+def _holding_of(linker: Linker, user_id: str, remembered: str | None) -> Holding:
+    directory, payments, policy = linker.directory, linker.payments, linker.policy
+    recorded = True
+    try:
+        user = directory.read_user(user_id)
+    except UserGone:
+        user, recorded = User(user_id, customer_id=remembered), False
+    if user.customer_id is None:
+        return Holding()
+    if not CUSTOMER_ID.fullmatch(user.customer_id):
+        return Holding(unusable="the recorded ID is not a Stripe customer ID")
+    account = payments.account()
+    same_mode = account.id is None and (user.account or "").endswith(f" {account.mode}")
+    if user.account is not None and user.account != account.pin and not same_mode:
+        return Holding(unusable=f"it is recorded for {user.account}, and the key is of {account.pin}")
+    try:
+        customer = payments.get_customer(user.customer_id)
+    except NoSuchCustomer:
+        return Holding(unusable=f"Stripe does not know {user.customer_id}")
+    if customer.deleted:
+        # Stripe has ended its subscriptions: https://docs.stripe.com/api/customers/delete
+        return Holding()
+    if names(customer, user, policy) or (recorded and customer.owner is None):
+        return Holding(customer.id)
+    return Holding(unusable=f"{customer.id} does not name the user")
+
+
+def close_account(
+    linker: Linker,
+    state: State,
+    issuer: str,
+    user_id: str,
+    *,
+    end_charges: Callable[[], object],
+    now: float,
+    kept_s: float,
+) -> None:
+    """End what charges the user, delete the user in Auth0, and end their sessions on every device.
+
+    The Stripe customer stays. `end_charges` raises an error if something could still charge the user; nothing
+    is deleted then. `now`: Unix seconds; `kept_s`: how long a session can live. Also raises `DirectoryError`,
+    and `OverBudget` when there is no answer in time: the user may be deleted all the same.
+    """
+    end_charges()
     linker.within_budget(lambda: linker.directory.delete_user(user_id))
     with suppress(StateUnavailable):
         forget_verdict(state, user_id)
