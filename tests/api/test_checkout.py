@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.api.conftest import APP
 from tests.callers import ask, assert_problem, signed, user_token
-from tests.goods import sell
+from tests.goods import sell, send_payment
 from tests.support import ADA, Shop, running_shop, the_customer, until
 
 
@@ -216,6 +217,54 @@ def test_a_price_that_was_just_archived_is_refused_and_the_catalogue_read_again(
 
     assert "not for sale" in assert_problem(answer, 409)["detail"]
     until(lambda: ask(shop, f"/api/products/{mug.product}", token).status_code == 404, within_s=20)
+
+
+def test_goods_that_were_sold_out_just_now_are_refused(shop: Shop) -> None:
+    mug, token = sell(shop, "Mug", 1200), signed(shop)
+    shop.stripe("POST", f"/products/{mug.product}", **{"metadata[stock]": "0"})
+    answer = order(shop, token, [{"price": mug.price, "quantity": 1}])
+    assert "out of stock" in assert_problem(answer, 409)["detail"]
+    assert shop.stripe("GET", "/checkout/sessions")["data"] == []
+
+
+def told(answer: TestResponse) -> dict[str, Any]:
+    """The answer about running subscriptions."""
+    assert answer.status_code == 409, answer.text
+    assert answer.content_type == "application/problem+json"
+    found: dict[str, Any] = json.loads(answer.text)
+    assert found["type"].endswith("/api/openapi.json#/components/schemas/Subscribed")
+    return found
+
+
+def subscribe(shop: Shop, answer: TestResponse) -> None:
+    """Pay for the session as its user would."""
+    browser = shop.browser()
+    page = browser.open(session_of(shop, answer)["url"])
+    assert "/checkout/success" in send_payment(browser, page).headers["Location"]
+
+
+def test_a_second_subscription_is_a_deliberate_one(shop: Shop) -> None:
+    box = sell(shop, "Tea box", 1900, every="month")
+    token, lines = signed(shop), [{"price": box.price, "quantity": 1}]
+    subscribe(shop, order(shop, token, lines))
+
+    first = told(order(shop, token, lines))
+
+    (running,) = first["subscriptions"]
+    assert running["id"] == shop.stripe("GET", "/subscriptions")["data"][0]["id"]
+    assert (running["status"], running["ends_at"]) == ("active", None)
+    assert running["items"] == [{"price": box.price, "product": box.product, "nickname": None, "quantity": 1}]
+    assert running["period_end"] > 0
+    assert told(order(shop, token, lines, second="another"))["second"] == first["second"]
+    subscribe(shop, order(shop, token, lines, second=first["second"]))
+    # The same answer does not stand for a third one.
+    assert len(told(order(shop, token, lines, second=first["second"]))["subscriptions"]) == 2
+
+
+@pytest.mark.parametrize("second", [None, 1, [], {}, "x" * 65])
+def test_a_malformed_second_is_a_bad_request(shared: Shop, second: object) -> None:
+    answer = order(shared, signed(shared), [{"price": "p", "quantity": 1}], second=second)
+    assert "second" in assert_problem(answer, 400)["detail"]
 
 
 def test_while_stripe_is_down_nothing_is_sold(shop: Shop) -> None:

@@ -7,9 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.goods import (
     Good,
+    add_price,
     content,
     go_to_payment,
     in_cart,
+    notice,
     pay,
     put_in,
     sell,
@@ -40,7 +42,11 @@ def test_a_stranger_logs_in_on_the_way_and_pays(shop: Shop, mug: Good) -> None:
     assert made["client_reference_id"] == made["metadata"]["auth0_user_id"] == ADA
     paid = shop.stripe("GET", f"/payment_intents/{made['payment_intent']}")
     assert (paid["status"], paid["amount"]) == ("succeeded", 2500)
-    assert (paid["customer"], paid["metadata"]) == (made["customer"], {"auth0_user_id": ADA})
+    number = made["metadata"]["order_number"]
+    assert paid["customer"] == made["customer"]
+    assert paid["metadata"] == {"auth0_user_id": ADA, "order_number": number}
+    assert paid["description"] == f"Order {number}: Blue mug x 2"
+    assert f"Order {number}" in content(page)
 
 
 def test_a_stranger_who_buys_one_item_comes_back_to_it_after_the_login(shop: Shop, mug: Good) -> None:
@@ -120,6 +126,36 @@ def test_a_declined_card_can_be_followed_by_a_good_one(shopper: Browser) -> None
     assert "Thank you" in content(pay(shopper, page))
 
 
+def test_a_session_can_be_paid_for_an_hour_at_most(shop: Shop, ada: Browser) -> None:
+    go_to_payment(ada)
+    (made,) = sessions_made(shop)
+    assert 44 * 60 <= made["expires_at"] - made["created"] <= 60 * 60
+
+
+def test_the_variant_survives_the_payment(shop: Shop, ada: Browser) -> None:
+    tea = sell(shop, "Earl Grey, loose leaf", 900)
+    large = add_price(shop, tea.product, 1900, nickname="250 g")
+    notice(shop)
+    page = pay(ada, go_to_payment(ada, f"/checkout?price={large}&quantity=2"))
+    assert f"Earl Grey, loose leaf (250 g) {TIMES} 2 €38.00" in content(page)
+    (made,) = sessions_made(shop)
+    (line,) = shop.stripe("GET", f"/checkout/sessions/{made['id']}/line_items")["data"]
+    assert line["metadata"] == {"variant": "250 g"}
+    # The dashboard and the receipt show the description of the payment.
+    number = made["metadata"]["order_number"]
+    charge = shop.stripe("GET", "/charges")["data"][0]
+    assert charge["description"] == f"Order {number}: Earl Grey, loose leaf (250 g) x 2"
+
+
+def test_the_variant_stays_what_it_was_called_then(shop: Shop, ada: Browser) -> None:
+    tea = sell(shop, "Earl Grey", 900)
+    large = add_price(shop, tea.product, 1900, nickname="250 g")
+    notice(shop)
+    page = pay(ada, go_to_payment(ada, f"/checkout?price={large}"))
+    shop.stripe("POST", f"/prices/{large}", nickname="9 oz")
+    assert "Earl Grey (250 g) €19.00" in content(ada.open(str(page.url)))
+
+
 # Subscriptions and options
 
 
@@ -134,7 +170,9 @@ def test_a_subscription_with_goods_bought_once(shop: Shop, ada: Browser) -> None
     assert made["mode"] == "subscription"
     bought = shop.stripe("GET", f"/subscriptions/{made['subscription']}")
     assert bought["customer"] == the_customer(shop, ADA)["id"]
-    assert bought["metadata"] == {"auth0_user_id": ADA}
+    number = made["metadata"]["order_number"]
+    assert bought["metadata"] == {"auth0_user_id": ADA, "order_number": number}
+    assert bought["description"] == f"Order {number}: Blue mug x 2; Tea box"
 
 
 def test_goods_that_cannot_be_paid_together_are_refused_when_they_are_added(shop: Shop, ada: Browser) -> None:

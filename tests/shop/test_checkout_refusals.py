@@ -12,6 +12,7 @@ import pytest
 from tests.fakes import Clock, Impatient
 from tests.goods import (
     Good,
+    add_price,
     content,
     go_to_payment,
     in_cart,
@@ -90,12 +91,40 @@ def test_a_price_that_changed_since_the_page_was_opened_is_shown_before_paying(
     replace_price(shop, mug, 1400)
     changed = ada.submit(page, action="/checkout")
     assert changed.status_code == 409
-    assert "Something has changed since you opened this page" in content(changed)
-    assert "Blue mug now costs €14.00 instead of €12.50." in content(changed)
+    assert "Nothing was charged. Please look at this page again before you pay." in content(changed)
+    assert content(changed).count("Blue mug now costs €14.00 instead of €12.50.") == 1
+    assert content(changed).count("changed since") == 1
     assert sessions_made(shop) == []
     page = pay(ada, ada.submit(changed, action="/checkout"))
     assert "Total €28.00" in content(page)
     assert "There is nothing in your cart yet." in content(ada.open("/cart"))
+
+
+def test_a_price_that_is_replaced_by_one_of_the_same_amount_is_no_change(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    page = ada.open("/checkout")
+    replace_price(shop, mug, 1250)
+    page = pay(ada, ada.submit(page, action="/checkout"))
+    assert "Total €25.00" in content(page)
+
+
+def test_a_change_that_the_review_page_has_said_is_not_said_again(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    replace_price(shop, mug, 1400)
+    assert "Blue mug now costs €14.00 instead of €12.50." in content(ada.open("/checkout"))
+    for path in ("/checkout", "/cart"):
+        assert "instead of" not in content(ada.open(path))
+
+
+def test_a_single_item_whose_price_changed_is_shown_again(shop: Shop, mug: Good, ada: Browser) -> None:
+    page = ada.open(f"/checkout?price={mug.price}&quantity=1")
+    shop.stripe("POST", f"/prices/{mug.price}", active="false")
+    add_price(shop, mug.product, 1400)
+    gone = ada.submit(page, action="/checkout")
+    assert gone.status_code == 409
+    assert sessions_made(shop) == []
 
 
 def test_a_price_that_was_just_archived_is_refused_and_the_cart_kept(
@@ -108,7 +137,37 @@ def test_a_price_that_was_just_archived_is_refused_and_the_cart_kept(
     assert "taken off the shelf" in content(gone)
     assert [quantity for _, quantity in in_cart(ada.open("/cart"))] == [2]
     notice(shop)
-    assert "An item that is not sold any more cannot be bought." in content(ada.open("/checkout"))
+    assert "Nothing of this can be bought just now." in content(ada.open("/checkout"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"metadata[stock]": "0"}, "“Blue mug” is out of stock now, so nothing was ordered."),
+        ({"active": "false"}, "“Blue mug” is not sold any more, so nothing was ordered."),
+    ],
+)
+def test_what_is_not_for_sale_any_more_is_not_sold_from_an_old_page(
+    shop: Shop, mug: Good, ada: Browser, change: dict[str, str], words: str
+) -> None:
+    page = ada.open("/checkout")
+    shop.stripe("POST", f"/products/{mug.product}", **change)
+    refused = ada.submit(page, action="/checkout")
+    assert refused.status_code == 409
+    assert words in content(refused)
+    assert sessions_made(shop) == []
+    until(lambda: "Nothing of this can be bought" in content(ada.open("/checkout")), within_s=20)
+
+
+def test_an_open_session_for_what_was_sold_out_since_cannot_be_paid(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    payment = go_to_payment(ada)
+    shop.stripe("POST", f"/products/{mug.product}", **{"metadata[stock]": "0"})
+    assert go_to_payment(ada).status_code == 409
+    assert [made["status"] for made in sessions_made(shop)] == ["expired"]
+    pay(ada, payment)
+    assert shop.stripe("GET", "/charges")["data"] == []
 
 
 def test_items_that_cannot_be_bought_stay_in_the_cart_and_the_rest_is_bought(
@@ -119,7 +178,7 @@ def test_items_that_cannot_be_bought_stay_in_the_cart_and_the_rest_is_bought(
     shop.stripe("POST", f"/products/{mug.product}", **{"metadata[stock]": "0"})
     notice(shop)
     page = ada.open("/checkout")
-    assert "Blue mug is out of stock." in content(page)
+    assert "Out of stock just now." in content(page)
     assert "Total €9.00" in content(page)
     assert "Lamp €9.00" in content(pay(ada, ada.submit(page, action="/checkout")))
     assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]

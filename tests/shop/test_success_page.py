@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from tests.goods import Good, content, go_to_payment, in_cart, pay, put_in, session_of, sessions_made
-from tests.support import Browser, Shop
+from tests.goods import Good, content, go_to_payment, in_cart, pay, put_in, sell, session_of, sessions_made
+from tests.support import ADA, Browser, Shop
+from webstore.routes import Services, attach
+from webstore.shop.models import CheckoutSession, Money, SessionStatus
+from webstore.shop.ports import Checkouts
 
 
 def test_the_success_page_is_for_its_owner_alone(shop: Shop, ada: Browser) -> None:
@@ -71,7 +76,18 @@ def test_an_open_and_an_expired_session_are_distinguished(shop: Shop, ada: Brows
     page = ada.open(address)
     assert "This purchase has expired" in content(page)
     assert "nothing was charged" in content(page)
+    # The items are in the cart still.
+    assert "Buy again" not in content(page)
     assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+
+
+def test_an_expired_purchase_of_one_item_can_be_bought_again(shop: Shop, ada: Browser) -> None:
+    lamp = sell(shop, "Lamp", 900)
+    made = session_of(go_to_payment(ada, f"/checkout?price={lamp.price}&quantity=3"))
+    shop.stripe("POST", f"/checkout/sessions/{made}/expire")
+    page = ada.open(f"/checkout/success?session_id={made}")
+    cart = ada.submit(page, action="/orders/again")
+    assert in_cart(cart) == [("Blue mug", 2), ("Lamp", 3)]
 
 
 def test_a_payment_that_takes_days_is_shown_as_under_way(shopper: Browser) -> None:
@@ -79,6 +95,107 @@ def test_a_payment_that_takes_days_is_shown_as_under_way(shopper: Browser) -> No
     assert "Your order is placed" in content(page)
     assert "still working on the payment" in content(page)
     assert "There is nothing in your cart yet." in content(shopper.open("/cart"))
+
+
+def settle(shop: Shop, *, succeeded: bool) -> None:
+    """Let the bank answer the newest payment."""
+    intent = shop.stripe("GET", "/payment_intents")["data"][0]["id"]
+    shop.sandbox.stripe.settle(intent, succeeded=succeeded)
+
+
+def pay_by_debit(browser: Browser, price: str) -> str:
+    """Buy one piece by bank debit; returns the address of the success page."""
+    page = pay(browser, go_to_payment(browser, f"/checkout?price={price}"), paymentMethod="debit")
+    assert "Your order is placed" in content(page)
+    return str(page.url)
+
+
+def test_a_debit_that_fails_says_so_and_leads_to_buying_again(shop: Shop, mug: Good, ada: Browser) -> None:
+    address = pay_by_debit(ada, mug.price)
+    settle(shop, succeeded=False)
+    page = ada.open(address)
+    assert "The payment failed" in content(page)
+    assert "You can buy the same again." in content(page)
+    # There are two in the cart already.
+    assert in_cart(ada.submit(page, action="/orders/again")) == [("Blue mug", 3)]
+
+
+def test_a_first_debit_of_a_subscription_that_fails_leads_to_the_invoice(shop: Shop, ada: Browser) -> None:
+    box = sell(shop, "Tea box", 1900, every="month")
+    address = pay_by_debit(ada, box.price)
+    settle(shop, succeeded=False)
+    page = ada.open(address)
+    assert "The payment failed" in content(page)
+    (invoice,) = re.findall(r'href="([^"]*)" rel="noopener">Pay the invoice', page.text)
+    assert invoice == shop.stripe("GET", "/invoices")["data"][0]["hosted_invoice_url"]
+    assert "Buy again" not in content(page)
+
+
+def test_a_debit_that_succeeds_is_paid(shop: Shop, mug: Good, ada: Browser) -> None:
+    address = pay_by_debit(ada, mug.price)
+    settle(shop, succeeded=True)
+    assert "It is paid." in content(ada.open(address))
+
+
+def test_a_failed_order_is_bought_again_with_all_of_its_items(shop: Shop, mug: Good, ada: Browser) -> None:
+    lamp = sell(shop, "Lamp", 900)
+    put_in(ada, lamp)
+    page = pay(ada, go_to_payment(ada), paymentMethod="debit")
+    settle(shop, succeeded=False)
+    page = ada.open(str(page.url))
+    form = page.text[page.text.index('action="/orders/again"') :]
+    sent = {name: re.findall(rf'name="{name}" value="([^"]*)"', form) for name in ("price", "quantity")}
+    assert sent == {"price": [mug.price, lamp.price], "quantity": ["2", "1"]}
+    cart = ada.client.post("/orders/again", data=sent, headers={"Origin": shop.url})
+    assert in_cart(cart) == [("Blue mug", 2), ("Lamp", 1)]
+
+
+def test_a_free_order_is_not_called_paid(shop: Shop, ada: Browser) -> None:
+    sample = sell(shop, "Sample", 0)
+    page = pay(ada, go_to_payment(ada, f"/checkout?price={sample.price}"))
+    assert "There was nothing to pay today." in content(page)
+    assert "It is paid" not in content(page)
+
+
+class Saving:
+    """A Stripe whose sessions only save a payment method, as another program of the shop makes them."""
+
+    def get_session(self, session_id: str) -> CheckoutSession:
+        money = Money(0, "")
+        return CheckoutSession(
+            session_id, SessionStatus.COMPLETE, "no_payment_required", "setup", 1.0, 2.0, money, owner=ADA
+        )
+
+
+def test_a_session_that_saves_a_payment_method_is_no_order(shop: Shop, ada: Browser) -> None:
+    services: Services = shop.app.extensions["webstore"]
+    attach(shop.app, replace(services, checkouts=cast(Checkouts, Saving())))
+    page = ada.open("/checkout/success?session_id=cs_test_1")
+    assert page.status_code == 200
+    assert "Your payment method is saved Nothing was charged." in content(page)
+    assert "Total" not in content(page)
+    assert "Paid" not in content(page)
+
+
+def test_the_order_has_the_number_of_the_session_and_a_link(shop: Shop, ada: Browser) -> None:
+    page = pay(ada, go_to_payment(ada))
+    (made,) = sessions_made(shop)
+    number = made["metadata"]["order_number"]
+    assert f'<a href="/orders/{number}">{number}</a>' in page.text
+    assert len(number) <= 20
+    paid = shop.stripe("GET", f"/payment_intents/{made['payment_intent']}")
+    assert paid["metadata"]["order_number"] == number
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_at_the_success_page_is_the_shops_fault(shop: Shop, ada: Browser, status: int) -> None:
+    page = pay(ada, go_to_payment(ada))
+    error = {"error": {"type": "invalid_request_error", "message": "This key has no permission."}}
+    shop.sandbox.stripe.control.add_fault(action="status", path="/v1/checkout/.*", status=status, body=error)
+    refused = ada.open(str(page.url))
+    assert refused.status_code == 409
+    assert "the shop has been notified" in content(refused)
+    assert "Try again" not in content(refused)
 
 
 def test_stripe_down_at_the_success_page(shop: Shop, ada: Browser) -> None:

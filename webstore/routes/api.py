@@ -18,8 +18,8 @@ from webstore.linking import LinkOutcome, LinkStatus
 from webstore.linking.verdicts import verdict
 from webstore.sessions.models import Caller
 from webstore.shop import cart
-from webstore.shop.checkout import Opened, Reason, Refused, Wanted, buy
-from webstore.shop.models import Price, Product, Purchase
+from webstore.shop.checkout import Opened, Reason, Refused, Wanted, buy, second_digest
+from webstore.shop.models import Price, Product, Purchase, Subscription
 from webstore.shop.money import exponent
 
 from . import services
@@ -36,7 +36,10 @@ MAX_LIMIT, DEFAULT_LIMIT = 100, 20
 _JSON = "application/json"
 _DOCUMENT = Path(__file__).with_name("openapi.json").read_text("utf-8")
 _REFUSALS = {
+    Reason.SUBSCRIBED: "The user has a subscription to this product. Tell them about it. If they want a "
+    "second one, send the request again with the member `second` of this answer.",
     Reason.NOT_FOR_SALE: "One of the prices is not for sale any more.",
+    Reason.OUT_OF_STOCK: "One of the products is out of stock.",
     Reason.AMOUNT: "The total is too small or too large to be paid.",
     Reason.CURRENCY: "The customer is bound to another currency, by a subscription for instance.",
 }
@@ -127,11 +130,13 @@ def begin_checkout() -> tuple[Response, int]:
         cancel_url=wish.cancel_url or f"{settings.base_url}/cart",
         options=settings.checkout,
         remembered=caller.claimed_customer_id,
+        second=wish.second,
     )
     result = buy(
         wanted,
         linker=shop.linker,
         checkouts=shop.checkouts,
+        subscriptions=shop.subscriptions,
         catalogue=shop.catalogue,
         state=shop.state,
     )
@@ -151,7 +156,16 @@ def _refuse(refused: Refused) -> NoReturn:
     """End the request of a purchase that was refused."""
     if refused.link is not None:
         _refuse_unlinked(refused.link)
-    abort(problem(409, _REFUSALS[refused.reason]))
+    answer = problem(409, _REFUSALS[refused.reason])
+    if refused.reason is Reason.SUBSCRIBED:
+        told = {
+            "type": f"{services().settings.base_url}/api/openapi.json#/components/schemas/Subscribed",
+            "title": "Subscribed already",
+            "subscriptions": [_subscription(found) for found in refused.subscriptions],
+            "second": second_digest(refused.subscriptions),
+        }
+        answer.set_data(json.dumps({**json.loads(answer.get_data()), **told}))
+    abort(answer)
 
 
 def _refuse_unlinked(outcome: LinkOutcome) -> NoReturn:
@@ -213,6 +227,24 @@ def _price(price: Price) -> dict[str, object]:
         "currency": price.money.currency,
         "exponent": exponent(price.money.currency),
         "recurring": recurrence and {"interval": recurrence.interval, "interval_count": recurrence.count},
+    }
+
+
+def _subscription(found: Subscription) -> dict[str, object]:
+    return {
+        "id": found.id,
+        "status": found.status,
+        "items": [
+            {
+                "price": item.price_id,
+                "product": item.product_id,
+                "nickname": item.variant,
+                "quantity": item.quantity,
+            }
+            for item in found.items
+        ],
+        "period_end": found.period_end and int(found.period_end),
+        "ends_at": found.ends_at and int(found.ends_at),
     }
 
 

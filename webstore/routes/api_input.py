@@ -17,6 +17,8 @@ from .problems import problem
 
 #: Maximum number of characters of a return address.
 MAX_URL = 2000
+#: Maximum number of characters of `second`.
+MAX_SECOND = 64
 _JSON = "application/json"
 
 
@@ -28,12 +30,14 @@ class Wish:
     lines: Mapping[str, int]
     success_url: str | None
     cancel_url: str | None
+    #: The digest of the subscriptions that the user was told about; empty: none.
+    second: str = ""
 
 
 def read_wish() -> Wish:
     """Parse the checkout request. A malformed body ends the request with 400 or 415."""
     body = _body()
-    _allow_only(body, "lines", "success_url", "cancel_url")
+    _allow_only(body, "lines", "success_url", "cancel_url", "second")
     lines = body.get("lines")
     if not isinstance(lines, list) or not 1 <= len(lines) <= MAX_LINES:
         _malformed(f"lines must be a list of 1 to {MAX_LINES} lines")
@@ -41,7 +45,15 @@ def read_wish() -> Wish:
     for line in lines:
         price_id, quantity = _line(line)
         wanted[price_id] = wanted.get(price_id, 0) + quantity
-    return Wish(wanted, _url(body, "success_url"), _url(body, "cancel_url"))
+    return Wish(wanted, _url(body, "success_url"), _url(body, "cancel_url"), _second(body))
+
+
+def _second(body: Mapping[str, object]) -> str:
+    """The digest under `second`; empty if it is missing. A malformed one ends the request with 400."""
+    second = body.get("second", "")
+    if not isinstance(second, str) or len(second) > MAX_SECOND:
+        _malformed("second must be the member `second` of the answer about running subscriptions")
+    return second
 
 
 def _line(line: object) -> tuple[str, int]:

@@ -9,18 +9,29 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from webstore.errors import NoSuchObject, PaymentsError
+from webstore.errors import NoSuchObject, PaymentsError, PaymentsRefused
 from webstore.shop import cart as carts
 from webstore.shop.cart import Row
 from webstore.shop.cart_sessions import after_purchase
-from webstore.shop.checkout import SESSION_ID, Opened, Reason, Refused, Wanted, buy, digest
-from webstore.shop.models import CartLine, Catalogue, Purchase, SessionStatus
+from webstore.shop.checkout import (
+    SESSION_ID,
+    Opened,
+    Reason,
+    Refused,
+    Wanted,
+    buy,
+    digest,
+    second_digest,
+)
+from webstore.shop.models import BoughtLine, CartLine, Catalogue, CheckoutSession, Purchase, SessionStatus
+from webstore.shop.subscriptions import shown
 
 from . import services
-from .cart import BOUGHT
+from .cart import BOUGHT, keep_todays_prices
 from .cart import page as cart_page
 from .cart_cookie import current_cart, keep_cart
 from .customer import unusable_link
+from .errors import refused_by_vendor
 from .limits import limited_per_shopper
 from .paid_items import drops_paid_items, was_bought
 from .session_cookie import (
@@ -42,6 +53,8 @@ _WORDS = {
     "Please look at it again before you pay.",
     Reason.NOT_FOR_SALE: "Something that you wanted to buy has just been taken off the shelf, so nothing was "
     "ordered. Look at what is left, and try again.",
+    Reason.OUT_OF_STOCK: "Something that you wanted to buy has just been sold out, so nothing was ordered. "
+    "Look at what is left, and try again.",
     Reason.AMOUNT: "This total cannot be paid in one payment: it is too small or too large for that. "
     "Nothing was ordered; change what you buy, and try again.",
     Reason.CURRENCY: "You have something already that is paid in another currency, a subscription for "
@@ -89,7 +102,11 @@ def review() -> Response | str | tuple[str, int]:
     choice = _choice(request.args.get("price"), request.args.get("quantity", "1"))
     if not choice.rows:
         return redirect(url_for("cart.show"))
-    return _page(choice, problem=BOUGHT if was_bought() else None)
+    page = _page(choice, problem=BOUGHT if was_bought() else None)
+    if choice.from_cart:
+        # The page has said what has changed; the cart's page says it no more.
+        keep_todays_prices(current_cart(), choice.catalogue)
+    return page
 
 
 @blueprint.post("")
@@ -108,6 +125,7 @@ def start() -> ResponseReturnValue:
         _wanted(choice, shopper),
         linker=shop.linker,
         checkouts=shop.checkouts,
+        subscriptions=shop.subscriptions,
         catalogue=shop.catalogue,
         state=shop.state,
     )
@@ -122,7 +140,7 @@ def start() -> ResponseReturnValue:
 @blueprint.get("/success")
 @login_required
 @limited_per_shopper
-def success() -> str | tuple[str, int]:
+def success() -> ResponseReturnValue:
     """Show the status of the purchase to its owner only. The page can be opened again at any time."""
     session_id, shopper = request.args.get("session_id", ""), logged_in_shopper()
     if not SESSION_ID.fullmatch(session_id):
@@ -131,15 +149,47 @@ def success() -> str | tuple[str, int]:
         session = services().checkouts.get_session(session_id)
     except NoSuchObject:
         abort(404)
+    except PaymentsRefused as exc:
+        return refused_by_vendor(f"{type(exc).__name__}: {exc}")
     except PaymentsError:
         return render_template("checkout/unknown.html"), 503
     if session.owner != shopper.user_id:
         abort(404)
     keep_cart(after_purchase(current_cart(), session, services().state))
-    how = {SessionStatus.OPEN: "open", SessionStatus.EXPIRED: "expired"}.get(
-        session.status, "paid" if session.paid else "processing"
-    )
-    return render_template("checkout/success.html", order=session, how=how)
+    how = _how(session)
+    over = how == "expired" or (how == "failed" and session.invoice_url is None)
+    again = _again(session) if over else []
+    return render_template("checkout/success.html", order=session, how=how, again=again)
+
+
+def _how(session: CheckoutSession) -> str:
+    """How the purchase stands, in a word for the template."""
+    if session.status is not SessionStatus.COMPLETE:
+        return session.status.value
+    if session.mode == "setup":
+        return "saved"
+    if session.payment_status == "no_payment_required":
+        return "free"
+    if session.paid:
+        return "paid"
+    return "failed" if session.failed else "processing"
+
+
+def _again(session: CheckoutSession) -> list[BoughtLine]:
+    """The items of a purchase that came to nothing and can be bought again.
+
+    A cart keeps its items until they are bought, so those of an expired session may still be in there.
+    """
+    try:
+        catalogue = services().catalogue.current()
+    except PaymentsError:
+        return []
+    if session.status is SessionStatus.EXPIRED:
+        kept = {line.price_id for line in current_cart().lines}
+        if kept & {line.price_id for line in session.lines}:
+            return []
+    offers = ((line, catalogue.priced(line.price_id or "")) for line in session.lines)
+    return [line for line, offer in offers if offer is not None and offer[0].in_stock]
 
 
 def _choice(price_id: str | None, quantity: str) -> _Choice:
@@ -175,6 +225,7 @@ def _wanted(choice: _Choice, shopper: Shopper) -> Wanted:
         cart=current_cart() if choice.from_cart else None,
         priced_by=choice.catalogue,
         shown=request.form.get("digest", ""),
+        second=request.form.get("second", ""),
     )
 
 
@@ -189,7 +240,39 @@ def _refusal(refused: Refused, choice: _Choice) -> ResponseReturnValue:
         )
     if refused.reason is Reason.ALREADY_PAID:
         return cart_page(refused.cart, problem=_WORDS[refused.reason]), 409
-    return _page(choice, problem=_WORDS[refused.reason]), 409
+    if refused.reason is Reason.SUBSCRIBED:
+        return _subscribed(refused, choice), 409
+    problem = _problem(refused)
+    if refused.reason is Reason.CHANGED and any(row.before for row in choice.rows):
+        # The page's notice says what has changed.
+        problem = "Nothing was charged. Please look at this page again before you pay."
+    return _page(choice, problem=problem), 409
+
+
+def _problem(refused: Refused) -> str:
+    """The words for a refusal; items that cannot be bought are named if their names are known."""
+    if not refused.names:
+        return _WORDS[refused.reason]
+    names = " and ".join(f"“{name}”" for name in refused.names)
+    many = len(refused.names) > 1
+    what = (
+        f"{'are' if many else 'is'} out of stock now"
+        if refused.reason is Reason.OUT_OF_STOCK
+        else f"{'are' if many else 'is'} not sold any more"
+    )
+    return f"{names} {what}, so nothing was ordered. Look at what is left, and try again."
+
+
+def _subscribed(refused: Refused, choice: _Choice) -> str:
+    """The page about running subscriptions to what the shopper wants to subscribe to."""
+    return render_template(
+        "checkout/subscribed.html",
+        subscriptions=[shown(subscription, choice.catalogue) for subscription in refused.subscriptions],
+        second=second_digest(refused.subscriptions),
+        purchases=choice.purchases,
+        digest=digest(choice.purchases),
+        query=choice.query,
+    )
 
 
 def _page(choice: _Choice, problem: str | None = None) -> str:

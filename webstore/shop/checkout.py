@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -18,9 +19,6 @@ from webstore import deadline
 from webstore.errors import (
     AmountRefused,
     CurrencyRefused,
-    EmailRefused,
-    KeyInFlight,
-    KeyReused,
     NoSuchCustomer,
     NoSuchObject,
     PaymentsError,
@@ -28,28 +26,20 @@ from webstore.errors import (
     StateUnavailable,
 )
 from webstore.linking import Linker, LinkOutcome, verified_customer
-from webstore.linking.protocol import idempotency_key
 from webstore.settings import CheckoutOptions
 from webstore.state import State
 
 from . import cart as carts
-from .cart_sessions import CheckedCart, expire, without_paid_items
+from .cart_sessions import CheckedCart, without_paid_items
 from .catalogue import CatalogueService
-from .models import Cart, Catalogue, CheckoutSession, Purchase, SessionStatus
-from .ports import Checkouts, SessionDraft
+from .models import Cart, Catalogue, CheckoutSession, Purchase, Subscription
+from .opening import Opening, open_session
+from .ports import Availability, Checkouts, SessionDraft, Subscriptions
+
+log = logging.getLogger(__name__)
 
 #: What a Checkout Session's ID looks like.
 SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
-#: Earlier purchases of exactly the same items within a day that are skipped over.
-MAX_PREDECESSORS = 20
-#: Raise this number when the request to Stripe changes and `session_key` does not.
-_REQUEST_FORMAT = 2
-#: Seconds that an answer may be old and still be the first one under its key.
-_NEW_S = 60.0
-#: Seconds that a session must have left for a shopper who goes there to pay.
-_TIME_TO_PAY_S = 600.0
-#: Seconds between two tries while another request with the same key is in flight.
-_PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 #: Seconds that it may take to expire the Checkout Sessions that a new one replaces.
 _EXPIRE_S = 1.5
 
@@ -73,6 +63,8 @@ class Wanted:
     priced_by: Catalogue | None = None
     #: `digest` of the lines on the page that the shopper saw; empty: not checked.
     shown: str = ""
+    #: `second_digest` of the running subscriptions that the shopper saw and wants one more of.
+    second: str = ""
 
 
 class Reason(StrEnum):
@@ -82,8 +74,12 @@ class Reason(StrEnum):
     ALREADY_PAID = "already_paid"
     #: A price has changed since the page was opened.
     CHANGED = "changed"
-    #: Stripe does not sell one of the prices any more.
+    #: The customer has a subscription to one of the products, and did not ask for a second one.
+    SUBSCRIBED = "subscribed"
+    #: One of the products or prices is not sold any more.
     NOT_FOR_SALE = "not_for_sale"
+    #: One of the products is sold out.
+    OUT_OF_STOCK = "out_of_stock"
     #: Stripe takes no payment of this total: too small or too large.
     AMOUNT = "amount"
     #: The customer is bound to another currency.
@@ -112,10 +108,31 @@ class Refused:
     cart: Cart
     #: With `UNLINKED`: why the customer cannot be used.
     link: LinkOutcome | None = None
+    #: With `NOT_FOR_SALE` and `OUT_OF_STOCK`: the products' names, if they are known.
+    names: tuple[str, ...] = ()
+    #: With `SUBSCRIBED`: the customer's subscriptions to the products.
+    subscriptions: tuple[Subscription, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ports:
+    """What buying needs of the outside."""
+
+    checkouts: Checkouts
+    subscriptions: Subscriptions
+    state: State
+    now: Callable[[], float]
 
 
 def buy(
-    wanted: Wanted, *, linker: Linker, checkouts: Checkouts, catalogue: CatalogueService, state: State
+    wanted: Wanted,
+    *,
+    linker: Linker,
+    checkouts: Checkouts,
+    subscriptions: Subscriptions,
+    catalogue: CatalogueService,
+    state: State,
+    now: Callable[[], float] = time.time,
 ) -> Opened | Refused:
     """Open a Checkout Session for the shopper's own customer.
 
@@ -132,143 +149,138 @@ def buy(
             raise PaymentsUnavailable("the cart may have been paid for")
     if wanted.shown not in ("", digest(wanted.lines)):
         return Refused(Reason.CHANGED, checked.cart)
-    try:
-        link, session = _session_of_customer(wanted, linker, checkouts)
-    except NoSuchObject:
+    own = tuple(session.id for session in checked.open if session.owner == wanted.user_id)
+    offer = _offered(wanted, checked.cart, linker, _Ports(checkouts, subscriptions, state, now))
+    if isinstance(offer, Refused):
+        if offer.reason not in (Reason.NOT_FOR_SALE, Reason.OUT_OF_STOCK):
+            return offer
         with suppress(StateUnavailable):
             catalogue.forget()
-        return Refused(Reason.NOT_FOR_SALE, checked.cart)
-    except AmountRefused:
-        return Refused(Reason.AMOUNT, checked.cart)
-    except CurrencyRefused:
-        return Refused(Reason.CURRENCY, checked.cart)
-    if session is None or link.customer_id is None:
-        return Refused(Reason.UNLINKED, checked.cart, link)
-    if session.url is None:
-        raise PaymentsUnavailable("an open Checkout Session without an address")
-    cart = checked.cart
-    if wanted.cart is not None and wanted.priced_by is not None:
-        own = [it for it in checked.open if it.owner == wanted.user_id and it.id != session.id]
-        cart = carts.at_todays_prices(_leading_to(cart, session, own, checkouts), wanted.priced_by)
-    return Opened(session, session.url, link.customer_id, cart)
+        # Items that are not for sale any more cannot be paid in an open session either.
+        return replace(offer, cart=_without(offer.cart, own, checkouts))
+    return _opened(wanted, offer, checked.cart, own, checkouts)
 
 
-def _session_of_customer(
-    wanted: Wanted, linker: Linker, checkouts: Checkouts
-) -> tuple[LinkOutcome, CheckoutSession | None]:
-    """The shopper's verified link, and the open session of its customer, if the link can be used."""
+def _offered(wanted: Wanted, cart: Cart, linker: Linker, ports: _Ports) -> Opening | Refused:
+    """The open session of the shopper's verified customer, or why there is none."""
     remembered = wanted.remembered
     for _ in range(2):
         link = verified_customer(linker, wanted.user_id, remembered)
         if link.customer_id is None:
-            return link, None
-        draft = SessionDraft(
-            customer_id=link.customer_id,
-            user_id=wanted.user_id,
-            lines=wanted.lines,
-            success_url=wanted.success_url,
-            cancel_url=wanted.cancel_url,
-            options=wanted.options,
-            email=wanted.email,
-        )
+            return Refused(Reason.UNLINKED, cart, link=link)
         try:
-            return link, open_session(checkouts, draft)
+            return _opening(wanted, cart, link.customer_id, ports)
         except NoSuchCustomer:
             # Deleted since it was verified a moment ago: verifying once more replaces it.
             remembered = None
     raise PaymentsUnavailable("the customer keeps disappearing")
 
 
-def _leading_to(
-    cart: Cart, session: CheckoutSession, others: list[CheckoutSession], checkouts: Checkouts
-) -> Cart:
-    """The cart that remembers this session; the `others` are expired.
+def _opening(wanted: Wanted, cart: Cart, customer_id: str, ports: _Ports) -> Opening | Refused:
+    """The customer's open session for this purchase, or why there is none. Raises `NoSuchCustomer`."""
+    running = _running(wanted.lines, customer_id, ports.subscriptions)
+    if running and wanted.second != second_digest(running):
+        return Refused(Reason.SUBSCRIBED, cart, subscriptions=running)
+    draft = SessionDraft(
+        customer_id=customer_id,
+        user_id=wanted.user_id,
+        lines=wanted.lines,
+        success_url=wanted.success_url,
+        cancel_url=wanted.cancel_url,
+        options=wanted.options,
+        email=wanted.email,
+    )
+    unavailable = _unavailable(wanted.lines, cart, ports.checkouts)
+    if unavailable is not None:
+        return unavailable
+    try:
+        return open_session(ports.checkouts, draft, ports.state, now=ports.now)
+    except NoSuchObject:
+        return Refused(Reason.NOT_FOR_SALE, cart)
+    except AmountRefused:
+        return Refused(Reason.AMOUNT, cart)
+    except CurrencyRefused:
+        return Refused(Reason.CURRENCY, cart)
+
+
+def _running(
+    lines: Iterable[Purchase], customer_id: str, subscriptions: Subscriptions
+) -> tuple[Subscription, ...]:
+    """The customer's subscriptions to products that the lines subscribe to. No call unless one does."""
+    wanted = {line.product.id for line in lines if line.price.recurrence is not None}
+    if not wanted:
+        return ()
+    return tuple(
+        subscription
+        for subscription in subscriptions.list_subscriptions(customer_id)
+        if wanted & {item.product_id for item in subscription.items}
+    )
+
+
+def _unavailable(lines: Sequence[Purchase], cart: Cart, checkouts: Checkouts) -> Refused | None:
+    """Read the products once more: the refusal if some of them cannot be bought now."""
+    found = checkouts.availability([line.product.id for line in lines])
+    for availability, reason in (
+        (Availability.GONE, Reason.NOT_FOR_SALE),
+        (Availability.OUT_OF_STOCK, Reason.OUT_OF_STOCK),
+    ):
+        names = [
+            line.product.name
+            for line in lines
+            if found.get(line.product.id, Availability.GONE) is availability
+        ]
+        if names:
+            return Refused(reason, cart, names=tuple(dict.fromkeys(names)))
+    return None
+
+
+def _opened(
+    wanted: Wanted, opening: Opening, cart: Cart, own: tuple[str, ...], checkouts: Checkouts
+) -> Opened:
+    """The open session, with the cart to keep. Other sessions of the same cart or purchase are expired."""
+    session = opening.session
+    if session.url is None:
+        raise PaymentsUnavailable("an open Checkout Session without an address")
+    log.info("checkout number=%s session=%s customer=%s", session.number, session.id, opening.customer_id)
+    former = own if wanted.cart is not None else ()
+    others = dict.fromkeys((*former, *opening.replaces))
+    cart = _without(cart, [it for it in others if it != session.id], checkouts)
+    if wanted.cart is not None and wanted.priced_by is not None:
+        cart = carts.at_todays_prices(carts.with_session(cart, session.id), wanted.priced_by)
+    return Opened(session, session.url, opening.customer_id, cart)
+
+
+def _without(cart: Cart, session_ids: Sequence[str], checkouts: Checkouts) -> Cart:
+    """The cart without these sessions, which are expired.
 
     Those that cannot be expired now stay with the cart, so that a payment in them is noticed.
     """
     with deadline.within(_EXPIRE_S):
-        for session_id in expire(others, checkouts):
-            cart = carts.without_session(cart, session_id)
-    return carts.with_session(cart, session.id)
-
-
-def open_session(
-    checkouts: Checkouts, draft: SessionDraft, sleep: Callable[[float], None] = deadline.sleep
-) -> CheckoutSession:
-    """The open Checkout Session for exactly this purchase: the one that exists, or a new one.
-
-    The idempotency key is made of the buyer and the items, so that two clicks lead to one session. If that
-    session is paid or over, its ID becomes part of the next one's key.
-    """
-    predecessor: str | None = None
-    refusal: PaymentsError = PaymentsUnavailable("the same was bought too often today")
-    for attempt in range(MAX_PREDECESSORS):
-        key = session_key(draft, predecessor)
-        try:
-            session, replayed = _patiently(checkouts, draft, key, sleep)
-        except KeyReused:
-            # By a release of the store that sent other parameters for the same purchase.
-            predecessor = f"reused {attempt}"
-            continue
-        except EmailRefused:
-            # Stripe refuses addresses that identity providers accept: then without a receipt by e-mail.
-            if draft.email is None:
-                raise
-            draft = replace(draft, email=None)
-            continue
-        except PaymentsError as exc:
-            if not exc.replayed:
-                raise
-            # Stripe repeats an earlier failure for as long as it keeps the key.
-            predecessor, refusal = f"failed {attempt}", exc
-            continue
-        # Its age counts too: something on the way may have removed the header that marks a replay.
-        if not replayed and session.created > time.time() - _NEW_S:
-            return session
-        # A replay shows the session as it was when it was made.
-        session = checkouts.get_session(session.id)
-        if session.status is SessionStatus.OPEN:
-            if not 0 < session.expires_at < time.time() + _TIME_TO_PAY_S:
-                return session
-            expire((session,), checkouts)
-        predecessor = session.id
-    raise refusal
-
-
-def session_key(draft: SessionDraft, predecessor: str | None) -> str:
-    """The idempotency key of a purchase: who buys what on which terms, and after which earlier purchase."""
-    lines = [[line.price.id, line.quantity] for line in draft.lines]
-    terms = json.dumps(asdict(draft.options), sort_keys=True)
-    shipped = any(line.product.shippable is not False for line in draft.lines)
-    return idempotency_key(
-        "checkout",
-        _REQUEST_FORMAT,
-        draft.user_id,
-        draft.customer_id,
-        draft.email if draft.options.receipts else None,
-        json.dumps(lines),
-        draft.success_url,
-        draft.cancel_url,
-        terms,
-        int(shipped),
-        predecessor,
-    )
+        for session_id in session_ids:
+            try:
+                checkouts.expire_session(session_id)
+            except PaymentsError as exc:
+                # It was paid a moment ago, for instance.
+                log.info("session=%s stays as it is: %s: %s", session_id, type(exc).__name__, exc)
+            else:
+                cart = carts.without_session(cart, session_id)
+    return cart
 
 
 def digest(lines: Iterable[Purchase]) -> str:
-    """Digest of the lines; it changes when a price does."""
-    priced = [
-        [line.price.id, line.quantity, line.price.money.amount, line.price.money.currency] for line in lines
+    """Digest of the lines; it changes when an amount, an interval or a variant does.
+
+    A price that replaces another one of the same amount changes nothing for the shopper.
+    """
+    shown = [
+        [line.product.id, line.quantity, asdict(line.price.money), line.price.nickname]
+        + ([asdict(line.price.recurrence)] if line.price.recurrence else [])
+        for line in lines
     ]
-    return hashlib.sha256(json.dumps(priced).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(shown).encode()).hexdigest()[:16]
 
 
-def _patiently(
-    checkouts: Checkouts, draft: SessionDraft, key: str, sleep: Callable[[float], None]
-) -> tuple[CheckoutSession, bool]:
-    for pause in _PAUSES_S:
-        try:
-            return checkouts.create_session(draft, key)
-        except KeyInFlight:
-            sleep(pause)
-    return checkouts.create_session(draft, key)
+def second_digest(subscriptions: Iterable[Subscription]) -> str:
+    """Digest of exactly these subscriptions; a form that asks for a second one carries it."""
+    ids = sorted(subscription.id for subscription in subscriptions)
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:16]

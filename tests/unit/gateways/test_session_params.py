@@ -13,22 +13,29 @@ from tests.fakes import USER
 from tests.unit.purchases import ALL_OPTIONS, DRAFT, MONTHLY, MUG, PRICE
 from webstore.errors import CurrencyRefused, NoSuchObject, PaymentsUnavailable
 from webstore.gateways.stripe import StripeCheckouts, stripe_client
-from webstore.gateways.stripe.checkout import checkout_session, session_params
+from webstore.gateways.stripe.checkout import checkout_session
+from webstore.gateways.stripe.session_params import description, session_params
 from webstore.gateways.wire import Answer, Wire
 from webstore.shop.models import Product, Purchase
+
+NUMBERED = replace(DRAFT, number="261126-7K3QMX", expires_at=1_800_000_000)
 
 # Parameters
 
 
 def test_a_payment() -> None:
-    assert session_params(DRAFT) == {
+    assert session_params(NUMBERED) == {
         "mode": "payment",
         "customer": "cus_1",
         "currency": "eur",
         "line_items": [{"price": "price_mug", "quantity": 2}],
         "client_reference_id": USER,
-        "metadata": {"auth0_user_id": USER},
-        "payment_intent_data": {"metadata": {"auth0_user_id": USER}},
+        "metadata": {"auth0_user_id": USER, "order_number": "261126-7K3QMX"},
+        "payment_intent_data": {
+            "metadata": {"auth0_user_id": USER, "order_number": "261126-7K3QMX"},
+            "description": "Order 261126-7K3QMX: Mug x 2",
+        },
+        "expires_at": 1_800_000_000,
         "success_url": DRAFT.success_url,
         "cancel_url": DRAFT.cancel_url,
     }
@@ -37,10 +44,13 @@ def test_a_payment() -> None:
 def test_a_subscription_with_something_bought_once() -> None:
     box = Purchase(Product("prod_box", "Box", (MONTHLY,)), MONTHLY, 1)
     params = session_params(
-        replace(DRAFT, lines=(*DRAFT.lines, box), options=ALL_OPTIONS, email="a@example.com")
+        replace(NUMBERED, lines=(*DRAFT.lines, box), options=ALL_OPTIONS, email="a@example.com")
     )
     assert params["mode"] == "subscription"
-    assert params["subscription_data"] == {"metadata": {"auth0_user_id": USER}}
+    assert params["subscription_data"] == {
+        "metadata": {"auth0_user_id": USER, "order_number": "261126-7K3QMX"},
+        "description": "Order 261126-7K3QMX: Mug x 2; Box",
+    }
     assert "payment_intent_data" not in params
     # Stripe has shipping rates for payments alone.
     assert "shipping_options" not in params
@@ -76,6 +86,61 @@ def test_a_user_id_that_is_too_long_for_a_reference_is_in_the_metadata_alone() -
     params = session_params(replace(DRAFT, user_id=f"auth0|{'x' * 195}"))
     assert "client_reference_id" not in params
     assert "client_reference_id" in session_params(replace(DRAFT, user_id=f"auth0|{'x' * 194}"))
+
+
+# Variants and descriptions
+
+TEA = Product("prod_tea", "Earl Grey, loose leaf", (PRICE,))
+LOOSE = Purchase(TEA, replace(PRICE, id="price_tea", nickname="250 g"), 2)
+
+
+def test_the_variant_is_kept_with_the_line_and_in_the_description() -> None:
+    params = session_params(replace(NUMBERED, lines=(LOOSE, *DRAFT.lines)))
+    assert params["line_items"] == [
+        {"price": "price_tea", "quantity": 2, "metadata": {"variant": "250 g"}},
+        {"price": "price_mug", "quantity": 2},
+    ]
+    assert params["payment_intent_data"]["description"] == (
+        "Order 261126-7K3QMX: Earl Grey, loose leaf (250 g) x 2; Mug x 2"
+    )
+
+
+def test_a_variant_that_the_name_has_already_is_written_once() -> None:
+    tea = Purchase(replace(TEA, name="Earl Grey 250 g"), LOOSE.price, 1)
+    assert description(replace(NUMBERED, lines=(tea,)), 500) == "Order 261126-7K3QMX: Earl Grey 250 g"
+
+
+def test_a_description_that_is_too_long_says_how_many_items_are_left_out() -> None:
+    many = tuple(Purchase(replace(MUG, name=f"Mug {number:02}"), PRICE, 1) for number in range(20))
+    draft = replace(NUMBERED, lines=many)
+    assert description(draft, 60) == "Order 261126-7K3QMX: Mug 00; Mug 01; Mug 02; and 17 more"
+    assert description(draft, 1000).endswith("; Mug 18; Mug 19")
+
+
+WOMAN_COOKING = "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{COOKING}"
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("a" * 1000, "a" * 28 + "…"),
+        ("e\N{COMBINING ACUTE ACCENT}" * 500, "e\N{COMBINING ACUTE ACCENT}" * 14 + "…"),
+        ("a" + "e\N{COMBINING ACUTE ACCENT}" * 500, "a" + "e\N{COMBINING ACUTE ACCENT}" * 13 + "…"),
+        (WOMAN_COOKING * 300, WOMAN_COOKING * 9 + "…"),
+        ("<&>" * 400, "<&>" * 9 + "<…"),
+    ],
+)
+def test_a_long_name_is_cut_between_characters(name: str, cut: str) -> None:
+    draft = replace(NUMBERED, lines=(Purchase(replace(MUG, name=name), PRICE, 1),))
+    found = description(draft, 50)
+    assert found == f"Order 261126-7K3QMX: {cut}"
+    assert len(found) <= 50
+
+
+def test_a_long_variant_fits_into_the_metadata() -> None:
+    price = replace(PRICE, nickname="x" * 600)
+    (line,) = session_params(replace(NUMBERED, lines=(Purchase(MUG, price, 1),)))["line_items"]
+    assert line["metadata"] == {"variant": "x" * 499 + "…"}
 
 
 # Answers

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import USER, Accounts, Fleet, Memory, Till
+from tests.fakes import USER, Accounts, Fleet, Memory, Subscribers, Till, a_subscription
 from tests.unit.purchases import EUR, MONTHLY, MUG, PRICE
 from webstore import deadline
 from webstore.errors import (
@@ -22,15 +22,25 @@ from webstore.errors import (
     PaymentsUnavailable,
 )
 from webstore.linking.models import LinkStatus
-from webstore.shop.checkout import Opened, Reason, Refused, Wanted, buy, digest
-from webstore.shop.models import Cart, CartLine, Catalogue, Money, Product, Purchase, SessionStatus
+from webstore.shop.checkout import Opened, Reason, Refused, Wanted, buy, digest, second_digest
+from webstore.shop.models import (
+    Cart,
+    CartLine,
+    Catalogue,
+    Money,
+    Product,
+    Purchase,
+    SessionStatus,
+    Subscription,
+)
+from webstore.shop.ports import Availability
 
 PEN = replace(PRICE, id="price_pen", product_id="prod_pen")
 MUGS = Purchase(MUG, PRICE, 2)
 PENS = Purchase(Product("prod_pen", "Pen", (PEN,)), PEN, 1)
 CATALOGUE = Catalogue((MUG, PENS.product), 0.0)
-CART = Cart((CartLine("price_mug", 2, EUR, "prod_mug"),))
-BOTH = Cart((*CART.lines, CartLine("price_pen", 1, EUR, "prod_pen")))
+CART = Cart((CartLine("price_mug", 2, EUR, "prod_mug", name="Mug"),))
+BOTH = Cart((*CART.lines, CartLine("price_pen", 1, EUR, "prod_pen", name="Pen")))
 
 
 @dataclass
@@ -40,6 +50,7 @@ class Store:
     fleet: Fleet
     till: Till = field(default_factory=Till)
     accounts: Accounts = field(default_factory=Accounts)
+    subscribers: Subscribers = field(default_factory=lambda: Subscribers({"cus_1": [], "cus_2": []}))
     state: Memory = field(default_factory=Memory)
 
     def __post_init__(self) -> None:
@@ -58,6 +69,7 @@ class Store:
             replace(wanted, **terms),
             linker=self.accounts.linker(),
             checkouts=self.till,
+            subscriptions=self.subscribers,
             catalogue=self.catalogue,
             state=self.state,
         )
@@ -147,8 +159,8 @@ def test_expiring_other_sessions_has_little_time(store: Store) -> None:
     left: list[float] = []
     store.till.meanwhile = lambda: left.append(deadline.left())
     store.opened(replace(BOTH, sessions=first.cart.sessions), MUGS, PENS)
-    # The session is read, the new one made, and the former one expired.
-    assert [seconds <= 1.5 for seconds in left] == [False, False, True]
+    # The session and the product are read, the new session made, and the former one expired.
+    assert [seconds <= 1.5 for seconds in left] == [False, False, False, True]
     assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
 
 
@@ -316,3 +328,114 @@ def test_a_subscription_is_bought_the_same_way(store: Store) -> None:
     box = Purchase(Product("prod_box", "Box", (MONTHLY,)), MONTHLY, 1)
     assert isinstance(store.buy(box), Opened)
     assert store.till.drafts[0].lines == (box,)
+
+
+# A second subscription
+
+BOX = Purchase(Product("prod_box", "Box", (MONTHLY,)), MONTHLY, 1)
+
+
+def subscribed(store: Store, *subscriptions: Subscription) -> None:
+    store.subscribers.running["cus_1"] = list(subscriptions)
+
+
+@pytest.mark.parametrize("status", ["active", "trialing", "past_due", "unpaid", "incomplete", "paused"])
+def test_a_running_subscription_is_told_before_a_second_one_is_sold(store: Store, status: str) -> None:
+    running = a_subscription("sub_1", status=status)
+    subscribed(store, running, a_subscription("sub_2", product="prod_other"))
+    assert refused(store.buy(BOX)) == Refused(Reason.SUBSCRIBED, Cart(), subscriptions=(running,))
+    assert store.till.calls == 0
+
+
+def test_a_second_one_is_sold_to_who_was_told_about_the_first(store: Store) -> None:
+    subscribed(store, a_subscription("sub_1"))
+    told = second_digest(refused(store.buy(BOX)).subscriptions)
+    assert isinstance(store.buy(BOX, second=told), Opened)
+
+
+@pytest.mark.parametrize("second", ["", "1", second_digest([]), second_digest([a_subscription("sub_0")])])
+def test_another_pages_form_leads_to_the_page_again(store: Store, second: str) -> None:
+    subscribed(store, a_subscription("sub_1"))
+    assert refused(store.buy(BOX, second=second)).reason is Reason.SUBSCRIBED
+
+
+def test_a_form_that_knew_one_subscription_buys_no_third_one(store: Store) -> None:
+    subscribed(store, a_subscription("sub_1"))
+    told = second_digest(refused(store.buy(BOX)).subscriptions)
+    subscribed(store, a_subscription("sub_2"), a_subscription("sub_1"))
+    result = refused(store.buy(BOX, second=told))
+    assert [it.id for it in result.subscriptions] == ["sub_2", "sub_1"]
+
+
+def test_the_order_of_the_subscriptions_does_not_matter() -> None:
+    both = [a_subscription("sub_1"), a_subscription("sub_2")]
+    assert second_digest(both) == second_digest(both[::-1])
+
+
+def test_what_is_bought_once_asks_for_no_subscriptions(store: Store) -> None:
+    subscribed(store, a_subscription("sub_1", product="prod_mug"))
+    assert isinstance(store.buy(MUGS), Opened)
+    assert store.subscribers.calls == []
+
+
+@pytest.mark.parametrize("error", [PaymentsUnavailable("down"), PaymentsRefused("no permission")])
+def test_nothing_is_sold_blindly_if_the_subscriptions_cannot_be_read(
+    store: Store, error: PaymentsError
+) -> None:
+    store.subscribers.down = error
+    with pytest.raises(type(error)):
+        store.buy(BOX)
+    assert store.till.drafts == []
+
+
+def test_a_customer_deleted_before_the_subscriptions_are_read_is_verified_once_more(store: Store) -> None:
+    del store.subscribers.running["cus_1"]
+    store.accounts.delete("cus_1")
+    result = store.buy(BOX)
+    assert isinstance(result, Opened)
+    assert result.customer_id == "cus_2"
+
+
+# What is for sale now
+
+
+@pytest.mark.parametrize(
+    ("availability", "reason"),
+    [(Availability.GONE, Reason.NOT_FOR_SALE), (Availability.OUT_OF_STOCK, Reason.OUT_OF_STOCK)],
+)
+def test_the_products_are_read_once_more_before_a_session_is_made(
+    store: Store, availability: Availability, reason: Reason
+) -> None:
+    store.till.unavailable["prod_pen"] = availability
+    result = refused(store.buy_cart(BOTH, MUGS, PENS))
+    assert result == Refused(reason, BOTH, names=("Pen",))
+    assert store.till.drafts == []
+    assert store.fleet.stripe.readings == 2
+
+
+def test_a_product_that_is_gone_is_named_before_one_that_is_sold_out(store: Store) -> None:
+    store.till.unavailable = {"prod_mug": Availability.OUT_OF_STOCK, "prod_pen": Availability.GONE}
+    assert refused(store.buy_cart(BOTH, MUGS, PENS)).names == ("Pen",)
+
+
+def test_an_open_session_for_what_has_been_sold_out_since_cannot_be_paid(store: Store) -> None:
+    cart = store.opened(CART).cart
+    store.till.unavailable["prod_mug"] = Availability.OUT_OF_STOCK
+    assert refused(store.buy_cart(cart)).cart == CART
+    assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
+
+
+# Calls and the log
+
+
+def test_a_plain_purchase_is_two_calls(store: Store) -> None:
+    store.opened(BOTH, MUGS, PENS)
+    assert store.till.calls == 2
+
+
+def test_an_opened_session_is_logged_with_its_number_and_without_the_address(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "webstore.shop.checkout"):
+        result = store.opened(CART, email="ada@example.com")
+    assert caplog.messages == [f"checkout number={result.session.number} session=cs_1 customer=cus_1"]

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.fakes import USER, Till
+from tests.fakes import USER, Memory, Till
 from tests.unit.purchases import ALL_OPTIONS, DRAFT, MONTHLY, MUG, PRICE
 from webstore.settings import CheckoutOptions
-from webstore.shop import checkout
+from webstore.shop import checkout, opening
 from webstore.shop.models import Money, Purchase, SessionStatus
 from webstore.shop.ports import SessionDraft
 
+NOW = time.time()
 GRACE = "auth0|000000000000000000000002"
 
 
 def opened(till: Till, draft: SessionDraft = DRAFT) -> str:
-    return checkout.open_session(till, draft).id
+    return opening.open_session(till, draft, Memory(), now=lambda: NOW).session.id
 
 
 def test_the_same_purchase_leads_to_the_same_session_while_it_is_open() -> None:
@@ -62,10 +64,11 @@ def test_the_email_address_counts_if_receipts_go_there() -> None:
 
 
 def test_a_key_fits_and_does_not_contain_the_user() -> None:
-    key = checkout.session_key(DRAFT, None)
+    key = opening.session_key(DRAFT, 1, None)
     assert len(key) <= 255
     assert USER not in key
-    assert checkout.session_key(DRAFT, "cs_1") != key
+    assert opening.session_key(DRAFT, 1, "cs_1") != key
+    assert opening.session_key(DRAFT, 2, None) != key
 
 
 def test_the_digest_changes_with_price_quantity_and_amount() -> None:

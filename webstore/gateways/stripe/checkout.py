@@ -1,13 +1,13 @@
-"""Creates, reads and expires Stripe's Checkout Sessions, and opens the billing portal."""
+"""Creates, reads and expires Stripe's Checkout Sessions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import stripe
-from stripe.params.checkout import SessionCreateParams
+from stripe.params.checkout import SessionLineItemListParams
 
 from webstore.addresses import is_loopback
 from webstore.errors import (
@@ -20,14 +20,13 @@ from webstore.errors import (
     PaymentsRefused,
 )
 from webstore.shop.models import BoughtLine, CheckoutSession, Money, Recurrence, SessionStatus
-from webstore.shop.ports import SessionDraft
+from webstore.shop.ports import Availability, SessionDraft
 
 from .client import amount, is_replay, moment, text, translated
+from .embedded import Item, complete, page_of
 from .refusals import explained
+from .session_params import session_params
 
-#: Maximum number of characters of `client_reference_id`:
-#: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-client_reference_id
-MAX_REFERENCE = 200
 #: Error codes for an amount that cannot be charged, https://docs.stripe.com/error-codes
 _AMOUNT_CODES = ("amount_too_small", "amount_too_large")
 #: Phrases in Stripe's messages about a second currency of a customer, which have no error code.
@@ -37,8 +36,13 @@ _NOT_FOR_SALE_PHRASES = (
     "no such price",
     "price specified is inactive",
     "product is not active",
+    "marked as inactive",
     "price specified supports currencies",
 )
+#: Statuses of a payment intent, an invoice and a subscription whose (first) payment failed.
+_FAILED_INTENT = ("requires_payment_method", "canceled")
+_FAILED_INVOICE = ("void", "uncollectible")
+_FAILED_SUBSCRIPTION = ("past_due", "unpaid", "canceled", "incomplete_expired")
 
 
 class StripeCheckouts:
@@ -65,19 +69,36 @@ class StripeCheckouts:
             raise _purchase_error(exc) from exc
 
     def get_session(self, session_id: str) -> CheckoutSession:
-        """Read a Checkout Session with its line items. Raises `NoSuchObject` and other `PaymentsError`s.
+        """Read a Checkout Session with its line items and the state of its payment.
 
+        Raises `NoSuchObject` and other `PaymentsError`s.
         Source: https://docs.stripe.com/api/checkout/sessions/retrieve
         """
 
         def read() -> CheckoutSession:
-            found = self._client.v1.checkout.sessions.retrieve(session_id, {"expand": ["line_items"]})
+            found = self._client.v1.checkout.sessions.retrieve(
+                session_id, {"expand": ["line_items", "payment_intent", "invoice", "subscription"]}
+            )
             return checkout_session(with_all_lines(self._client, found.to_dict()))
 
         try:
             return translated(read)
         except NoSuchCustomer as exc:
             raise NoSuchObject(str(exc)) from exc
+
+    def availability(self, product_ids: Sequence[str]) -> Mapping[str, Availability]:
+        """Whether these products (at most 100) can be bought. Raises `PaymentsError`.
+
+        Stripe itself refuses an archived price when a session is created.
+        Source: https://docs.stripe.com/api/products/list
+        """
+        wanted = list(dict.fromkeys(product_ids))
+
+        def read() -> dict[str, Availability]:
+            found, _ = page_of(self._client.v1.products.list({"ids": wanted, "limit": 100}))
+            return {text(product.get("id")): _availability(product) for product in found}
+
+        return dict.fromkeys(wanted, Availability.GONE) | translated(read)
 
     def expire_session(self, session_id: str) -> None:
         """Expire an open Checkout Session, so that it cannot be paid any more. Raises `PaymentsError`.
@@ -86,85 +107,33 @@ class StripeCheckouts:
         """
         translated(lambda: self._client.v1.checkout.sessions.expire(session_id))
 
-    def portal_url(self, customer_id: str, return_url: str) -> str:
-        """Make a billing portal session for the customer and return its URL. Raises `PaymentsError`.
 
-        Source: https://docs.stripe.com/api/customer_portal/sessions/create
-        """
-        return translated(
-            lambda: text(
-                self._client.v1.billing_portal.sessions.create(
-                    {"customer": customer_id, "return_url": return_url}
-                ).url
-            )
-        )
+def _availability(product: Item) -> Availability:
+    """Whether a product can be bought. A listed product without `active` is for sale, as in the catalogue.
 
-
-def session_params(draft: SessionDraft) -> SessionCreateParams:
-    """The parameters of a new Checkout Session: the purchase, and the operator's options for checkouts."""
-    options = draft.options
-    recurring = any(line.price.recurrence is not None for line in draft.lines)
-    metadata = {"auth0_user_id": draft.user_id}
-    params: SessionCreateParams = {
-        "mode": "subscription" if recurring else "payment",
-        "customer": draft.customer_id,
-        # A price may have several currencies. This is the one that the shopper saw.
-        # https://docs.stripe.com/payments/checkout/localize-prices/manual-currency-prices
-        "currency": draft.lines[0].price.money.currency,
-        "line_items": [{"price": line.price.id, "quantity": line.quantity} for line in draft.lines],
-        "success_url": draft.success_url,
-        "cancel_url": draft.cancel_url,
-        "metadata": metadata,
-    }
-    if len(draft.user_id) <= MAX_REFERENCE:
-        params["client_reference_id"] = draft.user_id
-    if recurring:
-        params["subscription_data"] = {"metadata": metadata}
-    else:
-        params["payment_intent_data"] = {"metadata": metadata}
-        if options.receipts and draft.email:
-            params["payment_intent_data"]["receipt_email"] = draft.email
-    _add_addresses(params, draft, recurring=recurring)
-    if options.promotion_codes:
-        params["allow_promotion_codes"] = True
-    if options.phone:
-        params["phone_number_collection"] = {"enabled": True}
-    if options.terms:
-        params["consent_collection"] = {"terms_of_service": "required"}
-    return params
-
-
-def _add_addresses(params: SessionCreateParams, draft: SessionDraft, *, recurring: bool) -> None:
-    """Add the parameters for shipping and tax.
-
-    The customer's name is not updated, because it comes from the user directory. Shipping rates are allowed
-    for one-time payments only: https://docs.stripe.com/payments/during-payment/charge-shipping
+    Source: https://docs.stripe.com/api/products/object
     """
-    options = draft.options
-    shipped = bool(options.shipping_countries) and any(
-        line.product.shippable is not False for line in draft.lines
-    )
-    if shipped:
-        # The SDK's type lists the country codes; Stripe refuses the countries that it does not support.
-        countries: Any = list(options.shipping_countries)
-        params["shipping_address_collection"] = {"allowed_countries": countries}
-        if options.shipping_rates and not recurring:
-            params["shipping_options"] = [{"shipping_rate": rate} for rate in options.shipping_rates]
-    if options.automatic_tax:
-        params["automatic_tax"] = {"enabled": True}
-        params["customer_update"] = {"address": "auto"}
-        if shipped:
-            params["customer_update"]["shipping"] = "auto"
+    if product.get("active") is False or product.get("deleted"):
+        return Availability.GONE
+    stock = part(product, "metadata").get("stock")
+    return Availability.OUT_OF_STOCK if str(stock).strip() == "0" else Availability.FOR_SALE
 
 
 def with_all_lines(client: stripe.StripeClient, found: dict[str, Any]) -> dict[str, Any]:
-    """The session with all of its line items. If the session includes only some, the full list is read.
+    """The session with all of its line items. If the session includes only some, the others are read.
 
     Source: https://docs.stripe.com/api/checkout/sessions/line_items
     """
-    if part(found, "line_items").get("has_more"):
-        rest = client.v1.checkout.sessions.line_items.list(text(found["id"]), {"limit": 100})
-        found["line_items"] = rest.to_dict()
+
+    def page(after: str | None) -> tuple[list[Item], bool]:
+        params: SessionLineItemListParams = {"limit": 100}
+        if after:
+            params["starting_after"] = after
+        return page_of(client.v1.checkout.sessions.line_items.list(text(found.get("id")), params))
+
+    lines = part(found, "line_items")
+    if lines:
+        found["line_items"] = {**lines, "data": complete(lines, page), "has_more": False}
     return found
 
 
@@ -174,10 +143,12 @@ def checkout_session(found: Mapping[str, Any]) -> CheckoutSession:
     Source: https://docs.stripe.com/api/checkout/sessions/object
     """
     currency = str(found.get("currency") or "").lower()
+    status, payment_status = SessionStatus(text(found["status"])), text(found["payment_status"])
+    unpaid = status is SessionStatus.COMPLETE and payment_status == "unpaid"
     return CheckoutSession(
         id=text(found["id"]),
-        status=SessionStatus(text(found["status"])),
-        payment_status=text(found["payment_status"]),
+        status=status,
+        payment_status="paid" if unpaid and _was_paid_since(found) else payment_status,
         mode=text(found["mode"]),
         created=moment(found["created"]),
         expires_at=moment(found.get("expires_at") or 0),
@@ -186,7 +157,48 @@ def checkout_session(found: Mapping[str, Any]) -> CheckoutSession:
         customer_id=id_of(found.get("customer")),
         owner=part(found, "metadata").get("auth0_user_id") or None,
         lines=session_lines(found, currency),
+        noted_number=_words(part(found, "metadata").get("order_number")),
+        failed=unpaid and _has_failed(found),
+        invoice_url=_invoice_url(part(found, "invoice")),
     )
+
+
+def _was_paid_since(found: Mapping[str, Any]) -> bool:
+    """Whether the payment of a session that was completed unpaid has succeeded: a session may say so late.
+
+    Source: https://docs.stripe.com/payments/checkout/fulfillment#delayed-notification
+    """
+    return (
+        part(found, "payment_intent").get("status") == "succeeded"
+        or part(found, "invoice").get("status") == "paid"
+    )
+
+
+def _has_failed(found: Mapping[str, Any]) -> bool:
+    """Whether the payment of a session that was completed unpaid has failed.
+
+    The invoice is open and `attempted` while a bank debit is still under way. What tells a failed debit apart
+    is the state of the subscription: https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses
+    """
+    if part(found, "payment_intent").get("status") in _FAILED_INTENT:
+        return True
+    invoice = part(found, "invoice").get("status")
+    return invoice in _FAILED_INVOICE or (
+        invoice == "open" and part(found, "subscription").get("status") in _FAILED_SUBSCRIPTION
+    )
+
+
+def _invoice_url(invoice: Mapping[str, Any]) -> str | None:
+    """The page on which an open invoice can be paid; None if there is none, or a browser may not go there.
+
+    Source: https://docs.stripe.com/api/invoices/object#invoice_object-hosted_invoice_url
+    """
+    if invoice.get("status") != "open":
+        return None
+    try:
+        return _address(invoice.get("hosted_invoice_url"))
+    except (TypeError, ValueError):
+        return None
 
 
 def session_lines(found: Mapping[str, Any], currency: str) -> tuple[BoughtLine, ...]:
@@ -202,9 +214,15 @@ def session_lines(found: Mapping[str, Any], currency: str) -> tuple[BoughtLine, 
             price_id=id_of(line.get("price")),
             product_id=id_of(part(line, "price").get("product")),
             recurrence=_recurrence(part(part(line, "price"), "recurring")),
+            variant=_variant(line),
         )
         for line in part(found, "line_items").get("data") or ()
     )
+
+
+def _variant(line: Mapping[str, Any]) -> str | None:
+    """What the shopper chose: the price's nickname at the time of the purchase, else the present one."""
+    return _words(part(line, "metadata").get("variant")) or _words(part(line, "price").get("nickname"))
 
 
 def _recurrence(found: Mapping[str, Any]) -> Recurrence | None:
@@ -236,6 +254,11 @@ def part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A nested object; empty if it is missing or not expanded (only its ID is there)."""
     value = found.get(name)
     return value if isinstance(value, dict) else {}
+
+
+def _words(value: object) -> str | None:
+    """A text for shoppers; None if it is missing or empty."""
+    return (value.strip() or None) if isinstance(value, str) else None
 
 
 def id_of(value: object) -> str | None:
