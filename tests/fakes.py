@@ -21,8 +21,18 @@ from webstore.errors import (
 from webstore.linking import Linker, Policy
 from webstore.linking.models import Account, Creation, Customer, CustomerDraft, CustomerPage, User
 from webstore.shop.catalogue import CatalogueService
-from webstore.shop.models import BoughtLine, Catalogue, CheckoutSession, Money, Product, SessionStatus
-from webstore.shop.ports import SessionDraft
+from webstore.shop.models import (
+    BoughtLine,
+    Catalogue,
+    CheckoutSession,
+    Money,
+    Product,
+    Recurrence,
+    SessionStatus,
+    Subscription,
+    SubscriptionItem,
+)
+from webstore.shop.ports import Availability, SessionDraft
 
 USER = "auth0|000000000000000000000001"
 
@@ -87,7 +97,7 @@ class Clock:
 class TimedMemory:
     """A shared state whose entries expire by the test's clock."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._lock = clock, threading.Lock()
         self.entries: dict[str, tuple[str, float]] = {}
         self.down = False
@@ -159,6 +169,8 @@ class Till:
     stored_failures: dict[str, Exception] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
     drafts: list[SessionDraft] = field(default_factory=list)
+    #: The products that are not for sale any more, by ID.
+    unavailable: dict[str, Availability] = field(default_factory=dict)
     #: Whether an answer says that it is a replay.
     marks_replays: bool = True
     #: Called by each call before it answers, for instance to let time pass.
@@ -175,8 +187,13 @@ class Till:
             raise self.instead.pop(0)
         there = idempotency_key in self.made
         if not there:
+            made = open_session(f"cs_{len(self.made) + 1}")
             self.made[idempotency_key] = replace(
-                open_session(f"cs_{len(self.made) + 1}"), owner=draft.user_id, customer_id=draft.customer_id
+                made,
+                owner=draft.user_id,
+                customer_id=draft.customer_id,
+                noted_number=draft.number or None,
+                expires_at=draft.expires_at or made.expires_at,
             )
         # A replay shows the first answer.
         return replace(self.made[idempotency_key], status=SessionStatus.OPEN), there and self.marks_replays
@@ -190,15 +207,16 @@ class Till:
             raise NoSuchObject(session_id)
         return found[0]
 
+    def availability(self, product_ids: Sequence[str]) -> dict[str, Availability]:
+        self._answer()
+        return {it: self.unavailable.get(it, Availability.FOR_SALE) for it in product_ids}
+
     def expire_session(self, session_id: str) -> None:
         if self.cannot_expire is not None:
             raise self.cannot_expire
         if self.get_session(session_id).status is not SessionStatus.OPEN:
             raise PaymentsRefused("not open")
         self.end(session_id, SessionStatus.EXPIRED)
-
-    def portal_url(self, customer_id: str, return_url: str) -> str:
-        raise NotImplementedError
 
     def change(self, session_id: str, **changes: Any) -> None:
         """Change a session as Stripe or its payer would."""
@@ -408,3 +426,80 @@ class Impatient:
                 return call(*args)
 
         return limited
+
+
+# Subscriptions
+
+
+def a_subscription(subscription_id: str, product: str = "prod_box", **changes: Any) -> Subscription:
+    """A running subscription to one box a month for 19 euros, begun at a fixed time."""
+    item = SubscriptionItem(f"price_{product}", product, 1, Money(1900, "eur"), Recurrence("month"))
+    begun = 1_790_000_000.0
+    made = Subscription(subscription_id, "active", begun, (item,), period_end=begun + 30 * 24 * 3600)
+    return replace(made, **changes)
+
+
+@dataclass
+class Subscribers:
+    """The subscriptions of customers at Stripe, and the errors that it answers with first."""
+
+    #: By customer ID, the newest first. A customer without an entry is unknown.
+    running: dict[str, list[Subscription]] = field(default_factory=lambda: {"cus_1": []})
+    #: Raised by every listing.
+    down: Exception | None = None
+    #: Raised by every attempt to end the subscription with this ID.
+    stuck: dict[str, Exception] = field(default_factory=dict)
+    #: Raised once, after the subscription with this ID was ended: the answer is lost.
+    lost: dict[str, Exception] = field(default_factory=dict)
+    #: What happens before a call answers, for instance that time passes.
+    meanwhile: Callable[[], None] = lambda: None
+    #: Every call with the ID that it was about, in order.
+    calls: list[str] = field(default_factory=list)
+
+    def list_subscriptions(self, customer_id: str) -> tuple[Subscription, ...]:
+        self._answer(f"list {customer_id}")
+        if self.down is not None:
+            raise self.down
+        if customer_id not in self.running:
+            raise NoSuchCustomer(customer_id)
+        return tuple(self.running[customer_id])
+
+    def cancel_subscription(self, subscription_id: str) -> None:
+        self._answer(f"cancel {subscription_id}")
+        if subscription_id in self.stuck:
+            raise self.stuck[subscription_id]
+        for running in self.running.values():
+            running[:] = [it for it in running if it.id != subscription_id]
+        if subscription_id in self.lost:
+            raise self.lost.pop(subscription_id)
+
+    def _answer(self, call: str) -> None:
+        if deadline.left() <= 0:
+            raise PaymentsUnavailable("the time for this request is over")
+        self.calls.append(call)
+        self.meanwhile()
+
+
+@dataclass
+class PaymentPages:
+    """The open Checkout Sessions of customers at Stripe."""
+
+    #: By customer ID.
+    open: dict[str, list[CheckoutSession]] = field(default_factory=dict)
+    #: Raised by every attempt to expire the session with this ID.
+    stuck: dict[str, Exception] = field(default_factory=dict)
+    #: What happens when a session is about to expire: it may be paid just then.
+    meanwhile: Callable[[str], None] = lambda _: None
+    calls: list[str] = field(default_factory=list)
+
+    def list_open_sessions(self, customer_id: str) -> tuple[CheckoutSession, ...]:
+        self.calls.append(f"list {customer_id}")
+        return tuple(self.open.get(customer_id, ()))
+
+    def expire_session(self, session_id: str) -> None:
+        self.calls.append(f"expire {session_id}")
+        self.meanwhile(session_id)
+        if session_id in self.stuck:
+            raise self.stuck[session_id]
+        for sessions in self.open.values():
+            sessions[:] = [it for it in sessions if it.id != session_id]

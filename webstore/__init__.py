@@ -19,5 +19,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     Without `settings` they are read from the environment. Raises `SettingsError`. Makes no network call.
     """
     from .application import build  # noqa: PLC0415  # imports Flask, every gateway and every page
+    from .cli import register  # noqa: PLC0415  # likewise
 
-    return build(settings)
+    app = build(settings)
+    register(app)
+    return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
+from .gateways.hooks import load_hooks
 from .gateways.oidc.access_tokens import ProviderTokens
 from .gateways.oidc.login_client import LoginClient, quiet_authlib
 from .gateways.oidc.logout_tokens import LogoutTokens
@@ -21,27 +22,38 @@ from .gateways.state import FileState, RedisState, Watch, default_directory
 from .gateways.stripe import (
     StripeCatalogue,
     StripeCheckouts,
+    StripeEvents,
+    StripeOpenSessions,
     StripeOrders,
     StripePayments,
+    StripePortals,
+    StripeRecords,
+    StripeSales,
+    StripeSubscriptions,
     read_event,
     stripe_client,
+    verify,
 )
 from .gateways.threads import in_background
 from .gateways.wire import Bounded, Sender, Wire
 from .linking import Linker, Policy
 from .linking.executor import BoundedExecutor
-from .routes import Services, account, api, attach, auth, edge, errors, formats, health, shop
+from .routes import Services, account, api, attach, auth, closing, edge, errors, formats, health, shop
 from .routes import cart as cart_routes
 from .routes import checkout as checkout_routes
 from .routes import orders as order_routes
 from .routes import webhooks as webhook_routes
 from .routes.cart_cookie import current_cart
+from .routes.limits import is_stranger
+from .routes.paid_items import install_readings
 from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper
 from .sessions.login import link_at_login
 from .sessions.ports import AccessTokens
 from .settings import Settings
 from .shop.catalogue import CatalogueService
-from .shop.fulfilment import Webhooks, log_purchase
+from .shop.event_effects import Webhooks
+from .shop.fulfilment import log_order_event
+from .shop.replay import CatchUp
 from .shop.texts import read_texts
 from .state import State
 
@@ -63,11 +75,12 @@ def build(settings: Settings | None = None) -> Flask:
     _log_to_stderr()
     attach(app, _services(settings))
     commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
-    for routes in (shop, auth, account, health, *commerce):
+    for routes in (shop, auth, account, closing, health, *commerce):
         app.register_blueprint(routes.blueprint)
     if settings.auth0_audience:
         app.register_blueprint(api.blueprint)
     edge.install(app, settings)
+    install_readings(app)
     if settings.trusted_proxy_hops:
         # The client's address alone: scheme and host come from BASE_URL, never from a request.
         hops = settings.trusted_proxy_hops
@@ -111,8 +124,10 @@ def _services(settings: Settings) -> Services:
     stripe = Wire("Stripe", total_s=_VENDOR_CALL_S, hang_s=hang_s)
     provider_wire = Wire("the login provider")
     client = partial(stripe_client, api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base)
+    key_digest = hashlib.sha256(settings.stripe_secret_key.encode()).hexdigest()[:16]
+    to_stripe = Bounded(stripe, threads.pages, is_stranger=is_stranger)
     # Linking and the catalogue's reading have threads of their own; pages hold those of the server.
-    background_client, page_client = client(stripe), client(Bounded(stripe, threads.pages))
+    background_client, page_client = client(stripe), client(to_stripe)
     linker = Linker(
         directory=Auth0Directory(
             management,
@@ -126,7 +141,7 @@ def _services(settings: Settings) -> Services:
             background_client,
             state,
             livemode=settings.stripe_livemode,
-            account_key=f"stripe-account:{hashlib.sha256(settings.stripe_secret_key.encode()).hexdigest()[:16]}",
+            account_key=f"stripe-account:{key_digest}",
         ),
         policy=Policy(
             tenant=settings.auth0_mgmt_domain,
@@ -147,6 +162,26 @@ def _services(settings: Settings) -> Services:
         background=in_background,
     )
     checkouts = StripeCheckouts(page_client)
+    webhooks = Webhooks(
+        verify=partial(verify, secrets=settings.stripe_webhook_secrets),
+        read=read_event,
+        checkouts=checkouts,
+        records=StripeRecords(page_client),
+        events=StripeEvents(page_client),
+        sales=StripeSales(page_client),
+        state=state,
+        fulfil=(log_order_event, *load_hooks(settings.fulfil)),
+        forget_catalogue=catalogue.forget,
+        livemode=settings.stripe_livemode,
+        own_account=lambda: linker.payments.account().id,
+    )
+    in_the_background = replace(
+        webhooks,
+        checkouts=StripeCheckouts(background_client),
+        records=StripeRecords(background_client),
+        events=StripeEvents(background_client),
+        sales=StripeSales(background_client),
+    )
     to_provider = Bounded(provider_wire, threads.provider)
     provider = Provider(to_provider, settings.auth0_issuer)
 
@@ -163,15 +198,18 @@ def _services(settings: Settings) -> Services:
         catalogue=catalogue,
         checkouts=checkouts,
         orders=StripeOrders(page_client),
-        texts=read_texts(_TOP / "templates" / "shop" / "texts"),
-        webhooks=Webhooks(
-            read=partial(read_event, secrets=settings.stripe_webhook_secrets),
-            checkouts=checkouts,
-            state=state,
-            fulfil=(log_purchase,),
-            forget_catalogue=catalogue.forget,
-            livemode=settings.stripe_livemode,
+        subscriptions=StripeSubscriptions(page_client),
+        open_sessions=StripeOpenSessions(page_client),
+        portals=StripePortals(
+            page_client,
+            state,
+            state_key=f"stripe-portal:{key_digest}",
+            base_url=settings.base_url,
         ),
+        texts=read_texts(_TOP / "templates" / "shop" / "texts"),
+        webhooks=webhooks,
+        background_webhooks=in_the_background,
+        catch_up=CatchUp(in_the_background, in_background) if settings.stripe_webhook_secrets else None,
         access_tokens=_access_tokens(settings, to_provider),
         logout_tokens=LogoutTokens(provider, settings.auth0_client_id),
         close=close,

@@ -14,6 +14,7 @@ RANDOM_TEXT = "a long random text: python3 -c 'import secrets; print(secrets.tok
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
 _STRIPE_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[A-Za-z0-9_]+")
+_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _BARE_DOMAIN = "must be a bare domain like my-shop.eu.auth0.com, without https:// or a path"
 
 #: Returns the value to use. Raises ValueError with the fault, in the operator's words.
@@ -152,6 +153,13 @@ def webhook_secret(value: str) -> str:
     """The signing secret of a webhook endpoint at Stripe."""
     if not value.startswith("whsec_"):
         raise ValueError("must be the signing secret of a webhook endpoint (whsec_...)")
+    return value
+
+
+def function_path(value: str) -> str:
+    """The path of a Python function."""
+    if not _FUNCTION.fullmatch(value):
+        raise ValueError(f"has {value!r}: use package.module:function")
     return value
 
 

@@ -23,6 +23,7 @@ WebstoreError
 │   ├── AmountRefused          the total is too small or too large to be paid
 │   ├── CurrencyRefused        the customer is bound to another currency
 │   └── PaymentsUnavailable    time-out, 429, malformed: proves nothing
+│       ├── AnswerTooLarge     the answer exceeds the store's limit: ask for less
 │       └── PaymentsFailed     5xx: the effect may still appear; `replayed` when stored under the key
 ├── WebhookRejected            a webhook's signature, age or body is wrong
 ├── TokenRejected              an access token or a logout token failed a check
@@ -158,6 +159,10 @@ class CurrencyRefused(PaymentsError):
 
 class PaymentsUnavailable(PaymentsError):
     """No usable answer; nothing is proven."""
+
+
+class AnswerTooLarge(PaymentsUnavailable):
+    """The answer is larger than the store accepts; asking for fewer objects may help."""
 
 
 class PaymentsFailed(PaymentsUnavailable):

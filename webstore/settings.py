@@ -52,6 +52,8 @@ class Settings:
     dashboard_links: bool
     #: Signing secrets of the webhook endpoint, several while one is rolled; empty: webhooks are refused.
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    #: Fulfil hooks, as `package.module:function`.
+    fulfil: tuple[str, ...]
     #: Origins of Stripe's hosted pages that the store's forms lead to.
     stripe_hosted_pages: tuple[str, ...]
     checkout: CheckoutOptions
@@ -147,6 +149,7 @@ def _read(read: environment.Reader) -> Settings:
         ).rstrip("/"),
         dashboard_links=read.flag("DASHBOARD_LINKS", default=not livemode),
         stripe_webhook_secrets=read.many("STRIPE_WEBHOOK_SECRET", environment.webhook_secret),
+        fulfil=read.many("FULFIL", environment.function_path),
         stripe_hosted_pages=read.many("STRIPE_HOSTED_PAGES", environment.origin) or _hosted_pages(api_base),
         checkout=CheckoutOptions(
             automatic_tax=read.flag("CHECKOUT_AUTOMATIC_TAX", default=False),

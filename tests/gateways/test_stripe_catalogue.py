@@ -237,12 +237,24 @@ def test_every_page_of_the_list_is_read_and_its_products_expanded(office: Office
 def test_a_list_without_end_is_read_to_a_bound(
     office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(gateway, "MAX_PAGES", 2)
+    monkeypatch.setattr(gateway, "MAX_PRICES", 200)
     product = office.product()
     for amount in range(250):
         office.price(product, amount + 100)
     assert len(the_product(office.read()).prices) == 200
     assert "more than 200 prices" in caplog.text
+
+
+def test_pages_that_are_too_large_are_read_in_smaller_pieces(office: Office) -> None:
+    # Fifty fields of 500 characters each are Stripe's limit: a hundred prices make five megabytes.
+    metadata = {f"metadata[field {number}]": "x" * 500 for number in range(50)}
+    product = office.product(**metadata)
+    for amount in range(110):
+        office.price(product, amount + 100, **metadata)
+    office.stripe.control.clear_requests()
+    assert len(the_product(office.read()).prices) == 110
+    asked = [parse_qs(seen.query) for seen in office.stripe.control.requests()]
+    assert [it["limit"] for it in asked] == [["100"], *[["25"]] * 5]
 
 
 def test_a_list_that_repeats_itself_proves_nothing(office: Office) -> None:

@@ -67,10 +67,10 @@ def test_first_login_of_a_new_account_is_three_calls_and_one_account_read_a_proc
 
 def test_returning_login_is_one_user_read(shop: Shop) -> None:
     browser = shop.browser()
-    first = shown_customer(browser.log_in())
+    first = shown_customer(browser.log_in(path="/"))
     browser.log_out()
     shop.forget_requests()
-    page = browser.log_in()
+    page = browser.log_in(path="/")
     assert shown_customer(page) == first
     assert shop.stripe_requests() == []
     assert shop.management_requests() == [f"GET /api/v2/users/{ADA.replace('|', '%7C')}"]

@@ -11,7 +11,7 @@ import pytest
 from tests.goods import Good, content, pay, put_in, sell, words
 from tests.support import ADA, Browser, Shop, the_customer
 from webstore.gateways.state import FileState
-from webstore.linking import verdicts
+from webstore.linking import verdicts, verified_customer
 from webstore.linking.models import LinkStatus
 
 DAY_S = 24 * 3600.0
@@ -100,6 +100,7 @@ def test_a_subscription_its_renewal_and_a_refund_of_it(shop: Shop, ada: Browser)
     ada.log_in()
     renewal, first = shown(ada.open("/orders"))
     assert "Renewal" in renewal[1]
+    assert "19.00" in renewal[1]
     assert "Renewal" not in first[1]
     charges = shop.stripe("GET", "/charges")["data"]
     assert len(charges) == 2
@@ -197,6 +198,18 @@ def test_the_verdict_counts_for_a_minute_and_is_dropped_for_a_customer(shop: Sho
     verdicts.forget_verdict(state, ADA)
     verdicts.verdict(shop.linker, state, ADA)
     assert len(shop.stripe_requests()) == 2
+
+
+@pytest.mark.usefixtures("ada")
+def test_a_session_that_names_another_customer_is_verified_again(shop: Shop, tmp_path: Path) -> None:
+    """Its customer was deleted and replaced a moment ago, at the checkout for instance."""
+    state = FileState(tmp_path / "verdicts")
+    first = verdicts.verdict(shop.linker, state, ADA)
+    shop.stripe("DELETE", f"/customers/{first.customer_id}")
+    second = verified_customer(shop.linker, ADA, first.customer_id)
+    assert second.customer_id not in (None, first.customer_id)
+    found = verdicts.verdict(shop.linker, state, ADA, second.customer_id)
+    assert (found.customer_id, found.predecessors) == (second.customer_id, (first.customer_id,))
 
 
 @pytest.mark.usefixtures("ada")

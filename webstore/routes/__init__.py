@@ -13,8 +13,9 @@ from webstore.sessions.login import Hook
 from webstore.sessions.ports import AccessTokens, LogoutReader
 from webstore.settings import Settings
 from webstore.shop.catalogue import CatalogueService
-from webstore.shop.fulfilment import Webhooks
-from webstore.shop.ports import Checkouts, Orders
+from webstore.shop.event_effects import Webhooks
+from webstore.shop.ports import Checkouts, OpenSessions, Orders, Portals, Subscriptions
+from webstore.shop.replay import CatchUp
 from webstore.shop.texts import ShopText
 from webstore.state import State
 
@@ -33,9 +34,16 @@ class Services:
     catalogue: CatalogueService
     checkouts: Checkouts
     orders: Orders
+    subscriptions: Subscriptions
+    open_sessions: OpenSessions
+    portals: Portals
     #: The shop's own texts, by the name of their page.
     texts: Mapping[str, ShopText]
     webhooks: Webhooks
+    #: The same for work in the background, whose calls do not wait for those of pages.
+    background_webhooks: Webhooks
+    #: None if webhooks are refused.
+    catch_up: CatchUp | None
     #: None if the store has no JSON API.
     access_tokens: AccessTokens | None
     logout_tokens: LogoutReader

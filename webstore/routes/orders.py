@@ -1,7 +1,8 @@
-"""The page of the shopper's orders."""
+"""The pages of the shopper's orders."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from babel.dates import format_date
@@ -9,21 +10,34 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeSerializer
 
-from webstore.errors import NoSuchObject, PaymentsUnavailable
+from webstore.errors import CannotBuy, NoSuchObject, PaymentsUnavailable
+from webstore.linking.models import LinkOutcome
 from webstore.linking.verdicts import verdict
+from webstore.shop import cart as carts
 from webstore.shop import orders
+from webstore.shop.models import BoughtLine, Catalogue
+from webstore.shop.numbers import where_to_look
+from webstore.shop.order import Order
 
 from . import services
+from .cart_cookie import current_cart, keep_cart
 from .customer import NOTHING_LOST, unusable_link
 from .errors import not_available
 from .formats import reader_locale
 from .limits import limited_per_shopper
-from .session_cookie import ask_provider_if_unsure, logged_in_shopper, login_required, remember_customer
+from .session_cookie import (
+    Shopper,
+    ask_provider_if_unsure,
+    logged_in_shopper,
+    login_required,
+    remember_customer,
+)
 
 blueprint = Blueprint("orders", __name__)
 blueprint.before_request(ask_provider_if_unsure)
 
 _NOT_LOADED = "Your orders can't be loaded right now"
+_NOT_LOADED_ONE = "Your order can't be loaded right now"
 
 
 @blueprint.get("/orders")
@@ -33,10 +47,9 @@ def show() -> ResponseReturnValue:
     """Show the shopper's orders, the newest first. `after`: the signed cursor of an older page."""
     shopper = logged_in_shopper()
     cursor = _cursor(shopper.user_id, request.args.get("after"))
-    link = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
+    link = _link(shopper)
     if link.customer_id is None:
         return unusable_link(link, again=url_for("orders.show"), title=_NOT_LOADED)
-    remember_customer(link.customer_id)
     try:
         page = orders.page_of_orders(services().orders, shopper.user_id, link, cursor)
     except (orders.CursorUnknown, NoSuchObject):
@@ -46,7 +59,85 @@ def show() -> ResponseReturnValue:
     except PaymentsUnavailable as exc:
         return not_available(_NOT_LOADED, NOTHING_LOST, str(exc), request.full_path.rstrip("?"))
     older = _cursors(shopper.user_id).dumps(page.older) if page.older else None
-    return render_template("orders/show.html", orders=page.orders, older=older, first=cursor is None)
+    return render_template("orders/list.html", orders=_named(page.orders), older=older, first=cursor is None)
+
+
+@blueprint.get("/orders/<number>")
+@login_required
+@limited_per_shopper
+def order(number: str) -> ResponseReturnValue:
+    """Show one of the shopper's orders. Other people's orders do not exist here."""
+    shopper = logged_in_shopper()
+    if where_to_look(number) is None:
+        return _no_such_order()
+    here = url_for("orders.order", number=number)
+    link = _link(shopper)
+    if link.customer_id is None:
+        return unusable_link(link, again=here, title=_NOT_LOADED_ONE)
+    try:
+        found = orders.find_order(services().orders, shopper.user_id, link, number)
+    except PaymentsUnavailable as exc:
+        return not_available(_NOT_LOADED_ONE, NOTHING_LOST, str(exc), here)
+    if found is None:
+        return _no_such_order()
+    catalogue = services().catalogue.current()
+    products = {line.product_id: catalogue.product(line.product_id or "") for line in found.lines}
+    (found,) = _named((found,))
+    return render_template(
+        "orders/order.html", order=found, products=products, offers=_offers(found, catalogue)
+    )
+
+
+@blueprint.post("/orders/again")
+@login_required
+def buy_again() -> ResponseReturnValue:
+    """Put the items of an order into the cart: the n-th `quantity` belongs to the n-th `price`.
+
+    What the shop does not sell any more is left out. Raises `CannotBuy` if nothing is left.
+    """
+    prices, texts = request.form.getlist("price"), request.form.getlist("quantity")
+    if len(prices) != len(texts):
+        abort(400, "Each item needs a quantity.")
+    cart, catalogue = current_cart(), services().catalogue.current()
+    problem = None
+    for price_id, text in list(zip(prices, texts, strict=True))[: carts.MAX_LINES]:
+        try:
+            cart = carts.add(cart, catalogue, price_id, carts.quantity_of(text))
+        except CannotBuy as exc:
+            problem = exc
+    if cart == current_cart():
+        raise problem or CannotBuy("There is nothing to buy again.")
+    keep_cart(cart)
+    return redirect(url_for("cart.show", done="some" if problem else "added"), 303)
+
+
+def _link(shopper: Shopper) -> LinkOutcome:
+    """The shopper's verified customer, which the session remembers from now on."""
+    link = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
+    if link.customer_id is not None:
+        remember_customer(link.customer_id)
+    return link
+
+
+def _named(found: Sequence[Order]) -> list[Order]:
+    """The orders with the variants of their items."""
+    catalogue = services().catalogue.current()
+    return [orders.with_variants(order, catalogue) for order in found]
+
+
+def _offers(order: Order, catalogue: Catalogue) -> list[BoughtLine]:
+    """The lines that can be bought again: what was bought once, and is still sold at that price."""
+    found = []
+    for line in order.lines:
+        offer = catalogue.priced(line.price_id or "")
+        if offer is not None and offer[0].in_stock and line.quantity <= carts.MAX_QUANTITY:
+            found.append(line)
+    return found
+
+
+def _no_such_order() -> ResponseReturnValue:
+    """The same answer for somebody else's order as for a number that does not exist."""
+    abort(404, "You have no order with this number. Look for it among your orders.")
 
 
 @blueprint.app_template_filter("day")

@@ -33,7 +33,7 @@ from enum import Enum
 from typing import Protocol, TypeVar
 
 from webstore import deadline
-from webstore.errors import PaymentsUnavailable, StateUnavailable, WebstoreError
+from webstore.errors import PaymentsRefused, PaymentsUnavailable, StateUnavailable, WebstoreError
 from webstore.state import State
 
 from .catalogue_format import packed, unpacked
@@ -60,7 +60,7 @@ _KEPT_S = 7 * 24 * 3600.0
 _POINTER, _CONTENT = "catalogue:1", "catalogue-content:1"
 _CHANGED = "catalogue-changed"
 _TURN, _EARLY_TURN = "catalogue-turn", "catalogue-early-turn"
-_TAKEN, _FAILED = "taken", "failed"
+_TAKEN, _FAILED, _REFUSED = "taken", "failed", "refused"
 
 
 class _Why(Enum):
@@ -114,7 +114,7 @@ class CatalogueService:
         self._reading: Future[None] | None = None
         self._looking = threading.Lock()
         self._looked = float("-inf")
-        self._cold_failed = False
+        self._cold_failed = self._cold_refused = False
         self._lacking_since: float | None = None
         self._tried = False
 
@@ -156,6 +156,8 @@ class CatalogueService:
         ends = (asked_at if ours else self._lacking_since) + PATIENCE_S
         while self._held is None:
             reading = self._reading
+            if reading is None and self._cold_refused:
+                raise PaymentsRefused("Stripe refuses to list the prices; the log says why")
             if self._now() > ends or deadline.left() <= 0 or (reading is None and self._cold_failed):
                 raise PaymentsUnavailable("the catalogue could not be read yet")
             if reading is not None:
@@ -174,7 +176,8 @@ class CatalogueService:
             self._looked = self._now()
             marks = self._ask(lambda state: state.get_many((_POINTER, _CHANGED, _TURN)))
             self._take_over(marks.get(_POINTER))
-            self._cold_failed = marks.get(_TURN) == _FAILED
+            self._cold_failed = marks.get(_TURN) in (_FAILED, _REFUSED)
+            self._cold_refused = marks.get(_TURN) == _REFUSED
             change = marks.get(_CHANGED, "")
             if self._reading is None:
                 for why in self._reasons(change):
@@ -240,8 +243,15 @@ class CatalogueService:
             found = self._catalogues.read_catalogue()
             self._publish(replace(found, read_at=began), change)
         except WebstoreError as exc:
-            log.warning("the catalogue could not be read (%s): %s: %s", why.value, type(exc).__name__, exc)
-            self._after_failure(why)
+            refused = isinstance(exc, PaymentsRefused)
+            log.log(
+                logging.ERROR if refused else logging.WARNING,
+                "the catalogue could not be read (%s): %s: %s",
+                why.value,
+                type(exc).__name__,
+                exc,
+            )
+            self._after_failure(why, refused=refused)
         except Exception:
             log.exception("reading the catalogue failed unexpectedly")
             self._after_failure(why)
@@ -249,10 +259,11 @@ class CatalogueService:
             self._reading = None
             reading.set_result(None)
 
-    def _after_failure(self, why: _Why) -> None:
+    def _after_failure(self, why: _Why, *, refused: bool = False) -> None:
         if why is _Why.COLD:
             self._cold_failed = self._tried = True
-            self._mark(_TURN, _FAILED, COLD_RETRY_S)
+            self._cold_refused = refused
+            self._mark(_TURN, _REFUSED if refused else _FAILED, COLD_RETRY_S)
         elif why is _Why.CHANGED:
             self._mark(_EARLY_TURN, _FAILED, self._ttl_s)
 

@@ -98,6 +98,8 @@ class CartLine:
     recurrence: Recurrence | None = None
     #: Digest of the price's nickname, which distinguishes the variants of a product.
     variant: str | None = None
+    #: The beginning of the product's name, for when the shop does not sell it any more.
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,10 @@ class CheckoutSession:
     lines: tuple[BoughtLine, ...] = ()
     #: `metadata.order_number`, written by the store; None if another program made the session.
     noted_number: str | None = None
+    #: Whether the payment of a complete session has failed.
+    failed: bool = False
+    #: The hosted page of a subscription's first invoice, while that is open: where the shopper can pay it.
+    invoice_url: str | None = None
 
     @property
     def number(self) -> str:
@@ -213,37 +219,13 @@ class Subscription:
     ends_at: float | None = None
     #: The hosted page of the latest invoice, while that is open: where the shopper can pay it.
     invoice_url: str | None = None
-
-
-class OrderStatus(StrEnum):
-    """The state of an order, in the shopper's terms."""
-
-    PAID = "paid"
-    #: A payment method that takes days, e.g. a bank debit.
-    PROCESSING = "processing"
-    FAILED = "failed"
-    PARTLY_REFUNDED = "partly_refunded"
-    REFUNDED = "refunded"
-    #: An invoice that is not paid yet.
-    DUE = "due"
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A purchase, or the renewal of a subscription."""
-
-    #: The Checkout Session's ID, or the renewal's invoice ID.
-    id: str
-    created: float
-    status: OrderStatus
-    total: Money
-    refunded: Money
-    lines: tuple[BoughtLine, ...]
-    renewal: bool = False
-    #: The receipt or the hosted invoice at Stripe.
-    document_url: str | None = None
-    #: The metadata's `auth0_user_id`: the buyer.
-    owner: str | None = None
+    #: Its description at Stripe, which is written for the shopper.
+    description: str | None = None
+    #: Whether nothing is collected for now (the status stays as it is), and when that ends, if known.
+    collection_paused: bool = False
+    resumes_at: float | None = None
+    #: Whether discounts or tax change what is charged.
+    adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +242,9 @@ class StripeEvent:
     object_id: str | None
     #: The object's customer, or the object itself if it is one.
     customer_id: str | None
+    #: When Stripe made the event.
+    created: float = 0.0
+    #: Another account that the event is about, as events of Connect and of organizations name it.
+    account: str | None = None
+    #: Whether its payload is thin: https://docs.stripe.com/event-destinations#thin-events
+    thin: bool = False

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from webstore import deadline
-from webstore.errors import NoSuchCustomer, NoSuchObject
+from webstore.errors import PaymentsRefused
 from webstore.linking import LinkOutcome
 
-from .models import Order
-from .ports import Orders, OrderSlice
+from .models import BoughtLine, Catalogue
+from .numbers import WhereToLook, where_to_look
+from .order import Order
+from .order_payments import with_charges, with_disputes
+from .order_streams import Cursor, CursorUnknown, Place, Reads, Stream, listing_of, newest
+from .ports import Orders
+
+__all__ = ["Cursor", "CursorUnknown", "OrderPage", "find_order", "page_of_orders", "with_variants"]
+
+log = logging.getLogger(__name__)
 
 #: Orders on a page.
 PAGE_SIZE = 10
 #: Slices of listings that are read for one page. A page may end early; the next one continues there.
 MAX_READS = 6
-#: No slice is read when fewer seconds than these are left: the page ends where it is.
-RESERVE_S = 1.0
-
-#: The position after which the next page begins, in plain values of JSON.
-Cursor = list[Any]
+#: Slices that are read for the orders of one day.
+_MAX_SLICES_A_DAY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,161 +36,88 @@ class OrderPage:
     older: Cursor | None
 
 
-class CursorUnknown(ValueError):
-    """The cursor does not belong to a listing of this shopper."""
-
-
 def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Cursor | None) -> OrderPage:
     """A page of the orders of the linked customer, then of its deleted predecessors, the latest one first.
 
     A predecessor's order is shown only if the order itself names this user. Near the deadline nothing more is
     read, and the page ends where it is. Raises `CursorUnknown` and the `PaymentsError`s.
     """
-    chain = [customer for customer in (link.customer_id, *reversed(link.predecessors)) if customer]
-    place = _Place.first(chain) if cursor is None else _Place.parse(cursor, chain)
-    found: list[Order] = []
-    reads = _Reads(MAX_READS)
+    chain = _chain(link)
+    place = Place.first(chain) if cursor is None else Place.parse(cursor, chain)
+    found: dict[str, list[Order]] = {customer: [] for customer in chain}
+    count = 0
+    reads = Reads(MAX_READS)
     before = -1
     # A place with the same customer as before is where the next page begins.
     while place is not None and place.index != before:
         before, customer = place.index, chain[place.index]
+        deleted = place.index > 0
         streams = [
-            _Stream(
-                _listing(orders.list_purchases, customer, deleted=place.index > 0), place.purchases, reads
-            ),
-            _Stream(_listing(orders.list_renewals, customer, deleted=place.index > 0), place.renewals, reads),
+            Stream(listing_of(orders.list_purchases, customer, deleted=deleted), place.purchases, reads),
+            Stream(listing_of(orders.list_invoices, customer, deleted=deleted), place.invoices, reads),
         ]
-        while len(found) < PAGE_SIZE and (order := _newest(streams, reads)) is not None:
-            if place.index == 0 or order.owner == user_id:
-                found.append(order)
+        while count < PAGE_SIZE and (order := newest(streams, reads)) is not None:
+            of_a_purchase = order.id in streams[0].invoice_ids
+            if (place.index == 0 or order.owner == user_id) and not of_a_purchase:
+                found[customer].append(order)
+                count += 1
         place = place.after(streams, chain)
-    return OrderPage(tuple(found), place.cursor(chain) if place else None)
+    shown = [it for customer, its in found.items() for it in with_charges(orders, customer, its)]
+    return OrderPage(tuple(with_disputes(orders, shown)), place.cursor(chain) if place else None)
 
 
-@dataclass(slots=True)
-class _Position:
-    """How much of a listing has been shown: up to which ID, or all of it."""
+def find_order(orders: Orders, user_id: str, link: LinkOutcome, number: str) -> Order | None:
+    """The shopper's order with this number, with all that is known about it; None if there is none.
 
-    after: str | None = None
-    done: bool = False
-
-
-@dataclass(slots=True)
-class _Place:
-    """Which customer's orders are being shown, and up to where."""
-
-    index: int
-    purchases: _Position
-    renewals: _Position
-
-    @classmethod
-    def first(cls, chain: list[str]) -> _Place | None:
-        return cls(0, _Position(), _Position()) if chain else None
-
-    @classmethod
-    def parse(cls, cursor: Cursor, chain: list[str]) -> _Place:
-        try:
-            customer, purchases, renewals = cursor
-            return cls(chain.index(customer), cls._position(purchases), cls._position(renewals))
-        except (ValueError, TypeError) as exc:
-            raise CursorUnknown from exc
-
-    @staticmethod
-    def _position(value: object) -> _Position:
-        if value is False:
-            return _Position(done=True)
-        if value is None or isinstance(value, str):
-            return _Position(value)
-        raise ValueError("not a place in a listing")
-
-    def cursor(self, chain: list[str]) -> Cursor:
-        return [
-            chain[self.index],
-            *(False if position.done else position.after for position in (self.purchases, self.renewals)),
-        ]
-
-    def after(self, streams: list[_Stream], chain: list[str]) -> _Place | None:
-        """The next place: with this customer, with the one before it, or None at the end."""
-        purchases, renewals = (stream.position() for stream in streams)
-        if not (purchases.done and renewals.done):
-            return _Place(self.index, purchases, renewals)
-        if self.index + 1 < len(chain):
-            return _Place(self.index + 1, _Position(), _Position())
+    Raises the `PaymentsError`s.
+    """
+    look = where_to_look(number)
+    if look is None:
         return None
+    for index, customer in enumerate(_chain(link)):
+        for order in _of_the_day(orders, customer, look, deleted=index > 0):
+            if order.number == number and (index == 0 or order.owner == user_id):
+                return _in_full(orders, order)
+    return None
 
 
-@dataclass(slots=True)
-class _Reads:
-    left: int
-
-    def any(self) -> bool:
-        return self.left > 0 and deadline.left() > RESERVE_S
+def with_variants(order: Order, catalogue: Catalogue) -> Order:
+    """The order with the variants of its lines, as the catalogue knows them. Invoices do not name them."""
+    return replace(order, lines=tuple(_with_variant(line, catalogue) for line in order.lines))
 
 
-@dataclass(slots=True)
-class _Stream:
-    """One listing, read slice by slice."""
-
-    read: Callable[[str | None], OrderSlice]
-    start: _Position
-    reads: _Reads
-    waiting: list[Order] = field(default_factory=list)
-    #: The ID before the first waiting order.
-    shown: str | None = None
-    read_to: str | None = None
-    ended: bool = False
-
-    def __post_init__(self) -> None:
-        self.shown = self.read_to = self.start.after
-        self.ended = self.start.done
-
-    @property
-    def has_to_read(self) -> bool:
-        return not self.waiting and not self.ended
-
-    def read_on(self) -> None:
-        """Read one more slice; it may hold no orders."""
-        self.reads.left -= 1
-        part = self.read(self.read_to)
-        self.waiting.extend(part.orders)
-        self.ended = not part.more or part.last in (None, self.read_to)
-        self.shown, self.read_to = self.read_to, part.last or self.read_to
-
-    def pop(self) -> Order:
-        order = self.waiting.pop(0)
-        self.shown = order.id
-        return order
-
-    def position(self) -> _Position:
-        if self.waiting:
-            return _Position(self.shown)
-        return _Position(self.read_to, self.ended)
+def _chain(link: LinkOutcome) -> list[str]:
+    return [customer for customer in (link.customer_id, *reversed(link.predecessors)) if customer]
 
 
-def _newest(streams: list[_Stream], reads: _Reads) -> Order | None:
-    """The next order; None if there is none, or an unread slice may hold a newer one."""
-    while unread := [stream for stream in streams if stream.has_to_read]:
-        # Each in turn: a long listing without orders must not keep the other one from being read.
-        for stream in unread:
-            if not reads.any():
-                return None
-            stream.read_on()
-    heads = [stream for stream in streams if stream.waiting]
-    if not heads:
-        return None
-    return max(heads, key=lambda stream: (stream.waiting[0].created, stream.waiting[0].id)).pop()
+def _of_the_day(orders: Orders, customer: str, look: WhereToLook, *, deleted: bool) -> Iterable[Order]:
+    """The customer's orders that were created on the day of an order number."""
+    read = orders.list_invoices if look.invoice else orders.list_purchases
+    listing = listing_of(
+        lambda of, after: read(of, after, (look.since, look.until)), customer, deleted=deleted
+    )
+    after = None
+    for _ in range(_MAX_SLICES_A_DAY):
+        found = listing(after)
+        yield from found.orders
+        if not found.more or found.last in (None, after):
+            return
+        after = found.last
 
 
-def _listing(
-    read: Callable[[str, str | None], OrderSlice], customer_id: str, *, deleted: bool
-) -> Callable[[str | None], OrderSlice]:
-    def part(after: str | None) -> OrderSlice:
-        try:
-            return read(customer_id, after)
-        except (NoSuchCustomer, NoSuchObject):
-            if not deleted:
-                raise
-            # Nothing is left of it: its test data was deleted.
-            return OrderSlice((), None, more=False)
+def _in_full(orders: Orders, order: Order) -> Order:
+    """The order with all lines, and with what became of its payments."""
+    order = orders.with_all_lines(order)
+    try:
+        order = orders.with_payments(order)
+    except PaymentsRefused as exc:
+        log.warning("the charges of order=%s cannot be read: %s", order.number, exc)
+    (order,) = with_disputes(orders, [order])
+    return order
 
-    return part
+
+def _with_variant(line: BoughtLine, catalogue: Catalogue) -> BoughtLine:
+    found = catalogue.priced(line.price_id or "")
+    if line.variant is not None or found is None:
+        return line
+    return replace(line, variant=found[1].nickname)

@@ -16,8 +16,11 @@ from webstore.errors import WebstoreError
 from webstore.gateways.stripe import (
     StripeCatalogue,
     StripeCheckouts,
+    StripeOpenSessions,
     StripeOrders,
     StripePayments,
+    StripePortals,
+    StripeSubscriptions,
     stripe_client,
 )
 from webstore.gateways.wire import Answer, Wire
@@ -32,15 +35,54 @@ BODIES = [
     *(b'{"error":"x"}', b'{"error":null}', b'{"error":[]}'),
     b'{"error":{"type":1,"code":{},"message":[],"param":5}}',
 ]
+CHARGE = {
+    "id": "ch_1",
+    "object": "charge",
+    "status": "succeeded",
+    "created": 1,
+    "amount": 5,
+    "amount_captured": 5,
+    "amount_refunded": 0,
+    "disputed": False,
+    "currency": "eur",
+    "payment_intent": "pi_1",
+    "receipt_url": "https://pay.stripe.com/r",
+    "receipt_number": "1234-5678",
+    "presentment_details": {"presentment_amount": 6, "presentment_currency": "usd"},
+}
 INVOICE = {
     "id": "in_1",
     "object": "invoice",
     "created": 1,
     "status": "paid",
     "currency": "eur",
+    "subtotal": 5,
     "total": 5,
+    "amount_paid": 5,
+    "amount_remaining": 0,
+    "post_payment_credit_notes_amount": 0,
+    "total_discount_amounts": [{"amount": 0}],
+    "total_taxes": [{"amount": 1}],
+    "shipping_cost": {"amount_subtotal": 0},
+    "attempted": True,
+    "hosted_invoice_url": "https://invoice.stripe.com/i",
+    "number": "A-1",
+    "parent": {"subscription_details": {"metadata": {"auth0_user_id": "auth0|a"}}},
     "billing_reason": "subscription_cycle",
-    "payments": {"data": [{"id": "inpay_1", "payment": {"payment_intent": "pi_1"}}]},
+    "payments": {
+        "has_more": False,
+        "data": [
+            {
+                "id": "inpay_1",
+                "status": "paid",
+                "created": 1,
+                "amount_paid": 5,
+                "amount_requested": 5,
+                "status_transitions": {"paid_at": 2},
+                "payment": {"payment_intent": "pi_1"},
+            }
+        ],
+    },
     "lines": {"data": [{"amount": 5, "quantity": 1}]},
 }
 SESSION = {
@@ -51,7 +93,9 @@ SESSION = {
     "mode": "payment",
     "created": 1,
     "expires_at": 2,
+    "amount_subtotal": 100,
     "amount_total": 100,
+    "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
     "currency": "eur",
     "url": None,
     "customer": "cus_1",
@@ -76,7 +120,7 @@ SESSION = {
         "id": "pi_1",
         "object": "payment_intent",
         "status": "succeeded",
-        "latest_charge": {"id": "ch_1", "object": "charge", "amount": 5, "amount_refunded": 0},
+        "latest_charge": CHARGE,
     },
 }
 PRICE = {
@@ -106,6 +150,24 @@ CUSTOMER = {
     "metadata": {"auth0_user_id": "auth0|a", "link_generation": "0"},
 }
 
+SUBSCRIPTION = {
+    "id": "sub_1",
+    "object": "subscription",
+    "status": "past_due",
+    "created": 1,
+    "cancel_at": 5,
+    "cancel_at_period_end": True,
+    "pause_collection": {"behavior": "void", "resumes_at": 5},
+    "discounts": [],
+    "description": "Tea",
+    "items": {
+        "object": "list",
+        "has_more": False,
+        "data": [{"id": "si_1", "current_period_end": 5, "quantity": 1, "price": {**PRICE, "product": "p"}}],
+    },
+    "latest_invoice": {"id": "in_1", "status": "open", "hosted_invoice_url": "https://invoice.stripe.com/x"},
+}
+
 
 def a_list(item: object) -> dict[str, object]:
     return {"object": "list", "data": [item], "has_more": False}
@@ -124,14 +186,30 @@ class Parrot:
         return Answer(self.status, httpx.Headers({"content-type": "application/json"}), self.body)
 
 
+def portals(client: stripe.StripeClient) -> StripePortals:
+    """The portal of a store that knows its configuration already."""
+    state = Memory()
+    state.set("portal", "bpc_1", 60)
+    return StripePortals(client, state, state_key="portal", base_url="https://shop.example")
+
+
 Ask = Callable[[stripe.StripeClient], object]
 ASKS: dict[str, tuple[Ask, object]] = {
     "a session": (lambda client: StripeCheckouts(client).get_session("cs_1"), SESSION),
     "purchases": (lambda client: StripeOrders(client).list_purchases("cus_1", None), a_list(SESSION)),
-    "renewals": (lambda client: StripeOrders(client).list_renewals("cus_1", None), a_list(INVOICE)),
+    "invoices": (lambda client: StripeOrders(client).list_invoices("cus_1", None), a_list(INVOICE)),
+    "charges": (lambda client: StripeOrders(client).read_charges("cus_1", 0, None), a_list(CHARGE)),
     "the portal": (
-        lambda client: StripeCheckouts(client).portal_url("cus_1", "https://shop.example/"),
+        lambda client: portals(client).portal_url("cus_1", "https://shop.example/"),
         {"id": "bps_1", "object": "billing_portal.session", "url": "https://billing.stripe.com/x"},
+    ),
+    "subscriptions": (
+        lambda client: StripeSubscriptions(client).list_subscriptions("cus_1"),
+        a_list(SUBSCRIPTION),
+    ),
+    "open sessions": (
+        lambda client: StripeOpenSessions(client).list_open_sessions("cus_1"),
+        a_list({**SESSION, "status": "open"}),
     ),
     "the catalogue": (lambda client: StripeCatalogue(client).read_catalogue(), a_list(PRICE)),
     "a customer": (
@@ -169,6 +247,11 @@ def with_value(found: Any, path: tuple[Any, ...], value: object) -> object:
 def use(given: object) -> None:
     """What the pages do with amounts and times."""
     for order in getattr(given, "orders", ()):
+        assert order.status
+        assert order.number
+        assert all(format_money(money) for _, money in order.parts)
+        for value in (order.subtotal, order.paid, order.due, order.refunded, order.credited, order.balance):
+            assert format_money(order.as_money(value))
         assert format_money(order.total)
         assert iso_day(order.created)
     if hasattr(given, "total"):

@@ -9,7 +9,7 @@ import pytest
 from tests.fakes import Fleet
 from tests.unit.shop.conftest import TTL_S
 from tests.unit.shop.goods import MUG
-from webstore.errors import PaymentsUnavailable, StateUnavailable
+from webstore.errors import PaymentsRefused, PaymentsUnavailable, StateUnavailable
 from webstore.shop.catalogue import COLD_RETRY_S, PATIENCE_S, CatalogueService
 from webstore.shop.models import Product
 
@@ -31,6 +31,23 @@ def test_the_others_wait_for_the_same_reading(fleet: Fleet, here: bool) -> None:
     assert (reader if here else other).current().products == (MUG,)
     assert fleet.waits > 0
     assert fleet.stripe.readings == 1
+
+
+def test_a_refused_first_reading_is_the_set_ups_fault_in_every_process(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A key without the permission to read prices: no outage, so nobody is asked to try again."""
+    fleet.stripe.error = PaymentsRefused("Stripe answered 403: give the key the permission")
+    for worker in (fleet.worker(), fleet.worker()):
+        with pytest.raises(PaymentsRefused):
+            worker.current()
+    assert fleet.stripe.readings == 1
+    (line,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "give the key the permission" in line.message
+    # Once the permission is there, the next reading ends it.
+    fleet.stripe.error = None
+    fleet.later(COLD_RETRY_S + 1)
+    assert fleet.worker().current().products == (MUG,)
 
 
 def test_nobody_waits_past_their_patience(fleet: Fleet) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from tests.fakes import USER
 from webstore import deadline
-from webstore.errors import NoSuchCustomer
+from webstore.errors import NoSuchCustomer, PaymentsRefused
 from webstore.linking.models import LinkOutcome, LinkStatus
 from webstore.shop import orders
-from webstore.shop.models import Money, Order, OrderStatus
+from webstore.shop.models import Money
+from webstore.shop.numbers import invoice_number, session_number
+from webstore.shop.order import Charge, DisputeState, Order, OrderKind
+from webstore.shop.order_streams import RESERVE_S
 from webstore.shop.ports import OrderSlice
 
 
@@ -22,24 +25,70 @@ class Books:
     """What each customer bought, the newest first, given slice by slice."""
 
     purchases: dict[str, list[Order]] = field(default_factory=dict)
-    renewals: dict[str, list[Order]] = field(default_factory=dict)
+    invoices: dict[str, list[Order]] = field(default_factory=dict)
     part: int = 4
     reads: int = 0
     gone: Sequence[str] = ()
     #: Listed, but none of them an order.
     others: int = 0
+    charges: tuple[Charge, ...] = ()
+    #: Charges that a list does not contain.
+    hidden: dict[str, Charge] = field(default_factory=dict)
+    disputes: dict[str, DisputeState] = field(default_factory=dict)
+    #: The charges are refused to the store's key.
+    refused: bool = False
+    #: What was read besides the listings, in order.
+    calls: list[str] = field(default_factory=list)
 
-    def list_purchases(self, customer_id: str, after: str | None) -> OrderSlice:
-        return self._slice(self.purchases, customer_id, after)
+    def list_purchases(
+        self, customer_id: str, after: str | None, created: tuple[int, int] | None = None
+    ) -> OrderSlice:
+        return self._slice(self.purchases, customer_id, after, created)
 
-    def list_renewals(self, customer_id: str, after: str | None) -> OrderSlice:
-        return self._slice(self.renewals, customer_id, after)
+    def list_invoices(
+        self, customer_id: str, after: str | None, created: tuple[int, int] | None = None
+    ) -> OrderSlice:
+        return self._slice(self.invoices, customer_id, after, created)
 
-    def _slice(self, books: dict[str, list[Order]], customer_id: str, after: str | None) -> OrderSlice:
+    def with_all_lines(self, order: Order) -> Order:
+        return order if order.complete else replace(self._noted("lines", order), complete=True)
+
+    def with_payments(self, order: Order) -> Order:
+        if order.invoice_id is None:
+            return order
+        return self._noted("payments", order).with_charges(self.hidden)
+
+    def read_charges(self, customer_id: str, since: int, until: int | None) -> tuple[Charge, ...]:
+        self.calls.append(f"charges {since} {until}")
+        if self.refused:
+            raise PaymentsRefused("403")
+        return self.charges
+
+    def read_charge(self, payment_id: str) -> Charge | None:
+        self.calls.append(payment_id)
+        return self.hidden.get(payment_id)
+
+    def read_disputes(self, charges: Sequence[Charge]) -> Mapping[str, DisputeState]:
+        self.calls.append(f"disputes {len(charges)}")
+        return self.disputes
+
+    def _noted(self, what: str, order: Order) -> Order:
+        self.calls.append(what)
+        return order
+
+    def _slice(
+        self,
+        books: dict[str, list[Order]],
+        customer_id: str,
+        after: str | None,
+        created: tuple[int, int] | None,
+    ) -> OrderSlice:
         self.reads += 1
         if customer_id in self.gone:
             raise NoSuchCustomer(customer_id)
         listed = books.get(customer_id, [])
+        if created is not None:
+            listed = [it for it in listed if created[0] <= it.created < created[1]]
         start = next((i for i, it in enumerate(listed, 1) if it.id == after), 0)
         part = listed[start : start + self.part]
         more = start + self.part < len(listed)
@@ -48,7 +97,9 @@ class Books:
 
 
 def order(name: str, at: float, owner: str | None = USER) -> Order:
-    return Order(name, at, OrderStatus.PAID, Money(100, "eur"), Money(0, "eur"), (), owner=owner)
+    kind = OrderKind.RENEWAL if name.startswith("in_") else OrderKind.PURCHASE
+    number = (invoice_number if name.startswith("in_") else session_number)(name, at)
+    return Order(name, number, at, kind, (), Money(100, "eur"), paid=100, owner=owner)
 
 
 def link(customer: str = "cus_1", *predecessors: str) -> LinkOutcome:
@@ -87,7 +138,7 @@ def test_purchases_and_renewals_are_merged_newest_first_and_each_is_shown_once(
     assert flat(all_pages(books, link())) == [it.id for it in wanted]
 
 
-@pytest.mark.parametrize("left_s", [0.0, orders.RESERVE_S])
+@pytest.mark.parametrize("left_s", [0.0, RESERVE_S])
 def test_nothing_more_is_read_near_the_deadline(left_s: float) -> None:
     books = Books({"cus_1": [order(f"cs_{n}", n) for n in range(9, 0, -1)]}, {}, part=1)
     with deadline.within(left_s):

@@ -4,14 +4,26 @@ from .catalogue import StripeCatalogue
 from .checkout import StripeCheckouts
 from .client import stripe_client
 from .customers import StripePayments
+from .events import StripeEvents, StripeRecords
+from .open_sessions import StripeOpenSessions
 from .orders import StripeOrders
-from .webhooks import read_event
+from .portal import StripePortals
+from .sales import StripeSales
+from .subscriptions import StripeSubscriptions
+from .webhooks import read_event, verify
 
 __all__ = [
     "StripeCatalogue",
     "StripeCheckouts",
+    "StripeEvents",
+    "StripeOpenSessions",
     "StripeOrders",
     "StripePayments",
+    "StripePortals",
+    "StripeRecords",
+    "StripeSales",
+    "StripeSubscriptions",
     "read_event",
     "stripe_client",
+    "verify",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -16,11 +16,14 @@ from webstore.errors import PaymentsUnavailable
 from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
 
 from .client import amount, moment, text, translated
+from .listing import smaller
 
 log = logging.getLogger(__name__)
 
-#: Maximum number of pages that are read, of 100 prices each.
-MAX_PAGES = 200
+#: Maximum number of prices that are read.
+MAX_PRICES = 20_000
+#: Prices read in one call. Products with much metadata make a page too large; then fewer are asked for.
+PRICES_AT_A_TIME = (100, 25, 5, 1)
 #: Maximum number of seconds for reading the whole list.
 MAX_READ_S = 60.0
 #: Days of each billing interval, for sorting.
@@ -52,23 +55,32 @@ class StripeCatalogue:
         return Catalogue(tuple(sorted(sellable, key=lambda it: (-it.created, it.id))), read_at)
 
     def _pages(self) -> Iterator[list[stripe.Price]]:
-        """The pages of the list of prices, up to `MAX_PAGES`."""
+        """The pages of the list of prices, up to `MAX_PRICES` prices.
+
+        A page that is too large is asked for again with fewer prices, and so are the pages after it.
+        """
         after: str | None = None
-        for _ in range(MAX_PAGES):
-            page, after = translated(partial(self._page, after))
+        sizes: Sequence[int] = PRICES_AT_A_TIME
+        count = 0
+        while count < MAX_PRICES:
+            size, (page, after) = smaller(sizes, partial(self._translated_page, after))
+            sizes, count = tuple(it for it in sizes if it <= size), count + len(page)
             yield page
             if after is None:
                 return
-        log.error(
-            "there are more than %d prices; the shop shows only products of the newest", MAX_PAGES * 100
-        )
+        log.error("there are more than %d prices; the shop shows only products of the newest", MAX_PRICES)
 
-    def _page(self, after: str | None) -> tuple[list[stripe.Price], str | None]:
-        """One page of prices, and the cursor of the next page; None after the last page.
+    def _translated_page(
+        self, after: str | None, size: int
+    ) -> tuple[int, tuple[list[stripe.Price], str | None]]:
+        return size, translated(lambda: self._page(after, size))
+
+    def _page(self, after: str | None, size: int) -> tuple[list[stripe.Price], str | None]:
+        """One page of `size` prices at most, and the cursor of the next page; None after the last page.
 
         Source: https://docs.stripe.com/api/pagination
         """
-        params: PriceListParams = {"active": True, "expand": ["data.product"], "limit": 100}
+        params: PriceListParams = {"active": True, "expand": ["data.product"], "limit": size}
         if after:
             params["starting_after"] = after
         found = self._client.v1.prices.list(params)

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import stripe
 
 from webstore.errors import (
+    AnswerTooLarge,
     EmailRefused,
     KeyInFlight,
     KeyReused,
@@ -16,7 +17,7 @@ from webstore.errors import (
     PaymentsRefused,
     PaymentsUnavailable,
 )
-from webstore.gateways.wire import Sender, WireError
+from webstore.gateways.wire import Sender, WireError, WireTooLarge
 
 from .refusals import explained
 
@@ -130,6 +131,8 @@ def _raise_translated(exc: stripe.StripeError) -> NoReturn:
     replayed = is_replay(exc.headers or {})
     if status is not None and status >= 500:
         raise PaymentsFailed(summary, replayed=replayed) from exc
+    if isinstance(exc, stripe.APIConnectionError) and isinstance(exc.__cause__, WireTooLarge):
+        raise AnswerTooLarge(str(exc.__cause__)) from exc
     if isinstance(exc, stripe.APIConnectionError):
         raise PaymentsUnavailable(exc.user_message or "no answer") from exc
     if isinstance(exc, stripe.IdempotencyError):
