@@ -226,8 +226,8 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         )
     if customer.owner == user.user_id:
         raise WrongTenant(
-            f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of this "
-            "tenant, add it to AUTH0_FORMER_TENANTS"
+            f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
+            "this tenant, add it to AUTH0_FORMER_TENANTS"
         )
     # Nobody but an operator writes somebody else's customer into a user's record.
     outcome = yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now)
@@ -334,7 +334,7 @@ def _adopt_unowned(
 ) -> Steps[list[Customer]]:
     """A customer with the user's address that names nobody, claimed, and the others like it.
 
-    Stripe's list compares addresses case by case, and Auth0 lower-cases most of them. The search ignores case.
+    Stripe's list tells capitals apart, and Auth0 lower-cases most addresses. The search ignores capitals.
     """
     hits = {hit.id: hit for hit in by_email}
     with suppress(SearchUnavailable):
@@ -519,7 +519,7 @@ def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
 
 
 def names(customer: Customer, user: User, policy: Policy) -> bool:
-    """Whether the customer is alive and its metadata names this user of this tenant, or of a former domain."""
+    """Whether the customer lives and its metadata names this user, of this tenant or of a former domain."""
     tenants = (None, policy.tenant, *policy.former_tenants)
     return not customer.deleted and customer.owner == user.user_id and customer.tenant in tenants
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.linking.attempts import ADA, DAY_S, Attempt, asked, change, login, policy_of, run, use
@@ -104,7 +106,7 @@ def test_leaving_a_customer_that_names_another_user_is_an_alarm(vendors: Vendors
 # An import that races
 
 
-def import_during_create(vendors: Vendors, took_s: float, **policy: bool) -> Attempt:
+def import_during_create(vendors: Vendors, took_s: float, **policy: Any) -> Attempt:
     """An import records a customer while the create is under way."""
     attempt = Attempt(vendors, login(vendors, **policy))
     attempt.until(CreateCustomer)

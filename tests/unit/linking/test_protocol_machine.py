@@ -147,7 +147,7 @@ class Linking(RuleBasedStateMachine):
     @precondition(lambda self: not self.vendors.search_missing)
     @rule(later_s=st.sampled_from([0.0, 25 * 3600.0]))
     def social_user_is_made_anew(self, later_s: float) -> None:
-        """The account is closed; at the next login Auth0 makes the same ID again, and knows nothing of before."""
+        """The account is closed; at the next login Auth0 makes the same ID again, with an empty record."""
         user_id = USERS[1]
         self.workers.clear()
         self.vendors.advance(later_s)
@@ -242,9 +242,7 @@ class Linking(RuleBasedStateMachine):
             if seen and (left_one.deleted or left_one.owner not in (None, before.user_id)):
                 assert after.replaced[-1:] == (before.customer_id,)
         # A living one is left only if it names somebody else.
-        left = [
-            customers[customer_id] for customer_id in after.replaced if customer_id not in before.replaced
-        ]
+        left = [customers[it] for it in after.replaced if it not in before.replaced]
         assert all(it.deleted or it.owner != before.user_id for it in left)
 
     def check_outcome(self, worker: Worker, outcome: LinkOutcome) -> None:

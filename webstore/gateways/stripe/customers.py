@@ -135,7 +135,7 @@ class StripePayments:
         return self._search(f'metadata["auth0_user_id"]:{_quoted(user_id)}')
 
     def search_by_email(self, email: str) -> tuple[Customer, ...]:
-        """Find the customers with this e-mail address in any case. Raises `SearchUnavailable`, `PaymentsError`.
+        """Find the customers with this e-mail address in any case. Raises as `search_by_owner`.
 
         Source: https://docs.stripe.com/search#search-query-language
         """
