@@ -102,12 +102,9 @@ class Settings:
     @property
     def fingerprint(self) -> str:
         """Distinguishes stores of different tenants or Stripe keys in shared places; reveals neither."""
-        account = (
-            (self.stripe_secret_key, self.stripe_account)
-            if self.stripe_account
-            else (self.stripe_secret_key,)
-        )
-        parts = (self.auth0_issuer, self.auth0_client_id, self.stripe_api_base, *account)
+        parts = [self.auth0_issuer, self.auth0_client_id, self.stripe_api_base, self.stripe_secret_key]
+        if self.stripe_account is not None:
+            parts.append(self.stripe_account)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @classmethod

@@ -66,8 +66,8 @@ def stripe_client(
 ) -> stripe.StripeClient:
     """Make a client for one API key. It never retries a call by itself.
 
-    `api_base`: the address of the API, without a path. `account`: with an organization key, the account to act
-    for: https://docs.stripe.com/keys/organization-api-keys
+    `api_base`: the address of the API, without a path. `account`: with an organization key, the account that
+    the store acts for, https://docs.stripe.com/keys/organization-api-keys
     """
     return stripe.StripeClient(
         api_key,
