@@ -301,6 +301,9 @@ class Accounts:
     def search_by_owner(self, user_id: str) -> tuple[Customer, ...]:
         return ()
 
+    def search_by_email(self, email: str) -> tuple[Customer, ...]:
+        return ()
+
     def list_created_since(self, since: float) -> CustomerPage:
         return CustomerPage((), complete=True)
 

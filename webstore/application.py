@@ -123,8 +123,13 @@ def _services(settings: Settings) -> Services:
     management = Wire("the Auth0 Management API", total_s=_VENDOR_CALL_S, hang_s=hang_s)
     stripe = Wire("Stripe", total_s=_VENDOR_CALL_S, hang_s=hang_s)
     provider_wire = Wire("the login provider")
-    client = partial(stripe_client, api_key=settings.stripe_secret_key, api_base=settings.stripe_api_base)
-    key_digest = hashlib.sha256(settings.stripe_secret_key.encode()).hexdigest()[:16]
+    client = partial(
+        stripe_client,
+        api_key=settings.stripe_secret_key,
+        api_base=settings.stripe_api_base,
+        account=settings.stripe_account,
+    )
+    key_digest = _digest(settings.stripe_secret_key, settings.stripe_account)
     to_stripe = Bounded(stripe, threads.pages, is_stranger=is_stranger)
     # Linking and the catalogue's reading have threads of their own; pages hold those of the server.
     background_client, page_client = client(stripe), client(to_stripe)
@@ -146,6 +151,7 @@ def _services(settings: Settings) -> Services:
         policy=Policy(
             tenant=settings.auth0_mgmt_domain,
             livemode=settings.stripe_livemode,
+            former_tenants=settings.auth0_former_tenants,
             lookup_always=settings.link_lookup_always,
             adopt_by_email=settings.link_existing_by_email,
             settle_s=settings.link_settle_s,
@@ -214,6 +220,10 @@ def _services(settings: Settings) -> Services:
         logout_tokens=LogoutTokens(provider, settings.auth0_client_id),
         close=close,
     )
+
+
+def _digest(*parts: str | None) -> str:
+    return hashlib.sha256("\n".join(part for part in parts if part).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ MIN_SECRET = 32
 RANDOM_TEXT = "a long random text: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
-_STRIPE_KEY = re.compile(r"(?:sk|rk)_(?:test|live)_[A-Za-z0-9_]+")
+_STRIPE_KEY = re.compile(r"(?:sk|rk|rkcs|sk_org)_(?P<mode>test|live)_[A-Za-z0-9_]+")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _BARE_DOMAIN = "must be a bare domain like my-shop.eu.auth0.com, without https:// or a path"
 
@@ -102,7 +102,8 @@ class Reader:
 
 def is_live_key(api_key: str) -> bool:
     """Whether a Stripe API key works on live data. Source: https://docs.stripe.com/keys"""
-    return api_key[3:8] == "live_"
+    found = _STRIPE_KEY.fullmatch(api_key)
+    return found is not None and found["mode"] == "live"
 
 
 def domain(value: str) -> str:
@@ -137,7 +138,22 @@ def stripe_key(value: str) -> str:
     if value.startswith("pk_"):
         raise ValueError("is a publishable key (pk_...); the secret key is needed")
     if not _STRIPE_KEY.fullmatch(value):
-        raise ValueError("must look like sk_test_..., sk_live_..., rk_test_... or rk_live_...")
+        raise ValueError(
+            "must be a secret key (sk_test_... or sk_live_...), a restricted key (rk_...), the key of a "
+            "claimable sandbox (rkcs_...) or an organization key (sk_org_...)"
+        )
+    return value
+
+
+def is_organization_key(api_key: str) -> bool:
+    """Whether a Stripe API key is of an organization. Source: https://docs.stripe.com/keys/organization-api-keys"""
+    return api_key.startswith("sk_org_")
+
+
+def stripe_account(value: str) -> str:
+    """The ID of a Stripe account."""
+    if not re.fullmatch("acct_[A-Za-z0-9]+", value):
+        raise ValueError("must be the ID of a Stripe account (acct_...)")
     return value
 
 

@@ -44,9 +44,13 @@ class Settings:
     auth0_mgmt_domain: str
     auth0_mgmt_client_id: str
     auth0_mgmt_client_secret: str = field(repr=False)
+    #: Domains that the tenant had before; Stripe customers that name them are this tenant's.
+    auth0_former_tenants: tuple[str, ...]
     auth0_claim_namespace: str
     auth0_dashboard_url: str | None
     stripe_secret_key: str = field(repr=False)
+    #: The account to act for, with an organization key; None with any other key.
+    stripe_account: str | None
     stripe_api_base: str
     stripe_dashboard_url: str
     dashboard_links: bool
@@ -100,7 +104,9 @@ class Settings:
     @property
     def fingerprint(self) -> str:
         """Distinguishes stores of different tenants or Stripe keys in shared places; reveals neither."""
-        parts = (self.auth0_issuer, self.auth0_client_id, self.stripe_api_base, self.stripe_secret_key)
+        parts = [self.auth0_issuer, self.auth0_client_id, self.stripe_api_base, self.stripe_secret_key]
+        if self.stripe_account is not None:
+            parts.append(self.stripe_account)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @classmethod
@@ -126,6 +132,12 @@ def _read(read: environment.Reader) -> Settings:
         environment.stripe_key,
     )
     livemode = environment.is_live_key(api_key)
+    stripe_account = read.optional("STRIPE_ACCOUNT", "", environment.stripe_account) or None
+    if environment.is_organization_key(api_key) != (stripe_account is not None):
+        read.problems.append(
+            "STRIPE_ACCOUNT must be set with an organization key (sk_org_...), and only then: it is the ID "
+            "(acct_...) of the account that the store acts for"
+        )
     api_base = read.optional("STRIPE_API_BASE", _STRIPE_API, environment.url).rstrip("/")
     mgmt_domain = read.optional("AUTH0_MGMT_DOMAIN", domain, environment.domain)
     return Settings(
@@ -135,12 +147,14 @@ def _read(read: environment.Reader) -> Settings:
         auth0_mgmt_domain=mgmt_domain,
         auth0_mgmt_client_id=read.optional("AUTH0_MGMT_CLIENT_ID", client_id),
         auth0_mgmt_client_secret=read.optional("AUTH0_MGMT_CLIENT_SECRET", client_secret),
+        auth0_former_tenants=read.many("AUTH0_FORMER_TENANTS", environment.domain),
         auth0_claim_namespace=read.optional("AUTH0_CLAIM_NAMESPACE", base_url).rstrip("/"),
         auth0_dashboard_url=read.optional(
             "AUTH0_DASHBOARD_URL", auth0_dashboard(mgmt_domain), environment.url
         )
         or None,
         stripe_secret_key=api_key,
+        stripe_account=stripe_account,
         stripe_api_base=api_base,
         stripe_dashboard_url=read.optional(
             "STRIPE_DASHBOARD_URL",

@@ -66,23 +66,53 @@ def test_the_tenants_own_rate_limit_is_unavailable(tenant: Tenant, directory: Au
         directory.read_user(ADA)
 
 
-UNUSABLE = [
+NO_ANSWER = [
     pytest.param({"action": "status", "status": 500, "body": {"statusCode": 500}}, id="500"),
     pytest.param({"action": "status", "status": 502, "body": "<h1>Bad gateway</h1>"}, id="502"),
     pytest.param({"action": "status", "status": 503, "body": ""}, id="503"),
     pytest.param({"action": "status", "status": 408, "body": ""}, id="408"),
     pytest.param({"action": "status", "status": 302, "headers": {"Location": "/api/v2/x"}}, id="redirect"),
+    pytest.param({"action": "truncate"}, id="truncated"),
+    pytest.param({"action": "reset"}, id="reset"),
+]
+ODD = [
     pytest.param({"action": "status", "status": 200, "body": "<h1>Welcome to our Wi-Fi</h1>"}, id="HTML"),
     pytest.param({"action": "status", "status": 200, "body": ""}, id="empty"),
     pytest.param({"action": "status", "status": 200, "body": ["no object"]}, id="list"),
     pytest.param({"action": "status", "status": 200, "body": "null"}, id="null"),
-    pytest.param({"action": "truncate"}, id="truncated"),
-    pytest.param({"action": "reset"}, id="reset"),
 ]
+UNUSABLE = [*NO_ANSWER, *ODD]
+
+
+@pytest.mark.parametrize("fault", ODD)
+def test_an_odd_answer_to_a_read_proves_nothing(
+    tenant: Tenant, directory: Auth0Directory, fault: dict[str, object]
+) -> None:
+    tenant.fault(path=USER, times=None, **fault)
+    with pytest.raises(DirectoryUnavailable):
+        directory.read_user(ADA)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *ODD,
+        {"action": "status", "status": 200, "body": {"user_id": ADA, "multifactor": [{"type": "otp"}]}},
+        {"action": "status", "status": 200, "body": {"user_id": ADA, "email": ["a@example.com"]}},
+        {"action": "status", "status": 201, "body": "{}"},
+    ],
+)
+def test_a_write_is_judged_by_its_status(
+    tenant: Tenant, directory: Auth0Directory, fault: dict[str, object]
+) -> None:
+    tenant.fault(path=USER, times=None, **fault)
+    directory.record_link(ADA, "cus_1", "acct_1 test")
+    directory.note_failure(ADA, 1.0, "0")
+    assert len(tenant.asked()) == 3, "it was asked again"
 
 
 @pytest.mark.parametrize("act", EVERY_CALL)
-@pytest.mark.parametrize("fault", UNUSABLE)
+@pytest.mark.parametrize("fault", NO_ANSWER)
 def test_an_unusable_answer_proves_nothing(
     tenant: Tenant, directory: Auth0Directory, act: Act, fault: dict[str, object]
 ) -> None:
@@ -123,7 +153,7 @@ def test_a_token_answer_that_lacks_something_proves_nothing(tenant: Tenant, body
     [
         {"user_id": "auth0|somebody-else", "email": "eve@example.com"},
         {"email": "ada@example.com"},
-        {"user_id": ADA, "created_at": "once upon a time"},
+        {"user_id": [ADA]},
         {"user_id": ADA, "app_metadata": ["cus_1"]},
         {"user_id": ADA, "app_metadata": "cus_1"},
         {"user_id": 42},

@@ -49,6 +49,41 @@ def test_a_user_without_an_email_has_none(tenant: Tenant, directory: Auth0Direct
     assert (user.email, user.email_verified, user.name) == (None, False, None)
 
 
+@pytest.mark.parametrize(
+    ("profile", "read"),
+    [
+        ({"email_verified": "ada@example.com"}, ("ada@example.com", False, "Ada Example")),
+        ({"email_verified": "true"}, ("ada@example.com", False, "Ada Example")),
+        ({"email_verified": 1}, ("ada@example.com", False, "Ada Example")),
+        ({"email": ["ada@example.com"]}, (None, True, "Ada Example")),
+        ({"email": {"value": "ada@example.com"}}, (None, True, "Ada Example")),
+        ({"name": ["Ada", "Example"]}, ("ada@example.com", True, None)),
+        ({"name": 7, "picture": False, "created_at": []}, ("ada@example.com", True, None)),
+        ({"name": "Ada \ud83d"}, ("ada@example.com", True, "Ada \N{REPLACEMENT CHARACTER}")),
+        ({"created_at": "once upon a time"}, ("ada@example.com", True, "Ada Example")),
+        ({"created_at": {"$date": 5}}, ("ada@example.com", True, "Ada Example")),
+        ({"multifactor": [{"type": "otp"}], "identities": "x"}, ("ada@example.com", True, "Ada Example")),
+    ],
+)
+def test_an_optional_field_of_another_type_counts_as_absent(
+    tenant: Tenant, directory: Auth0Directory, profile: dict[str, Any], read: tuple[object, ...]
+) -> None:
+    """Profiles of SAML, social and imported connections have what their provider sends."""
+    body = {
+        "user_id": ADA,
+        "email": "ada@example.com",
+        "email_verified": True,
+        "name": "Ada Example",
+        "created_at": "2026-11-26T12:00:00.000Z",
+        **profile,
+    }
+    tenant.fault(action="status", path=USER, status=200, body=body)
+    user = directory.read_user(ADA)
+    assert (user.email, user.email_verified, user.name) == read
+    # A time that cannot be read counts as long ago: then an earlier customer is looked for.
+    assert user.created_at == (0.0 if "created_at" in profile else 1_795_694_400.0)
+
+
 AWKWARD = [
     "google-oauth2|103547991597142817347",
     "samlp|corp|ada@corp.example",

@@ -108,9 +108,9 @@ def test_wrong_and_missing_values_are_told_together() -> None:
             "pk_test_theStripeKey",
             "is a publishable key (pk_...); the secret key is needed",
         ),
-        ("STRIPE_SECRET_KEY", "whsec_something", "must look like sk_test_"),
-        ("STRIPE_SECRET_KEY", "sk_test_", "must look like sk_test_"),
-        ("STRIPE_SECRET_KEY", "sk_test_the Stripe key", "must look like sk_test_"),
+        ("STRIPE_SECRET_KEY", "whsec_something", "must be a secret key (sk_test_"),
+        ("STRIPE_SECRET_KEY", "sk_test_", "must be a secret key (sk_test_"),
+        ("STRIPE_SECRET_KEY", "sk_test_the Stripe key", "must be a secret key (sk_test_"),
         ("APP_SECRET_KEY", "too-short", "must be at least 32 characters long"),
         ("APP_SECRET_KEY_FALLBACKS", f"{LONG},too-short", "must be at least 32 characters long"),
         ("METRICS_TOKEN", "too-short", "must be at least 32 characters long"),
@@ -287,12 +287,64 @@ def test_older_secrets_are_a_list_with_commas() -> None:
 
 @pytest.mark.parametrize(
     ("key", "live"),
-    [("sk_test_key", False), ("rk_test_key", False), ("sk_live_key", True), ("rk_live_key", True)],
+    [
+        *[
+            ("sk_test_key", False),
+            ("rk_test_key", False),
+            ("rkcs_test_key", False),
+            ("sk_org_test_key", False),
+        ],
+        *[("sk_live_key", True), ("rk_live_key", True), ("rkcs_live_key", True), ("sk_org_live_key", True)],
+    ],
 )
 def test_the_key_says_the_mode(key: str, live: bool) -> None:
-    given = settings(STRIPE_SECRET_KEY=key)
+    account = {"STRIPE_ACCOUNT": "acct_1A"} if key.startswith("sk_org_") else {}
+    given = settings(STRIPE_SECRET_KEY=key, **account)
+    assert given.stripe_account == account.get("STRIPE_ACCOUNT")
     assert given.stripe_livemode is live
     assert given.stripe_dashboard_url.endswith("/test") is not live
+
+
+@pytest.mark.parametrize("key", ["sk_test", "sk_prod_x", "key", "sk_org_x", "rkcs_x", "sk_test_", "whsec_x"])
+def test_a_wrong_key_is_told_which_kinds_there_are(key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings(STRIPE_SECRET_KEY=key)
+    for kind in ("sk_test_", "sk_live_", "rk_", "rkcs_", "sk_org_"):
+        assert kind in str(caught.value)
+    assert key not in str(caught.value) or key in ("sk_test", "key", "sk_test_")
+
+
+@pytest.mark.parametrize(
+    ("key", "account", "needed"),
+    [
+        ("sk_org_test_key", "", "STRIPE_ACCOUNT must be set with an organization key"),
+        (
+            "sk_test_key",
+            "acct_1A",
+            "STRIPE_ACCOUNT must be set with an organization key (sk_org_...), and only",
+        ),
+        ("sk_org_test_key", "1A", "STRIPE_ACCOUNT must be the ID of a Stripe account (acct_...)"),
+    ],
+)
+def test_an_organization_key_needs_the_account_to_act_for(key: str, account: str, needed: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings(STRIPE_SECRET_KEY=key, STRIPE_ACCOUNT=account)
+    assert needed in str(caught.value)
+
+
+def test_stores_of_two_accounts_of_an_organization_share_nothing() -> None:
+    one, two = (
+        settings(STRIPE_SECRET_KEY="sk_org_test_key", STRIPE_ACCOUNT=account)
+        for account in ("acct_1", "acct_2")
+    )
+    assert one.fingerprint != two.fingerprint
+
+
+def test_former_tenants_are_bare_domains() -> None:
+    given = settings(AUTH0_FORMER_TENANTS="Old.eu.auth0.com, older.us.auth0.com")
+    assert given.auth0_former_tenants == ("old.eu.auth0.com", "older.us.auth0.com")
+    with pytest.raises(SettingsError, match="AUTH0_FORMER_TENANTS"):
+        settings(AUTH0_FORMER_TENANTS="https://old.eu.auth0.com/")
 
 
 def test_dashboard_links_are_shown_with_test_keys_unless_said_otherwise() -> None:

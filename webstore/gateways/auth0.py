@@ -11,9 +11,10 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import httpx
 from auth0.management.client import Auth0
@@ -25,6 +26,7 @@ from webstore.linking.models import User
 from webstore.state import State
 
 from .http_clients import HttpxTransport
+from .profiles import is_true, text_of, time_of, without_surrogates
 from .single_flight import SingleFlight
 from .wire import Sender
 
@@ -169,22 +171,24 @@ class Auth0Directory:
 
         Source: https://auth0.com/docs/api/management/v2/users/get-users-by-id
         """
-        found = self._call(lambda api: api.users.get(user_id, fields=_FIELDS, include_fields=True))
-        if found.user_id != user_id:
+        found = self._with_token(lambda token: self._read(user_id, token))
+        if found.get("user_id") != user_id:
             raise DirectoryUnavailable("the answer is about another user")
-        metadata = found.app_metadata or {}
+        metadata = found.get("app_metadata") or {}
+        if not isinstance(metadata, dict):
+            raise DirectoryUnavailable("app_metadata is not an object")
         return User(
             user_id=user_id,
-            email=found.email or None,
-            email_verified=bool(found.email_verified),
-            name=found.name or None,
-            picture=found.picture or None,
-            created_at=found.created_at.timestamp() if found.created_at else 0.0,
-            customer_id=_text(metadata.get("stripe_customer_id")),
-            account=_text(metadata.get("stripe_account")),
+            email=text_of(found, "email"),
+            email_verified=is_true(found, "email_verified"),
+            name=text_of(found, "name"),
+            picture=text_of(found, "picture"),
+            created_at=time_of(found, "created_at"),
+            customer_id=_recorded(metadata, "stripe_customer_id"),
+            account=_recorded(metadata, "stripe_account"),
             link_failed_at=_number(metadata.get("stripe_link_failed_at")),
-            link_failed_try=_text(metadata.get("stripe_link_failed_try")),
-            replaced=tuple((_text(metadata.get("stripe_replaced")) or "").split()),
+            link_failed_try=_recorded(metadata, "stripe_link_failed_try"),
+            replaced=tuple((_recorded(metadata, "stripe_replaced") or "").split()),
         )
 
     def record_link(
@@ -204,44 +208,74 @@ class Auth0Directory:
             metadata["stripe_account"] = account
         if replaced:
             metadata["stripe_replaced"] = " ".join(replaced)
-        self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
+        self._write(lambda api: api.users.update(user_id, app_metadata=metadata))
 
     def note_failure(self, user_id: str, at: float, which: str) -> None:
         """Note in `app_metadata` that the attempt `which` failed at the Unix time `at`."""
         metadata = {"stripe_link_failed_at": int(at), "stripe_link_failed_try": which}
-        self._call(lambda api: api.users.update(user_id, app_metadata=metadata))
+        self._write(lambda api: api.users.update(user_id, app_metadata=metadata))
 
     def delete_user(self, user_id: str) -> None:
         """Delete the user from Auth0. Raises what `read_user` raises.
 
         Source: https://auth0.com/docs/api/management/v2/users/delete-users-by-id
         """
-        self._call(lambda api: api.users.delete(user_id))
+        self._write(lambda api: api.users.delete(user_id))
 
-    def _call(self, send: Callable[[Auth0], T]) -> T:
+    def _read(self, user_id: str, token: str) -> Mapping[str, Any]:
+        """Read a user as JSON. The SDK would convert a field of another type, or refuse the answer."""
+        response = self._http.get(
+            f"{self._api_url}/users/{quote(user_id, safe='')}",
+            params={"fields": _FIELDS, "include_fields": "true"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        if not response.is_success:
+            with suppress(ValueError):
+                raise ApiError(status_code=response.status_code, body=response.json())
+            raise ApiError(status_code=response.status_code)
+        found = response.json()
+        if not isinstance(found, dict):
+            raise TypeError("the answer is not an object")
+        return found
+
+    def _write(self, send: Callable[[Auth0], object]) -> None:
+        """Make a call of the SDK whose answer is judged by its status alone."""
+
+        def send_with(token: str) -> None:
+            api = Auth0(base_url=self._api_url, token=token, httpx_client=self._http, max_retries=0)
+            try:
+                send(api)
+            except (ApiError, ParsingError) as exc:
+                # It was done. The user in the answer has fields of types that the SDK does not expect.
+                if not 200 <= (exc.status_code or 0) < 300:
+                    raise
+
+        self._with_token(send_with)
+
+    def _with_token(self, send: Callable[[str], T]) -> T:
         """Make one call, and repeat it once with a new token if the API refuses the token."""
         token = self._tokens.get()
         try:
-            return self._once(send, token)
+            return _once(send, token)
         except _TokenRefused:
             # The stored token may be signed with a key that has been revoked since.
             self._tokens.forget(token)
         try:
-            return self._once(send, self._tokens.get())
+            return _once(send, self._tokens.get())
         except _TokenRefused as exc:
             raise DirectoryRefused("the Management API refuses the token (401)") from exc
 
-    def _once(self, send: Callable[[Auth0], T], token: str) -> T:
-        """Make one call with this token, and translate its errors. Raises `_TokenRefused` for a 401."""
-        api = Auth0(base_url=self._api_url, token=token, httpx_client=self._http, max_retries=0)
-        try:
-            return send(api)
-        except ApiError as exc:
-            raise _translated(exc) from exc
-        except httpx.HTTPError as exc:
-            raise DirectoryUnavailable(str(exc)) from exc
-        except (ParsingError, ValueError, TypeError, AttributeError) as exc:
-            raise DirectoryUnavailable(f"malformed answer ({type(exc).__name__})") from exc
+
+def _once(send: Callable[[str], T], token: str) -> T:
+    """Make one call with this token, and translate its errors. Raises `_TokenRefused` for a 401."""
+    try:
+        return send(token)
+    except ApiError as exc:
+        raise _translated(exc) from exc
+    except httpx.HTTPError as exc:
+        raise DirectoryUnavailable(str(exc)) from exc
+    except (ParsingError, ValueError, TypeError, AttributeError, RecursionError) as exc:
+        raise DirectoryUnavailable(f"malformed answer ({type(exc).__name__})") from exc
 
 
 class _TokenRefused(Exception):
@@ -262,11 +296,12 @@ def _translated(exc: ApiError) -> Exception:
     return DirectoryUnavailable(f"the Management API answered {status}")
 
 
-def _text(value: object) -> str | None:
+def _recorded(metadata: Mapping[str, Any], name: str) -> str | None:
     """A recorded value as text. Another type becomes JSON text: it is recorded and invalid, not absent."""
+    value = metadata.get(name)
     if value is None:
         return None
-    return value if isinstance(value, str) else json.dumps(value)
+    return without_surrogates(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _number(value: object) -> float | None:

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from webstore import deadline
@@ -172,13 +172,17 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
         case calls.GetCustomer(customer_id):
             return payments.get_customer(customer_id)
         case calls.CreateCustomer(draft, key):
-            return payments.create_customer(draft, key)
+            began = linker.now()
+            creation = payments.create_customer(draft, key)
+            return replace(creation, took_s=linker.now() - began)
         case calls.UpdateCustomer(customer_id, draft, key):
             return payments.update_customer(customer_id, draft, key)
         case calls.ListByEmail(email):
             return payments.list_by_email(email)
         case calls.SearchByOwner(user_id):
             return payments.search_by_owner(user_id)
+        case calls.SearchByEmail(email):
+            return payments.search_by_email(email)
         case calls.ListCreatedSince(since):
             return payments.list_created_since(since)
         case calls.Pause(seconds):

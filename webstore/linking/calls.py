@@ -98,6 +98,13 @@ class SearchByOwner(Call[tuple[Customer, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class SearchByEmail(Call[tuple[Customer, ...]]):
+    """`GET /v1/customers/search` on `email`: its exact match ignores case; it lags."""
+
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListCreatedSince(Call[CustomerPage]):
     """`GET /v1/customers?created[gte]=`, bounded."""
 

@@ -28,7 +28,8 @@ class User:
     link_failed_at: float | None = None
     #: `app_metadata.stripe_link_failed_try`: its predecessor, if there was one, and its generation.
     link_failed_try: str | None = None
-    #: `app_metadata.stripe_replaced`: deleted customers of this user, the oldest first.
+    #: `app_metadata.stripe_replaced`: customers that were recorded before and deleted, or left because they
+    #: name somebody else; the oldest first.
     replaced: tuple[str, ...] = ()
 
 
@@ -69,6 +70,8 @@ class Creation:
 
     customer: Customer
     replayed: bool
+    #: Seconds that the call took; meanwhile somebody else may have recorded a customer.
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +137,10 @@ class LinkOutcome:
     customer_id: str | None
     reason: str
     alarm: bool = False
-    #: Other living customers that name the user. They are reported, never deleted.
+    #: Other living customers that name the user, or nobody but have the user's address. They are reported,
+    #: never deleted.
     others: tuple[str, ...] = ()
-    #: Deleted customers that were recorded for the user before this one: older orders hang off them.
+    #: Customers that were recorded for the user before this one: older orders hang off them.
     predecessors: tuple[str, ...] = ()
 
 

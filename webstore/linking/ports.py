@@ -52,5 +52,8 @@ class Payments(Protocol):
     def search_by_owner(self, user_id: str) -> tuple[Customer, ...]:
         """Customers whose metadata names this user; lags. Raises `SearchUnavailable`."""
 
+    def search_by_email(self, email: str) -> tuple[Customer, ...]:
+        """Customers with this address in any case; lags. Raises `SearchUnavailable`."""
+
     def list_created_since(self, since: float) -> CustomerPage:
         """Customers created at or after `since`, bounded."""

@@ -45,6 +45,7 @@ from .calls import (
     ReadBoth,
     ReadUser,
     RecordLink,
+    SearchByEmail,
     SearchByOwner,
     UpdateCustomer,
 )
@@ -56,6 +57,9 @@ Steps = Generator["Call[Any]", Any, T]
 
 #: What a customer ID may look like, https://docs.stripe.com/api/customers/object#customer_object-id
 CUSTOMER_ID = re.compile(r"cus_[A-Za-z0-9_-]{1,250}")
+#: User IDs that Auth0 draws at random and never gives again. Others come again after a deletion: the ID of a
+#: social or enterprise user is the provider's, that of an imported one the importer's.
+RANDOM_USER_ID = re.compile(r"auth0\|[0-9a-f]{24}")
 #: Stripe's limits in characters, https://docs.stripe.com/api/customers/create#create_customer-name
 MAX_NAME, MAX_DESCRIPTION = 256, 350
 #: Creates in one attempt (replays, generations, deleted predecessors); after that the link stays pending.
@@ -64,6 +68,8 @@ MAX_CREATES = 12
 MAX_VERIFIED = 3
 #: Seconds that the login of a linked user waits for the account of the store's key, once in a process.
 ACCOUNT_PATIENCE_S = 0.5
+#: Seconds after which a create counts as slow: somebody else may have recorded a customer meanwhile.
+SLOW_CREATE_S = 1.0
 #: Hits of a look-up that are confirmed by reading them one by one.
 MAX_CONFIRMED = 10
 #: Deleted predecessors that are remembered, the newest ones: older orders hang off them.
@@ -77,6 +83,8 @@ class Policy:
     #: Canonical tenant domain; part of the idempotency key and of the customer's metadata.
     tenant: str
     livemode: bool
+    #: Domains that the tenant had before: customers that name them are this tenant's.
+    former_tenants: tuple[str, ...] = ()
     lookup_always: bool = False
     adopt_by_email: bool = False
     #: How old an indeterminate failure must be before the next generation is tried (LINK_SETTLE_S).
@@ -128,6 +136,10 @@ class WrongAccount(NotYet):
     """The link belongs to another Stripe account or mode than the store's key."""
 
 
+class WrongTenant(NotYet):
+    """The recorded customer names this user's ID, but another tenant."""
+
+
 # The two entry points
 
 
@@ -158,7 +170,7 @@ def _errors_as_outcomes(steps: Steps[LinkOutcome]) -> Steps[LinkOutcome]:
         return (yield from steps)
     except UserGone:
         return LinkOutcome(LinkStatus.USER_GONE, None, "the user does not exist any more")
-    except WrongAccount as exc:
+    except (WrongAccount, WrongTenant) as exc:
         return LinkOutcome(LinkStatus.REFUSED, None, str(exc), alarm=True)
     except NotYet as exc:
         return LinkOutcome(LinkStatus.PENDING, None, str(exc), alarm=exc.alarm)
@@ -201,9 +213,9 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         # Test mode, and the ID was recorded for this account: its test data was deleted.
         return (yield from _replace(user, user.customer_id, account, policy, now))
     if customer.deleted:
-        without_customer = replace(user, replaced=(*user.replaced, customer.id)[-MAX_REPLACED:])
-        return (yield from _replace(without_customer, customer.id, account, policy, now))
+        return (yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now))
     if names(customer, user, policy):
+        yield from _under_todays_tenant(user, customer, policy)
         yield from _carry_over(user, customer, policy)
         return LinkOutcome(LinkStatus.VERIFIED, customer.id, "both sides agree", predecessors=user.replaced)
     if customer.owner is None:
@@ -212,7 +224,15 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         return LinkOutcome(
             LinkStatus.CLAIMED, customer.id, "recorded, and named nobody", predecessors=user.replaced
         )
-    return (yield from _replace(user, customer.id, account, policy, now))
+    if customer.owner == user.user_id:
+        raise WrongTenant(
+            f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
+            "this tenant, add it to AUTH0_FORMER_TENANTS"
+        )
+    # Nobody but an operator writes somebody else's customer into a user's record.
+    outcome = yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now)
+    reason = f"{customer.id} was recorded and names another user; {outcome.reason}"
+    return replace(outcome, alarm=True, reason=reason)
 
 
 # Believe, look up, create, record
@@ -242,19 +262,27 @@ def _check_account(user: User, account: Account) -> None:
     raise WrongAccount(f"recorded for {user.account}, the store's key is of {account.pin or account.mode}")
 
 
+def _leaving(user: User, customer_id: str) -> User:
+    """The user with the customer among the predecessors, whose orders stay in sight."""
+    return replace(user, replaced=(*user.replaced, customer_id)[-MAX_REPLACED:])
+
+
 def _link(user: User, policy: Policy, now: float) -> Steps[LinkOutcome]:
     """Nothing is recorded: use the customer of an earlier attempt, else create one."""
     account = yield from ask(ReadAccount())
     looked_up = (
         policy.lookup_always
         or policy.adopt_by_email
+        # The user was imported from the former tenant, so the age of the record proves nothing.
+        or bool(policy.former_tenants)
         or user.link_failed_at is not None
+        or not RANDOM_USER_ID.fullmatch(user.user_id)
         or now - user.created_at >= policy.key_window_s
     )
     if looked_up:
         own = yield from _look_up(user, policy)
         if own:
-            return (yield from _record(user, own, account, LinkStatus.ADOPTED))
+            return (yield from _record(user, own, account, policy, LinkStatus.ADOPTED))
     return (yield from _create(user, account, policy, now, replaces=None, looked_up=looked_up))
 
 
@@ -262,7 +290,7 @@ def _replace(user: User, unusable: str, account: Account, policy: Policy, now: f
     """The recorded customer is deleted or somebody else's: use another one of this user, else create one."""
     own = yield from _look_up(user, policy)
     if own:
-        return (yield from _record(user, own, account, LinkStatus.HEALED))
+        return (yield from _record(user, own, account, policy, LinkStatus.HEALED))
     return (yield from _create(user, account, policy, now, replaces=unusable, looked_up=True))
 
 
@@ -283,8 +311,8 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
                 raise NotYet("too many customers to look through without search", alarm=True) from None
         else:
             own = yield from _confirmed(hits, user, policy)
-    if not own and policy.adopt_by_email and user.email_verified:
-        return (yield from _adopt_unowned(by_email, user, policy))
+    if not own and policy.adopt_by_email and user.email_verified and user.email:
+        return (yield from _adopt_unowned(by_email, user, user.email, policy))
     return sorted(own, key=lambda c: (-c.generation, c.created, c.id))
 
 
@@ -301,27 +329,54 @@ def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[li
     return own
 
 
-def _adopt_unowned(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
-    for hit in sorted(hits, key=lambda c: (c.created, c.id))[:MAX_CONFIRMED]:
-        if hit.deleted or hit.owner is not None:
-            continue
+def _adopt_unowned(
+    by_email: Iterable[Customer], user: User, email: str, policy: Policy
+) -> Steps[list[Customer]]:
+    """A customer with the user's address that names nobody, claimed, and the others like it.
+
+    Stripe's list tells capitals apart, and Auth0 lower-cases most addresses. The search ignores capitals.
+    """
+    hits = {hit.id: hit for hit in by_email}
+    with suppress(SearchUnavailable):
+        hits.update({hit.id: hit for hit in (yield from ask(SearchByEmail(email)))})
+    unowned = [
+        hit
+        for hit in sorted(hits.values(), key=lambda c: (c.created, c.id))[:MAX_CONFIRMED]
+        if not hit.deleted and hit.owner is None and _same_address(hit.email, email)
+    ]
+    for number, hit in enumerate(unowned):
         customer = yield from ask(GetCustomer(hit.id))
         if names(customer, user, policy):
             # Another worker has just claimed it for the same user.
             return [customer]
-        if customer.deleted or customer.owner is not None or customer.email != user.email:
+        if customer.deleted or customer.owner is not None or not _same_address(customer.email, email):
             continue
         claimed = yield from _claim(user, customer, policy)
         if claimed is not None:
-            return [claimed]
+            return [claimed, *unowned[number + 1 :]]
     return []
 
 
+def _same_address(one: str | None, other: str) -> bool:
+    return one is not None and one.casefold() == other.casefold()
+
+
+def _under_todays_tenant(user: User, customer: Customer, policy: Policy) -> Steps[None]:
+    """Have a customer that names a former domain of the tenant name today's. Raises `NotYet`."""
+    if customer.tenant in (None, policy.tenant):
+        return
+    if (yield from _claim(user, customer, policy)) is None:
+        raise NotYet(f"{customer.id} names a former domain of this tenant and could not be claimed")
+
+
 def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
-    """Write the user's ID on a customer that names nobody; the idempotency key lets one claimant win."""
+    """Write the user's ID and tenant on a customer that names nobody, or this user of a former domain.
+
+    The idempotency key lets one claimant win.
+    """
     draft = CustomerDraft(None, None, None, {"auth0_user_id": user.user_id, "auth0_tenant": policy.tenant})
     with suppress(KeyReused):
-        call = UpdateCustomer(customer.id, draft, idempotency_key("claim", customer.id))
+        call = UpdateCustomer(customer.id, draft, idempotency_key("claim", customer.id, customer.owner))
         yield from _patiently(call, policy)
     fresh = yield from ask(GetCustomer(customer.id))
     return fresh if names(fresh, user, policy) else None
@@ -361,13 +416,15 @@ def _create(
         else:
             if not creation.replayed:
                 first = user.customer_id is None and replaces is None and generation == 0
-                if first and not policy.adopt_by_email:
+                # An import may have recorded a customer during a slow create, or at any time.
+                at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
+                if first and at_once and not policy.adopt_by_email:
                     yield from ask(RecordLink(user.user_id, creation.customer.id, account.pin))
                     return LinkOutcome(status, creation.customer.id, "created and recorded")
-                return (yield from _record(user, [creation.customer], account, status))
+                return (yield from _record(user, [creation.customer], account, policy, status))
             customer = yield from _replayed(creation.customer, policy)
             if names(customer, user, policy):
-                return (yield from _record(user, [customer], account, status))
+                return (yield from _record(user, [customer], account, policy, status))
             replaces, generation = customer.id, 0
     raise NotYet("too many deleted predecessors in one attempt", alarm=True)
 
@@ -408,7 +465,7 @@ def _find_earlier(user: User, account: Account, policy: Policy) -> Steps[LinkOut
     own = yield from _look_up(user, policy)
     if not own:
         raise NotYet("an earlier attempt with other details exists and is not visible yet")
-    return (yield from _record(user, own, account, LinkStatus.ADOPTED))
+    return (yield from _record(user, own, account, policy, LinkStatus.ADOPTED))
 
 
 def _replayed(customer: Customer, policy: Policy) -> Steps[Customer]:
@@ -422,9 +479,12 @@ def _replayed(customer: Customer, policy: Policy) -> Steps[Customer]:
         return Customer(customer.id, deleted=True)
 
 
-def _record(user: User, own: list[Customer], account: Account, status: LinkStatus) -> Steps[LinkOutcome]:
+def _record(
+    user: User, own: list[Customer], account: Account, policy: Policy, status: LinkStatus
+) -> Steps[LinkOutcome]:
     """Record the first of these customers, unless another worker has recorded a different one."""
     customer, others = own[0], tuple(other.id for other in own[1:])
+    yield from _under_todays_tenant(user, customer, policy)
     fresh = yield from ask(ReadUser(user.user_id))
     if fresh.customer_id != user.customer_id:
         if fresh.customer_id is None:
@@ -459,10 +519,9 @@ def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
 
 
 def names(customer: Customer, user: User, policy: Policy) -> bool:
-    """Whether the customer is alive and its metadata names this user of this tenant."""
-    return (
-        not customer.deleted and customer.owner == user.user_id and customer.tenant in (None, policy.tenant)
-    )
+    """Whether the customer lives and its metadata names this user, of this tenant or of a former domain."""
+    tenants = (None, policy.tenant, *policy.former_tenants)
+    return not customer.deleted and customer.owner == user.user_id and customer.tenant in tenants
 
 
 def idempotency_key(*parts: str | int | None) -> str:

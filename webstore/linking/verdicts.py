@@ -22,8 +22,8 @@ VERDICT_S = 60.0
 def verdict(linker: Linker, state: State, user_id: str, remembered: str | None = None) -> LinkOutcome:
     """The customer whose data may be shown: verified within the last minute, else verified now.
 
-    `remembered`: the session's copy of the customer's ID. If it is another one than a minute ago, the link has
-    changed since then, and is verified again.
+    `remembered`: the session's copy of the customer's ID. If it is another one than a minute ago, the link
+    has changed since then, and is verified again.
     """
     key = _of_user(user_id)
     with suppress(StateUnavailable, ValueError, KeyError, TypeError):

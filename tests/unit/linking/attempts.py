@@ -12,7 +12,7 @@ from webstore.linking.calls import Call
 from webstore.linking.models import ClaimedLink, LinkOutcome, User
 from webstore.linking.protocol import Policy, Steps, advance, at_login, before_use
 
-ADA = "auth0|ada"
+ADA = "auth0|000000000000000000000001"
 DAY_S = 86_400.0
 NOTHING_CLAIMED = ClaimedLink()
 

@@ -14,7 +14,7 @@ from webstore.linking.models import Account, Creation, Customer, User
 
 class Directory:
     def __init__(self):
-        self.user = User("auth0|ada", email="ada@example.com", created_at=1000.0)
+        self.user = User("auth0|000000000000000000000001", email="ada@example.com", created_at=1000.0)
 
     def read_user(self, user_id):
         assert user_id == self.user.user_id
@@ -40,11 +40,11 @@ class Payments:
 policy = linking.Policy(tenant="shop.eu.auth0.com", livemode=False)
 linker = linking.Linker(Directory(), Payments(), policy, now=lambda: 1000.0)
 
-created = linking.ensure_customer(linker, "auth0|ada")
+created = linking.ensure_customer(linker, "auth0|000000000000000000000001")
 assert (created.status, created.customer_id) == (linking.LinkStatus.CREATED, "cus_1"), created
-again = linking.ensure_customer(linker, "auth0|ada")
+again = linking.ensure_customer(linker, "auth0|000000000000000000000001")
 assert (again.status, again.customer_id) == (linking.LinkStatus.ALREADY_LINKED, "cus_1"), again
-used = linking.verified_customer(linker, "auth0|ada", None)
+used = linking.verified_customer(linker, "auth0|000000000000000000000001", None)
 assert (used.status, used.customer_id) == (linking.LinkStatus.VERIFIED, "cus_1"), used
 
 from webstore.linking import verdicts  # the only part that the package does not load by itself

@@ -85,6 +85,9 @@ class Ports:
     def search_by_owner(self, user_id: str) -> tuple[Customer, ...]:
         return self._answer(calls.SearchByOwner(user_id))
 
+    def search_by_email(self, email: str) -> tuple[Customer, ...]:
+        return self._answer(calls.SearchByEmail(email))
+
     def list_created_since(self, since: float) -> CustomerPage:
         return self._answer(calls.ListCreatedSince(since))
 

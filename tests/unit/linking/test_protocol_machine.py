@@ -25,7 +25,8 @@ from webstore.linking.protocol import Policy, Steps
 # Ten thousand histories take minutes.
 pytestmark = pytest.mark.timeout(1800)
 
-USERS = ("auth0|ada", "auth0|grace")
+#: One with an ID that Auth0 never gives again, and one whose ID is a social provider's.
+USERS = ("auth0|000000000000000000000001", "google-oauth2|104201337")
 WORKERS = range(3)
 LINKED = {
     LinkStatus.ALREADY_LINKED,
@@ -69,9 +70,11 @@ class Linking(RuleBasedStateMachine):
         missing=st.booleans(),
         email=st.sampled_from(["ada@example.com", "refused@example.com", None]),
         calm=st.booleans(),
+        lookup_always=st.booleans(),
     )
-    def begin(self, age_s: float, missing: bool, email: str | None, calm: bool) -> None:
+    def begin(self, age_s: float, missing: bool, email: str | None, calm: bool, lookup_always: bool) -> None:
         self.calm = calm
+        self.policy = replace(self.policy, lookup_always=lookup_always)
         self.emails_change = not calm or email != "refused@example.com"
         self.vendors.search_missing = missing
         for number, user_id in enumerate(USERS):
@@ -139,7 +142,35 @@ class Linking(RuleBasedStateMachine):
     @rule(user_id=st.sampled_from(USERS), number=st.integers(0, 2))
     def email_changes(self, user_id: str, number: int) -> None:
         user = self.vendors.users[user_id]
-        self.vendors.users[user_id] = replace(user, email=f"{user_id[6:]}{number}@example.com")
+        self.vendors.users[user_id] = replace(user, email=f"user{USERS.index(user_id)}{number}@example.com")
+
+    @precondition(lambda self: not self.vendors.search_missing)
+    @rule(later_s=st.sampled_from([0.0, 25 * 3600.0]))
+    def social_user_is_made_anew(self, later_s: float) -> None:
+        """The account is closed; at the next login Auth0 makes the same ID again, with an empty record."""
+        user_id = USERS[1]
+        self.workers.clear()
+        self.vendors.advance(later_s)
+        self.vendors.users[user_id] = User(
+            user_id, email=self.vendors.users[user_id].email, name="A", created_at=self.vendors.now
+        )
+        self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))
+
+    @precondition(lambda self: not self.policy.former_tenants)
+    @rule(metadata_lost=st.booleans())
+    def tenant_moves(self, metadata_lost: bool) -> None:
+        """The store is set up for another tenant, to which all users were moved, perhaps without metadata."""
+        self.workers.clear()
+        self.vendors.advance(1000)
+        if metadata_lost and not self.vendors.search_missing:
+            for user in list(self.vendors.users.values()):
+                self.vendors.users[user.user_id] = User(
+                    user.user_id, email=user.email, name=user.name, created_at=self.vendors.now
+                )
+        former, self.vendors.tenant = self.vendors.tenant, "new.eu.auth0.com"
+        self.policy = replace(self.policy, tenant=self.vendors.tenant, former_tenants=(former,))
+        for user_id in USERS:
+            self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))
 
     @precondition(lambda self: not self.calm)
     @rule(user_id=st.sampled_from(USERS))
@@ -189,22 +220,30 @@ class Linking(RuleBasedStateMachine):
         self.check_chain(worker, asked, before)
 
     def check_record(self, asked: Call[Any], call: Call[Any]) -> None:
-        """Where the user was just read again, a living customer of theirs is never replaced."""
+        """Where the user was just read again, a living customer of theirs is never replaced.
+
+        On a tenant with imports the user is always read again.
+        """
+        if self.policy.lookup_always and isinstance(call, RecordLink):
+            assert isinstance(asked, ReadUser)
         if isinstance(asked, ReadUser) and isinstance(call, RecordLink):
             recorded = self.vendors.users[call.user_id].customer_id
             own = {customer.id for customer in self.vendors.owned_by(call.user_id)}
             assert recorded not in own or recorded == call.customer_id, (recorded, call)
 
     def check_chain(self, worker: Worker, asked: Call[Any], before: User) -> None:
-        """A deleted customer that a worker replaces is remembered. A living one never is."""
+        """A customer that a worker replaces is remembered, if it is deleted or somebody else's."""
         after, customers = self.vendors.users[before.user_id], self.vendors.customers
         if isinstance(asked, ReadUser):
             worker.saw = before.customer_id
         elif isinstance(asked, RecordLink) and before.customer_id not in (None, after.customer_id):
             seen = worker.saw == before.customer_id and before.customer_id not in worker.deleted_since
-            if seen and customers[before.customer_id].deleted:
+            left_one = customers[before.customer_id]
+            if seen and (left_one.deleted or left_one.owner not in (None, before.user_id)):
                 assert after.replaced[-1:] == (before.customer_id,)
-        assert all(customers[customer_id].deleted for customer_id in after.replaced)
+        # A living one is left only if it names somebody else.
+        left = [customers[it] for it in after.replaced if it not in before.replaced]
+        assert all(it.deleted or it.owner != before.user_id for it in left)
 
     def check_outcome(self, worker: Worker, outcome: LinkOutcome) -> None:
         """No user ever pays, or reads data, as another user."""
@@ -241,6 +280,7 @@ class Linking(RuleBasedStateMachine):
         for user_id in USERS:
             recorded = self.vendors.users[user_id].customer_id
             assert recorded is not None
+            assert not self.calm or len(self.vendors.owned_by(user_id)) == 1
             assert self.vendors.customers[recorded].owner == user_id
             made = self.vendors.made
             again = self.quiet(protocol.before_use(user_id, None, self.policy, self.vendors.now))

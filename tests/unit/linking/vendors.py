@@ -6,6 +6,7 @@ for 24 hours, a search that lags, deleted customers, `app_metadata` that merges.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from webstore.linking.calls import (
     ReadBoth,
     ReadUser,
     RecordLink,
+    SearchByEmail,
     SearchByOwner,
     UpdateCustomer,
 )
@@ -137,7 +139,9 @@ class Vendors:
             case ListByEmail(email):
                 return tuple(c for c in self.customers.values() if c.email == email and not c.deleted)
             case SearchByOwner(user_id):
-                return self._search(user_id)
+                return self._search(lambda it: it.owner == user_id)
+            case SearchByEmail(email):
+                return self._search(lambda it: (it.email or "").casefold() == email.casefold())
             case ListCreatedSince(since):
                 found = tuple(c for c in self.customers.values() if c.created >= since and not c.deleted)
                 return CustomerPage(found, complete=True)
@@ -155,14 +159,14 @@ class Vendors:
             raise NoSuchCustomer("resource_missing")
         return self.customers[customer_id]
 
-    def _search(self, user_id: str) -> tuple[Customer, ...]:
+    def _search(self, fits: Callable[[Customer], bool]) -> tuple[Customer, ...]:
         if self.search_missing:
             raise SearchUnavailable("no search here")
         seen: dict[str, Customer] = {}
         for at, customer in self._indexed:
             if at <= self.now:
                 seen[customer.id] = customer
-        return tuple(c for c in seen.values() if c.owner == user_id)
+        return tuple(c for c in seen.values() if fits(c))
 
     def _stored(self, key: str) -> Stored | None:
         stored = self.keys.get(key)

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webstore.errors import TokenRejected
+from webstore.gateways.profiles import text_of
 from webstore.sessions.models import Caller
 
 from .provider import Provider
-from .signed_tokens import SignedTokens, text_of
+from .signed_tokens import SignedTokens
 
 #: Maximum length of an access token.
 MAX_BYTES = 16 * 1024

@@ -29,12 +29,13 @@ from webstore.errors import (
     TransactionUnknown,
 )
 from webstore.gateways.http_clients import RequestsAdapter
+from webstore.gateways.profiles import text_of
 from webstore.gateways.wire import Sender, WireError
 from webstore.linking.models import ClaimedLink
 from webstore.sessions.models import Identity
 
 from .provider import Provider
-from .signed_tokens import LEEWAY_S, MALFORMED, is_time, text_of
+from .signed_tokens import LEEWAY_S, MALFORMED, is_time
 from .transactions import TransactionCookies
 
 log = logging.getLogger(__name__)

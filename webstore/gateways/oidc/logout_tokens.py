@@ -6,10 +6,11 @@ Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation
 from __future__ import annotations
 
 from webstore.errors import TokenRejected
+from webstore.gateways.profiles import text_of
 from webstore.sessions.models import LogoutNotice
 
 from .provider import Provider
-from .signed_tokens import SignedTokens, is_time, text_of
+from .signed_tokens import SignedTokens, is_time
 
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
 #: Seconds after `iat` within which a logout token is accepted. A provider may retry for a while.

@@ -90,9 +90,3 @@ class SignedTokens:
 def is_time(value: object) -> TypeGuard[float]:
     """Whether a claim is a usable Unix time. Python's JSON parser also returns infinite numbers and NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_TIME
-
-
-def text_of(claims: Mapping[str, Any], name: str) -> str | None:
-    """A claim as text; None if it is missing, empty or of another type."""
-    value = claims.get(name)
-    return value if isinstance(value, str) and value else None

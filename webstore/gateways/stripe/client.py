@@ -62,13 +62,17 @@ class WireHTTPClient(stripe.HTTPClient):
         """Do nothing: the wire outlives the client."""
 
 
-def stripe_client(wire: Sender, *, api_key: str, api_base: str) -> stripe.StripeClient:
+def stripe_client(
+    wire: Sender, *, api_key: str, api_base: str, account: str | None = None
+) -> stripe.StripeClient:
     """Make a client for one API key. It never retries a call by itself.
 
-    `api_base`: the address of the API, without a path.
+    `api_base`: the address of the API, without a path. `account`: with an organization key, the account that
+    the store acts for, https://docs.stripe.com/keys/organization-api-keys
     """
     return stripe.StripeClient(
         api_key,
+        stripe_context=account,
         base_addresses={"api": api_base},
         http_client=WireHTTPClient(wire),
         max_network_retries=0,

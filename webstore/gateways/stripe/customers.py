@@ -132,8 +132,16 @@ class StripePayments:
 
         Source: https://docs.stripe.com/search#search-query-language
         """
-        quoted = user_id.replace("\\", "\\\\").replace('"', '\\"')
-        query = f'metadata["auth0_user_id"]:"{quoted}"'
+        return self._search(f'metadata["auth0_user_id"]:{_quoted(user_id)}')
+
+    def search_by_email(self, email: str) -> tuple[Customer, ...]:
+        """Find the customers with this e-mail address in any case. Raises as `search_by_owner`.
+
+        Source: https://docs.stripe.com/search#search-query-language
+        """
+        return self._search(f"email:{_quoted(email)}")
+
+    def _search(self, query: str) -> tuple[Customer, ...]:
         try:
             return translated(
                 lambda: _page(self._client.v1.customers.search({"query": query, "limit": 100})).customers
@@ -156,6 +164,12 @@ class StripePayments:
 
     def _one_page(self, params: Any) -> CustomerPage:  # the SDK's own type; the caller builds it from parts
         return translated(lambda: _page(self._client.v1.customers.list(params)))
+
+
+def _quoted(value: str) -> str:
+    """A value in a search query."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _page(

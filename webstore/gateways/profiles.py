@@ -1,0 +1,47 @@
+"""Reads users' profiles, which foreign identity providers fill in: any field may be of an unexpected type.
+
+An optional field of another type counts as absent. The Management API's answers and ID tokens are read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def text_of(profile: Mapping[str, Any], name: str) -> str | None:
+    """A field as text; None if it is missing, empty or of another type.
+
+    JSON may contain half of a surrogate pair, which no encoding can write: it is replaced.
+    Source: RFC 8259, section 8.2
+    """
+    value = profile.get(name)
+    return without_surrogates(value) if isinstance(value, str) and value else None
+
+
+def is_true(profile: Mapping[str, Any], name: str) -> bool:
+    """Whether a field is JSON's `true`, and not a text or a number that looks like it."""
+    return profile.get(name) is True
+
+
+def time_of(profile: Mapping[str, Any], name: str) -> float:
+    """A time of ISO 8601 in Unix seconds; 0 if it is missing or malformed, so that it counts as long ago."""
+    value = profile.get(name)
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+        at = found.replace(tzinfo=found.tzinfo or UTC).timestamp() if found else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
+    return max(0.0, at)
+
+
+def without_surrogates(value: str) -> str:
+    """The text with lone surrogates replaced."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "".join(_REPLACEMENT if "\ud800" <= c <= "\udfff" else c for c in value)
+    return value
