@@ -27,7 +27,7 @@ def test_the_claim_is_the_same_customer_as_in_the_browser(shop: Shop) -> None:
 
 def test_a_stale_claim_is_healed(shop: Shop) -> None:
     claim = f"{shop.environment['BASE_URL']}/stripe_customer_id"
-    shop.browser().log_in()
+    shop.browser().log_in(path="/")
     dead = the_customer(shop, ADA)["id"]
     shop.stripe("DELETE", f"/customers/{dead}")
 

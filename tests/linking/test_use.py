@@ -162,14 +162,19 @@ def test_customer_deleted_twice_in_a_row_is_healed_twice_and_the_chain_is_kept(s
     assert (customer["id"], customer["metadata"]["replaces"]) == (chain[2], chain[1])
 
 
-def test_other_users_customer_recorded_by_mistake_is_not_a_predecessor(shop: Shop, eve: str) -> None:
+def test_other_users_customer_recorded_by_mistake_is_left_with_an_alarm_and_remembered(
+    shop: Shop, eve: str
+) -> None:
     theirs = str(shop.use(ADA).customer_id)
     delete_on_dashboard(shop, recorded(shop, eve))
     mistake = {"app_metadata": {"stripe_customer_id": theirs}}
     shop.management("PATCH", eve, mistake).raise_for_status()
     healed = shop.use(eve, theirs)
     assert healed.customer_id not in (None, theirs)
-    assert healed.predecessors == ()
+    assert healed.alarm
+    # An operator can see where it went. Its orders are shown to nobody else: they name their buyer.
+    assert healed.predecessors == (theirs,)
+    assert "stripe_replaced" in shop.app_metadata(eve)
 
 
 def test_customer_deleted_again_before_the_first_healing_was_recorded_is_healed(shop: Shop, eve: str) -> None:

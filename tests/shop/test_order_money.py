@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.goods import Good, content, pay, put_in, sell, words
+from tests.goods import Good, content, pay, put_in, sell, session_of, words
 from tests.shop.test_order_pages import buy, shown, statuses
 from tests.support import ADA, Browser, Shop
 
@@ -220,6 +220,98 @@ def test_more_than_a_hundred_later_charges_hide_no_refund(shop: Shop, box: Good,
     while older := re.findall(r'rel="next" href="([^"]*)"', page.text):
         page = ada.open(older[0])
     assert shown(page)[-1][0] == "refunded"
+
+
+def newest_charge(shop: Shop) -> str:
+    return str(shop.stripe("GET", "/charges", customer=customer_of(shop))["data"][0]["id"])
+
+
+@pytest.mark.parametrize("every", [None, "month"])
+def test_a_dispute_is_named_while_it_is_open_and_when_it_is_lost(
+    shop: Shop, ada: Browser, every: str | None
+) -> None:
+    buy(ada, sell(shop, "Tea box", 1900, every=every))
+    dispute = shop.sandbox.stripe.dispute(newest_charge(shop))
+    status, text = the_order(ada)
+    assert (status, "Payment disputed" in text) == ("disputed", True)
+    shop.sandbox.stripe.close_dispute(dispute["id"], won=False)
+    status, text = the_order(ada)
+    assert (status, "Returned by your bank" in text) == ("dispute_lost", True)
+    assert "the bank gave the money back" in text
+
+
+def test_a_dispute_that_the_shop_wins_changes_nothing(shop: Shop, mug: Good, ada: Browser) -> None:
+    buy(ada, mug)
+    dispute = shop.sandbox.stripe.dispute(newest_charge(shop))
+    shop.sandbox.stripe.close_dispute(dispute["id"], won=True)
+    assert the_order(ada)[0] == "paid"
+
+
+@pytest.mark.parametrize("by", ["customer_balance", "out_of_band", "refund"])
+def test_a_credit_note_is_told_once_with_or_without_a_refund(shop: Shop, ada: Browser, by: str) -> None:
+    lines = [{"description": "Engraving", "amount": 1000}]
+    made = shop.sandbox.stripe.add_invoice(customer=customer_of(shop), lines=lines)["id"]
+    shop.sandbox.stripe.pay_invoice(made)
+    shop.sandbox.stripe.credit_invoice(made, amount=300, by=by)
+    status, text = the_order(ada)
+    words_ = "Refunded" if by == "refund" else "Credited"
+    assert (status, f"{words_} €3.00" in text) == ("partly_refunded", True)
+    assert text.count("€3.00") == 1
+    shop.sandbox.stripe.credit_invoice(made, amount=700, by=by)
+    assert the_order(ada)[0] == "refunded"
+
+
+def test_a_credit_note_before_the_payment_leaves_less_to_pay(shop: Shop, ada: Browser) -> None:
+    lines = [{"description": "Engraving", "amount": 1000}]
+    made = shop.sandbox.stripe.add_invoice(customer=customer_of(shop), lines=lines)["id"]
+    shop.sandbox.stripe.credit_invoice(made, amount=300)
+    status, text = the_order(ada)
+    assert (status, "Still to pay €7.00" in text) == ("due", True)
+    assert "Total €10.00 Paid with your credit €3.00" in text
+
+
+def test_a_receipts_own_number_stands_beside_the_orders(shop: Shop, mug: Good, ada: Browser) -> None:
+    buy(ada, mug)
+    sent = shop.sandbox.stripe.send_receipt(newest_charge(shop), email="ada@example.com")
+    _, text = the_order(ada)
+    assert f"Receipt {sent['receipt_number']}" in text
+
+
+# What the total is made of
+
+
+def priced(shop: Shop, ada: Browser, good: Good, **money: Any) -> str:
+    """Buy two pieces, with this tax, discount or currency; the words of the order's page."""
+    page = ada.submit(ada.open(f"/checkout?price={good.price}&quantity=2"), action="/checkout")
+    shop.sandbox.stripe.price_session(session_of(page), **money)
+    pay(ada, page)
+    status, text = the_order(ada)
+    assert status == "paid"
+    return text
+
+
+def test_the_sum_explains_tax_and_discount(shop: Shop, mug: Good, ada: Browser) -> None:
+    text = priced(shop, ada, mug, tax={"percentage": 20}, discount={"percent_off": 10})
+    assert "Items €25.00 Discount -€2.50 Tax €4.50 Total €27.00" in text
+
+
+def test_tax_in_the_prices_is_named_and_not_added(shop: Shop, mug: Good, ada: Browser) -> None:
+    text = priced(shop, ada, mug, tax={"percentage": 25, "inclusive": True})
+    assert "Total €25.00 Tax in the total €5.00" in text
+
+
+def test_what_was_charged_in_the_shoppers_own_currency(shop: Shop, mug: Good, ada: Browser) -> None:
+    text = priced(shop, ada, mug, presentment={"currency": "usd", "rate": 1.2})
+    assert "Total €25.00 Charged in your currency $30.00" in text
+
+
+def test_a_subscriptions_tax_is_on_its_renewal_too(shop: Shop, box: Good, ada: Browser) -> None:
+    page = ada.submit(ada.open(f"/checkout?price={box.price}&quantity=1"), action="/checkout")
+    shop.sandbox.stripe.price_session(session_of(page), tax={"percentage": 10})
+    pay(ada, page)
+    shop.sandbox.stripe.renew(subscription_of(shop))
+    for page in order_pages(ada):
+        assert "Items €19.00 Tax €1.90 Total €20.90" in content(page)
 
 
 # Changed plans

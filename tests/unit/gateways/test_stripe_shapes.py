@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import httpx
@@ -233,15 +233,18 @@ def places(found: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
             yield from places(value, (*path, number))
 
 
-def with_value(found: Any, path: tuple[Any, ...], value: object) -> object:
+@contextmanager
+def with_value(found: Any, path: tuple[Any, ...], value: object) -> Iterator[bytes]:
+    """The document with another value at this place, as Stripe would send it."""
     if not path:
-        return value
-    changed = copy.deepcopy(found)
-    within = changed
+        yield json.dumps(value).encode()
+        return
+    within = found
     for key in path[:-1]:
         within = within[key]
-    within[path[-1]] = value
-    return changed
+    former, within[path[-1]] = within[path[-1]], value
+    yield json.dumps(found).encode()
+    within[path[-1]] = former
 
 
 def use(given: object) -> None:
@@ -265,9 +268,10 @@ def test_a_value_of_the_wrong_kind_is_an_error_or_left_out(call: str) -> None:
     client = wire.client
     wire.body = json.dumps(document).encode()
     ask(client)
-    for path in places(document):
+    for path in list(places(document)):
         for value in WRONG:
-            wire.body = json.dumps(with_value(document, path, value)).encode()
+            with with_value(document, path, value) as wire.body:
+                pass
             try:
                 use(ask(client))
             except WebstoreError:

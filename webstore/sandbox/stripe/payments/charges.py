@@ -46,7 +46,7 @@ def add_charge(
         "on_behalf_of": None,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": charge_details(payments.cards[method["id"]]),
+        "payment_method_details": charge_details(payments.cards[method["id"]], intent["amount"]),
         "presentment_details": intent.get("presentment_details"),
         "radar_options": {},
         "receipt_email": intent["receipt_email"],

@@ -17,6 +17,7 @@ from webstore.sandbox.stripe.payments.money import (
     NOTHING,
     Amounts,
     Money,
+    breakdown,
     invoice_discounts,
     invoice_taxes,
     taxed,
@@ -163,7 +164,7 @@ def add(
         "period_start": now,
         "shipping_cost": None
         if shipping is None or sent is None
-        else {**shipping, "taxes": invoice_taxes([sent])},
+        else {**shipping, "taxes": breakdown([sent])["taxes"]},
         "starting_balance": before,
         "status": "draft" if draft else "open",
         "status_transitions": {

@@ -24,7 +24,7 @@ def add_method(call: Call, card: Card, entered: Entered, customer: str | None) -
         "metadata": {},
         "radar_options": {},
         "type": card.kind,
-        card.kind: _card(card) if card.kind == "card" else _account(card),
+        card.kind: _kept_card(card) if card.kind == "card" else _account(card),
     }
     payments.methods.add(method)
     payments.cards[method["id"]] = card
@@ -42,7 +42,7 @@ def billing_details(entered: Entered) -> Document:
     }
 
 
-def charge_details(card: Card) -> Document:
+def charge_details(card: Card, amount: int) -> Document:
     """A charge's `payment_method_details`: https://docs.stripe.com/api/charges/object"""
     if card.kind != "card":
         details: Document = {**_account(card), "mandate": new_id("mandate_", 24)}
@@ -59,7 +59,7 @@ def charge_details(card: Card) -> Document:
             "network": card.brand,
             "network_token": {"used": False},
             "network_transaction_id": new_id("", 15).upper(),
-            "overcapture": {"maximum_amount_capturable": None, "status": "unavailable"},
+            "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
             "three_d_secure": {"result": "authenticated", "version": "2.2.0"} if card.authenticate else None,
         }
     return {card.kind: details, "type": card.kind}
@@ -78,17 +78,24 @@ def _card(card: Card) -> Document:
         "brand": card.brand,
         "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
         "country": "US",
-        "display_brand": card.brand,
         "exp_month": month,
         "exp_year": year,
         "fingerprint": f"fp{card.brand}{card.last4}",
         "funding": card.funding,
-        "generated_from": None,
         "last4": card.last4,
-        "networks": {"available": [card.brand], "preferred": None},
         "regulated_status": "unregulated",
-        "three_d_secure_usage": {"supported": True},
         "wallet": None,
+    }
+
+
+def _kept_card(card: Card) -> Document:
+    """A payment method's `card`, which says more than a charge's."""
+    return {
+        **_card(card),
+        "display_brand": card.brand,
+        "generated_from": None,
+        "networks": {"available": [card.brand], "preferred": None},
+        "three_d_secure_usage": {"supported": True},
     }
 
 

@@ -35,7 +35,16 @@ def retrieve(call: Call) -> dict[str, object]:
         },
         "metadata": {},
         "payouts_enabled": True,
-        "settings": {"dashboard": {"display_name": "Sandbox store", "timezone": "Etc/UTC"}},
+        "settings": {
+            "branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
+            "card_payments": {"statement_descriptor_prefix": None},
+            "dashboard": {"display_name": "Sandbox store", "timezone": "Etc/UTC"},
+            "payments": {
+                "statement_descriptor": "SANDBOX STORE",
+                "statement_descriptor_kana": None,
+                "statement_descriptor_kanji": None,
+            },
+        },
         "type": "standard",
     }
 
