@@ -36,7 +36,8 @@ setup: $(TOOLS) ## Make .venv with everything that the store, its tests and its 
 	@echo "$(VENV) is ready."
 
 unit: $(TOOLS) ## Run the tests without sockets, browser and sandbox: seconds (ARGS="-k cart" to choose some)
-	$(PY) -m pytest -q $(PARALLEL) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
+	MACHINE_EXAMPLES=$${MACHINE_EXAMPLES:-50} \
+	    $(PY) -m pytest -q -p no:anyio $(PARALLEL:loadscope=load) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
 
 test: $(TOOLS) browser-and-redis ## Run all tests, in a browser too (ARGS="-k login" to choose some)
 	$(PY) -m pytest -q $(PARALLEL) $(ARGS)

@@ -115,12 +115,13 @@ SESSION = {
             }
         ],
     },
-    "invoice": INVOICE,
+    # The same code reads the other fields of invoices and charges, which have documents of their own.
+    "invoice": {"id": "in_1", "object": "invoice", "status": "paid", "hosted_invoice_url": None},
     "payment_intent": {
         "id": "pi_1",
         "object": "payment_intent",
         "status": "succeeded",
-        "latest_charge": CHARGE,
+        "latest_charge": {"id": "ch_1", "object": "charge", "amount": 5, "amount_refunded": 0},
     },
 }
 PRICE = {
