@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from babel.dates import format_date
@@ -15,9 +14,8 @@ from webstore.linking.models import LinkOutcome
 from webstore.linking.verdicts import verdict
 from webstore.shop import cart as carts
 from webstore.shop import orders
-from webstore.shop.models import BoughtLine, Catalogue
 from webstore.shop.numbers import where_to_look
-from webstore.shop.order import Order
+from webstore.shop.order import OrderStatus
 
 from . import services
 from .cart_cookie import current_cart, keep_cart
@@ -58,8 +56,21 @@ def show() -> ResponseReturnValue:
         return redirect(url_for("orders.show"))
     except PaymentsUnavailable as exc:
         return not_available(_NOT_LOADED, NOTHING_LOST, str(exc), request.full_path.rstrip("?"))
-    older = _cursors(shopper.user_id).dumps(page.older) if page.older else None
-    return render_template("orders/list.html", orders=_named(page.orders), older=older, first=cursor is None)
+    catalogue = services().catalogue.current()
+    named = [orders.with_variants(it, catalogue) for it in page.orders]
+    return render_template(
+        "orders/list.html",
+        orders=named,
+        # Of a payment that failed, the items are the way to try again.
+        offers={
+            it.id: orders.bought_again(it, catalogue)
+            for it in named
+            if it.status is OrderStatus.FAILED and not it.to_be_paid and it.complete
+        },
+        older=_cursors(shopper.user_id).dumps(page.older) if page.older else None,
+        first=cursor is None,
+        without_invoices=page.without_invoices,
+    )
 
 
 @blueprint.get("/orders/<number>")
@@ -68,9 +79,12 @@ def show() -> ResponseReturnValue:
 def order(number: str) -> ResponseReturnValue:
     """Show one of the shopper's orders. Other people's orders do not exist here."""
     shopper = logged_in_shopper()
-    if where_to_look(number) is None:
+    written = number.upper()
+    if where_to_look(written) is None:
         return _no_such_order()
-    here = url_for("orders.order", number=number)
+    here = url_for("orders.order", number=written)
+    if number != written:
+        return redirect(here)
     link = _link(shopper)
     if link.customer_id is None:
         return unusable_link(link, again=here, title=_NOT_LOADED_ONE)
@@ -82,9 +96,11 @@ def order(number: str) -> ResponseReturnValue:
         return _no_such_order()
     catalogue = services().catalogue.current()
     products = {line.product_id: catalogue.product(line.product_id or "") for line in found.lines}
-    (found,) = _named((found,))
     return render_template(
-        "orders/order.html", order=found, products=products, offers=_offers(found, catalogue)
+        "orders/order.html",
+        order=orders.with_variants(found, catalogue),
+        products=products,
+        offers=orders.bought_again(found, catalogue),
     )
 
 
@@ -117,22 +133,6 @@ def _link(shopper: Shopper) -> LinkOutcome:
     if link.customer_id is not None:
         remember_customer(link.customer_id)
     return link
-
-
-def _named(found: Sequence[Order]) -> list[Order]:
-    """The orders with the variants of their items."""
-    catalogue = services().catalogue.current()
-    return [orders.with_variants(order, catalogue) for order in found]
-
-
-def _offers(order: Order, catalogue: Catalogue) -> list[BoughtLine]:
-    """The lines that can be bought again: what was bought once, and is still sold at that price."""
-    found = []
-    for line in order.lines:
-        offer = catalogue.priced(line.price_id or "")
-        if offer is not None and offer[0].in_stock and line.quantity <= carts.MAX_QUANTITY:
-            found.append(line)
-    return found
 
 
 def _no_such_order() -> ResponseReturnValue:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 _DIGITS, _LETTERS = "23456789", "ABCDEFGHJKLMNPQRSTUVWXYZ"
 _ALL = _DIGITS + _LETTERS
 _CODE_LENGTH = 6
-_NUMBER = re.compile(rf"(\d{{6}})-([{_ALL}]{{{_CODE_LENGTH}}})")
+_NUMBER = re.compile(rf"([0-9]{{6}})-([{_ALL}]{{{_CODE_LENGTH}}})")
 #: The store's clock chooses a number's day, and Stripe's clock dates the order.
 _CLOCKS_DIFFER = timedelta(hours=1)
 

@@ -11,6 +11,19 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from .models import BoughtLine, Money
+from .order_charges import Charge, Disputed, DisputeState, Payment
+
+__all__ = [
+    "Charge",
+    "DisputeState",
+    "Disputed",
+    "InvoiceLine",
+    "Order",
+    "OrderKind",
+    "OrderStatus",
+    "Part",
+    "Payment",
+]
 
 
 class OrderKind(StrEnum):
@@ -33,6 +46,8 @@ class OrderStatus(StrEnum):
     """The state of an order, in the shopper's terms."""
 
     PAID = "paid"
+    #: The total is too small to be charged, and becomes a part of the next invoice.
+    CARRIED = "carried"
     #: There was nothing to pay.
     FREE = "free"
     #: A payment method that takes days, e.g. a bank debit.
@@ -43,11 +58,11 @@ class OrderStatus(StrEnum):
     PARTLY_PAID = "partly_paid"
     PARTLY_REFUNDED = "partly_refunded"
     REFUNDED = "refunded"
-    #: The bank is looking at a dispute about the payment.
+    #: A dispute about the payment is not decided, as far as is known.
     DISPUTED = "disputed"
-    #: The shop lost the dispute: the bank has given the money back.
+    #: The shop lost the dispute: the bank has given all of the money back.
     DISPUTE_LOST = "dispute_lost"
-    #: The invoice was cancelled; nothing is to be paid.
+    #: The invoice or the payment was cancelled; nothing is to be paid.
     VOID = "void"
     #: The shop does not expect to be paid any more.
     UNCOLLECTIBLE = "uncollectible"
@@ -65,54 +80,12 @@ class Part(StrEnum):
     OTHER = "other"
 
 
-class DisputeState(StrEnum):
-    """How a dispute stands, https://docs.stripe.com/api/disputes/object#dispute_object-status"""
-
-    OPEN = "open"
-    WON = "won"
-    LOST = "lost"
-
-
 @dataclass(frozen=True, slots=True)
-class Charge:
-    """A charge of a payment. Source: https://docs.stripe.com/api/charges/object"""
+class InvoiceLine(BoughtLine):
+    """A line of an invoice."""
 
-    id: str
-    intent_id: str | None
-    #: "succeeded", "pending" or "failed".
-    status: str
-    amount: int
-    refunded: int
-    disputed: bool = False
-    #: None: not read.
-    dispute: DisputeState | None = None
-    receipt_url: str | None = None
-    #: As on the receipt; None until one was sent.
-    receipt_number: str | None = None
-    #: What the shopper paid, in their own currency.
-    presented: Money | None = None
-    created: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One payment towards an order.
-
-    Source: https://docs.stripe.com/api/invoice-payment/object
-    """
-
-    #: The payment intent, or the charge of a payment without one; None if it was paid outside of Stripe.
-    id: str | None
-    #: Whether the order counts as paid by it.
-    paid: bool
-    amount: int
-    created: float
-    #: When it was paid.
-    paid_at: float | None = None
-    #: None: not read yet, or there is none.
-    charge: Charge | None = None
-    #: The payment method was refused, or the payment cancelled.
-    failed: bool = False
+    #: It charges or credits a part of a period, after a change of the subscription.
+    proration: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +108,28 @@ class Order:
     paid: int = 0
     #: What the customer's credit balance and earlier credit notes took off the total.
     balance: int = 0
+    #: The debt from earlier invoices that was charged with this one.
+    earlier: int = 0
+    #: The part that is too small to be charged; the next invoice contains it.
+    carried: int = 0
     #: What is still to be paid.
     due: int = 0
     #: Credit notes after the payment; they may or may not have led to a refund.
     credit_notes: int = 0
+    #: What of `credit_notes` was refunded to the payment methods; None: not read.
+    credit_refunds: int | None = None
     void: bool = False
     uncollectible: bool = False
     #: A payment was tried.
     attempted: bool = False
     #: Whether `lines` are all lines.
     complete: bool = True
+    #: The invoice has more payments than `payments`.
+    more_payments: bool = False
+    #: Its charges could not be read just now.
+    charges_missing: bool = False
+    #: The first invoice of a subscription that names the buyer: it may belong to a purchase in the store.
+    maybe_of_purchase: bool = False
     #: The invoice at Stripe, where it can be paid as well.
     invoice_url: str | None = None
     invoice_number: str | None = None
@@ -166,21 +151,36 @@ class Order:
         return tuple(payment.charge for payment in self.payments if payment.charge is not None)
 
     @property
+    def unread(self) -> bool:
+        """Whether a payment was made whose charge has not been read: its refunds are not known."""
+        return self.more_payments or any(it.paid and it.id and not it.charge for it in self.payments)
+
+    @property
     def refunded(self) -> int:
-        """What was given back to the payment methods."""
-        return sum(charge.refunded for charge in self.charges if charge.status == "succeeded")
+        """What was given back to the payment methods, as far as it is known."""
+        known = sum(charge.refunded for charge in self.charges if charge.status == "succeeded")
+        return max(known, self.credit_refunds or 0) if self.unread else known
+
+    @property
+    def returned(self) -> int:
+        """The sum that the bank gave back after disputes."""
+        return sum(charge.returned for charge in self.charges)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the credit notes and the refunds may be the same money: only their least sum is known."""
+        return self.credit_notes > 0 and self.credit_refunds is None and (self.refunded > 0 or self.unread)
 
     @property
     def credited(self) -> int:
-        """What credit notes gave beyond refunds, to the credit balance for instance."""
-        return max(0, self.credit_notes - self.refunded)
+        """What credit notes gave beyond refunds, to the credit balance for instance; 0 if `unclear`."""
+        return 0 if self.unclear else max(0, self.credit_notes - (self.credit_refunds or 0))
 
     @property
-    def unread(self) -> tuple[Payment, ...]:
-        """The payments that were made and whose charge has not been read: their refunds are not known."""
-        return tuple(
-            payment for payment in self.payments if payment.paid and payment.id and not payment.charge
-        )
+    def given_back(self) -> int:
+        """All that was given back; if `unclear` or `unread`, at least this."""
+        least = max(self.refunded, self.credit_notes) if self.unclear else self.refunded + self.credited
+        return least + self.returned
 
     @property
     def paid_in_own_currency(self) -> Money | None:
@@ -190,27 +190,37 @@ class Order:
     @property
     def receipt(self) -> Charge | None:
         """The last charge that was paid and has a receipt."""
-        paid = (charge for charge in reversed(self.charges) if charge.status == "succeeded")
+        paid = (it for it in reversed(self.charges) if it.status == "succeeded" and not it.released)
         return next((charge for charge in paid if charge.receipt_url), None)
+
+    @property
+    def owed(self) -> int:
+        """What the shopper still owes. A purchase without an invoice is bought again instead."""
+        is_asked_for = self.invoice_id is not None and not self.void and not self.uncollectible
+        return max(0, self.due) if is_asked_for else 0
 
     @property
     def to_be_paid(self) -> bool:
         """Whether the shopper can still pay it, on the invoice's page."""
-        return self.due > 0 and not self.void and not self.uncollectible and self.invoice_url is not None
+        return self.owed > 0 and self.invoice_url is not None
+
+    @property
+    def dispute_open(self) -> bool:
+        """Whether the bank is known to be looking into every dispute that is not decided."""
+        return all(charge.dispute is not None for charge in self.charges if charge.disputed)
 
     @property
     def status(self) -> OrderStatus:
         """The state of the order, from its payments."""
         if self.void:
             return OrderStatus.VOID
-        disputes = {charge.dispute or DisputeState.OPEN for charge in self.charges if charge.disputed}
-        if DisputeState.LOST in disputes:
+        if 0 < self.returned >= self.paid + self.balance and self.due == 0:
             return OrderStatus.DISPUTE_LOST
-        if DisputeState.OPEN in disputes:
+        disputes = [charge.dispute for charge in self.charges if charge.disputed]
+        if any(dispute is None or dispute.state is DisputeState.OPEN for dispute in disputes):
             return OrderStatus.DISPUTED
-        given_back = self.refunded + self.credited
-        if given_back > 0:
-            in_full = given_back >= self.paid + self.balance and self.due == 0
+        if self.given_back > 0:
+            in_full = self.given_back >= self.paid + self.balance and self.due == 0
             return OrderStatus.REFUNDED if in_full else OrderStatus.PARTLY_REFUNDED
         return self._paid_or_not()
 
@@ -220,7 +230,7 @@ class Order:
         if self.total.amount == 0:
             return OrderStatus.FREE
         if self.due <= 0:
-            return OrderStatus.PAID
+            return OrderStatus.CARRIED if self.carried > 0 and self.paid == 0 else OrderStatus.PAID
         if self.uncollectible:
             return OrderStatus.UNCOLLECTIBLE
         open_ones = [payment for payment in self.payments if not payment.paid]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from webstore import deadline
-from webstore.errors import NoSuchCustomer, NoSuchObject
+from webstore.errors import NoSuchCustomer, NoSuchObject, PaymentsRefused
 
 from .order import Order
 from .ports import OrderSlice
+
+log = logging.getLogger(__name__)
 
 #: No slice is read when fewer seconds than these are left: the page ends where it is.
 RESERVE_S = 1.0
@@ -71,7 +75,8 @@ class Place:
     def after(self, streams: list[Stream], chain: list[str]) -> Place | None:
         """The next place: with this customer, with the one before it, or None at the end."""
         purchases, invoices = (stream.position() for stream in streams)
-        if not (purchases.done and invoices.done):
+        # A listing that was refused has no end: an older page tries it again.
+        if not (purchases.done and (invoices.done or streams[1].refused)):
             return Place(self.index, purchases, invoices)
         if self.index + 1 < len(chain):
             return Place(self.index + 1, _Position(), _Position())
@@ -96,11 +101,16 @@ class Stream:
     read: Callable[[str | None], OrderSlice]
     start: _Position
     reads: Reads
+    #: What it lists, if the page goes on without it when Stripe refuses to list it.
+    optional: str | None = None
     waiting: list[Order] = field(default_factory=list)
     #: The ID before the first waiting order.
     shown: str | None = None
     read_to: str | None = None
     ended: bool = False
+    refused: bool = False
+    #: When the oldest order that was read was created.
+    oldest: float = math.inf
     #: The invoices that belong to these orders.
     invoice_ids: set[str] = field(default_factory=set)
 
@@ -116,13 +126,26 @@ class Stream:
     def read_on(self) -> None:
         """Read one more slice; it may hold no orders."""
         self.reads.left -= 1
-        part = self.read(self.read_to)
+        try:
+            part = self.read(self.read_to)
+        except PaymentsRefused as exc:
+            if self.optional is None:
+                raise
+            log.error("%s cannot be read: %s", self.optional, exc)  # noqa: TRY400  # no bug: no traceback
+            self.refused = self.ended = True
+            return
+        self.oldest = min([self.oldest, *(order.created for order in part.orders)])
         self.waiting.extend(part.orders)
         self.invoice_ids.update(
             order.invoice_id for order in part.orders if order.invoice_id and order.invoice_id != order.id
         )
         self.ended = not part.more or part.last in (None, self.read_to)
         self.shown, self.read_to = self.read_to, part.last or self.read_to
+
+    def read_back_to(self, at: float) -> None:
+        """Read all orders that were created since the Unix time, if that many slices may be read."""
+        while not self.ended and self.oldest >= at and self.reads.any():
+            self.read_on()
 
     def pop(self) -> Order:
         """Take the next order."""
@@ -134,7 +157,7 @@ class Stream:
         """Where the next page goes on."""
         if self.waiting:
             return _Position(self.shown)
-        return _Position(self.read_to, self.ended)
+        return _Position(self.read_to, self.ended and not self.refused)
 
 
 def newest(streams: list[Stream], reads: Reads) -> Order | None:

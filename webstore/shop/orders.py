@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from webstore.errors import PaymentsRefused
 from webstore.linking import LinkOutcome
 
+from .cart import MAX_QUANTITY
 from .models import BoughtLine, Catalogue
 from .numbers import WhereToLook, where_to_look
-from .order import Order
-from .order_payments import with_charges, with_disputes
+from .order import InvoiceLine, Order, OrderKind
+from .order_payments import (
+    Calls,
+    with_all_payments,
+    with_charges,
+    with_credit_refunds,
+    with_disputes,
+    with_missing_charges,
+)
 from .order_streams import Cursor, CursorUnknown, Place, Reads, Stream, listing_of, newest
 from .ports import Orders
 
-__all__ = ["Cursor", "CursorUnknown", "OrderPage", "find_order", "page_of_orders", "with_variants"]
-
-log = logging.getLogger(__name__)
+__all__ = [
+    "Cursor",
+    "CursorUnknown",
+    "OrderPage",
+    "bought_again",
+    "find_order",
+    "page_of_orders",
+    "with_variants",
+]
 
 #: Orders on a page.
 PAGE_SIZE = 10
 #: Slices of listings that are read for one page. A page may end early; the next one continues there.
 MAX_READS = 6
+#: Calls for a page: usually two slices, the charges and the disputes. More slices take more.
+MAX_CALLS, _MIN_SIDE_CALLS = 4, 2
+#: Seconds from a Checkout Session's creation to its invoice. A session ends after a day at the latest.
+_SESSION_LASTS_S = 25 * 3600.0
 #: Slices that are read for the orders of one day.
 _MAX_SLICES_A_DAY = 10
 
@@ -34,6 +51,8 @@ class OrderPage:
 
     orders: tuple[Order, ...]
     older: Cursor | None
+    #: The store's key may not read invoices, so none are shown.
+    without_invoices: bool = False
 
 
 def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Cursor | None) -> OrderPage:
@@ -47,23 +66,38 @@ def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Curs
     found: dict[str, list[Order]] = {customer: [] for customer in chain}
     count = 0
     reads = Reads(MAX_READS)
-    before = -1
+    before, refused = -1, False
     # A place with the same customer as before is where the next page begins.
     while place is not None and place.index != before:
         before, customer = place.index, chain[place.index]
         deleted = place.index > 0
         streams = [
             Stream(listing_of(orders.list_purchases, customer, deleted=deleted), place.purchases, reads),
-            Stream(listing_of(orders.list_invoices, customer, deleted=deleted), place.invoices, reads),
+            Stream(
+                listing_of(orders.list_invoices, customer, deleted=deleted), place.invoices, reads, "invoices"
+            ),
         ]
         while count < PAGE_SIZE and (order := newest(streams, reads)) is not None:
+            if order.maybe_of_purchase:
+                streams[0].read_back_to(order.created - _SESSION_LASTS_S)
             of_a_purchase = order.id in streams[0].invoice_ids
             if (place.index == 0 or order.owner == user_id) and not of_a_purchase:
                 found[customer].append(order)
                 count += 1
+        # A purchase that was read later may show that one of them is its invoice.
+        found[customer] = [it for it in found[customer] if it.id not in streams[0].invoice_ids]
+        refused = refused or streams[1].refused
         place = place.after(streams, chain)
-    shown = [it for customer, its in found.items() for it in with_charges(orders, customer, its)]
-    return OrderPage(tuple(with_disputes(orders, shown)), place.cursor(chain) if place else None)
+    shown = _with_payments(orders, found, MAX_READS - reads.left)
+    return OrderPage(tuple(shown), place.cursor(chain) if place else None, refused)
+
+
+def _with_payments(orders: Orders, found: dict[str, list[Order]], slices: int) -> list[Order]:
+    """The customers' orders with what became of their payments, after so many slices were read."""
+    customers = {customer: its for customer, its in found.items() if its}
+    calls = Calls(max(_MIN_SIDE_CALLS, MAX_CALLS - slices) + max(0, len(customers) - 1))
+    shown = [it for customer, its in customers.items() for it in with_charges(orders, customer, its, calls)]
+    return with_missing_charges(orders, with_disputes(orders, shown, calls), calls)
 
 
 def find_order(orders: Orders, user_id: str, link: LinkOutcome, number: str) -> Order | None:
@@ -84,6 +118,20 @@ def find_order(orders: Orders, user_id: str, link: LinkOutcome, number: str) -> 
 def with_variants(order: Order, catalogue: Catalogue) -> Order:
     """The order with the variants of its lines, as the catalogue knows them. Invoices do not name them."""
     return replace(order, lines=tuple(_with_variant(line, catalogue) for line in order.lines))
+
+
+def bought_again(order: Order, catalogue: Catalogue) -> list[BoughtLine]:
+    """The lines that can be bought again: each price once, if it is still sold and not a proration."""
+    found: dict[str, BoughtLine] = {}
+    for line in order.lines:
+        offer = catalogue.priced(line.price_id or "")
+        is_credit = line.total.amount < 0 or (line.total.amount == 0 and order.kind is not OrderKind.PURCHASE)
+        is_proration = isinstance(line, InvoiceLine) and line.proration
+        if offer is None or not offer[0].in_stock or line.quantity > MAX_QUANTITY:
+            continue
+        if not is_credit and not is_proration:
+            found.setdefault(offer[1].id, line)
+    return list(found.values())
 
 
 def _chain(link: LinkOutcome) -> list[str]:
@@ -107,17 +155,20 @@ def _of_the_day(orders: Orders, customer: str, look: WhereToLook, *, deleted: bo
 
 def _in_full(orders: Orders, order: Order) -> Order:
     """The order with all lines, and with what became of its payments."""
-    order = orders.with_all_lines(order)
-    try:
-        order = orders.with_payments(order)
-    except PaymentsRefused as exc:
-        log.warning("the charges of order=%s cannot be read: %s", order.number, exc)
-    (order,) = with_disputes(orders, [order])
-    return order
+    order = with_all_payments(orders, orders.with_all_lines(order))
+    (order,) = with_disputes(orders, [order], Calls(_MIN_SIDE_CALLS))
+    return with_credit_refunds(orders, order)
 
 
 def _with_variant(line: BoughtLine, catalogue: Catalogue) -> BoughtLine:
+    """The line with its variant. Stripe writes the words of an invoice's line, which may name it already."""
     found = catalogue.priced(line.price_id or "")
-    if line.variant is not None or found is None:
-        return line
-    return replace(line, variant=found[1].nickname)
+    variant = line.variant or (found[1].nickname if found else None)
+    if variant and isinstance(line, InvoiceLine) and _names(line.description, variant):
+        variant = None
+    return replace(line, variant=variant)
+
+
+def _names(text: str, variant: str) -> bool:
+    """Whether the text contains the variant as words of its own: "T-Shirt" does not name "T"."""
+    return re.search(rf"(?<![\w-]){re.escape(variant)}(?![\w-])", text) is not None

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from tests.fakes import USER
-from webstore.gateways.stripe.order_documents import charge_of, dispute_of, invoice_order, purchase
+from webstore.gateways.stripe.order_documents import invoice_order, purchase
+from webstore.gateways.stripe.order_payments import charge_of, credit_refunds, dispute_of
 from webstore.shop.models import Money
-from webstore.shop.order import DisputeState, Order, OrderKind, Part
+from webstore.shop.order import DisputeState, InvoiceLine, Order, OrderKind
 
+DAY_S = 24 * 3600
 CHARGE: dict[str, Any] = {
     "id": "ch_1",
     "status": "succeeded",
@@ -95,11 +97,18 @@ def test_a_session_that_only_saved_a_card_is_no_order() -> None:
     assert purchase({**SESSION, "mode": "setup", "payment_intent": None, "amount_total": None}) is None
 
 
-def test_the_number_is_the_noted_one_if_it_is_one() -> None:
+def numbered(noted: object, created: int = 5) -> str:
+    return of_session(created=created, metadata={"auth0_user_id": USER, "order_number": noted}).number
+
+
+def test_the_number_is_the_noted_one_if_the_session_is_found_under_it() -> None:
     own = of_session().number
-    noted = of_session(metadata={"auth0_user_id": USER, "order_number": "261126-7K3QMX"})
-    assert (noted.number, own) == ("261126-7K3QMX", of_session(metadata={"order_number": "nonsense"}).number)
     assert own.startswith("700101-")
+    assert numbered("700101-7K3QMX") == "700101-7K3QMX"
+    # The store's clock chose the day, a little before Stripe's midnight.
+    assert numbered("700101-7K3QMX", DAY_S + 1800).startswith("700101-7K3QMX")
+    for other in ("nonsense", None, 5, "700101-AK3QMX", "700103-7K3QMX", "261126-7K3QMX", "7001010-7K3QMX"):
+        assert numbered(other) == own
 
 
 @pytest.mark.parametrize(
@@ -183,6 +192,12 @@ TWO = [{**PAYMENT, "amount_paid": 400}, {**PAYMENT, "id": "inpay_2", "status": "
         ({"total": -500, "amount_due": 0, "amount_paid": 0, "payments": {"data": []}}, "credit"),
         ({"post_payment_credit_notes_amount": 300}, "partly_refunded"),
         ({"post_payment_credit_notes_amount": 1000}, "refunded"),
+        # Too small to be charged: a part of the next invoice.
+        (
+            {"subtotal": 30, "total": 30, "starting_balance": 0, "ending_balance": 30}
+            | {"amount_due": 0, "amount_paid": 0, "payments": {"data": []}},
+            "carried",
+        ),
     ],
 )
 def test_the_status_of_an_invoice(changes: dict[str, Any], status: str) -> None:
@@ -206,15 +221,89 @@ def test_every_invoice_is_an_order(reason: str | None, kind: OrderKind) -> None:
 
 def test_drafts_and_the_first_invoice_of_a_purchase_are_no_orders() -> None:
     assert invoice_order({**INVOICE, "status": "draft"}) is None
-    parent = {"subscription_details": {"metadata": {"auth0_user_id": USER}}}
-    assert invoice_order({**INVOICE, "billing_reason": "subscription_create", "parent": parent}) is None
+    parent = {"subscription_details": {"metadata": {"auth0_user_id": USER, "order_number": "261126-7K3QMX"}}}
+    first = {**INVOICE, "billing_reason": "subscription_create", "parent": parent}
+    assert invoice_order(first) is None
+    assert of_invoice(parent=parent).maybe_of_purchase is False
+    del parent["subscription_details"]["metadata"]["order_number"]
+    found = of_invoice(**first)
+    assert (found.maybe_of_purchase, found.owner, found.kind) == (True, USER, OrderKind.SUBSCRIPTION)
 
 
 def test_a_credit_note_with_its_refund_counts_once() -> None:
     found = of_invoice(post_payment_credit_notes_amount=300)
-    assert (found.refunded, found.credited) == (0, 300)
+    assert (found.unclear, found.given_back) == (True, 300)
     found = found.with_charges({"pi_1": charge_of({**CHARGE, "amount_refunded": 300})})
-    assert (found.refunded, found.credited, found.status) == (300, 0, "partly_refunded")
+    assert (found.unclear, found.given_back, found.status) == (True, 300, "partly_refunded")
+    found = replace(found, credit_refunds=300)
+    assert (found.refunded, found.credited, found.given_back) == (300, 0, 300)
+    # A refund without a credit note, and a credit note to the balance.
+    found = replace(found, credit_refunds=0)
+    assert (found.refunded, found.credited, found.given_back) == (300, 300, 600)
+    # Without the charges, the credit notes tell of the refund.
+    found = replace(of_invoice(post_payment_credit_notes_amount=300), credit_refunds=200)
+    assert (found.refunded, found.credited, found.unread) == (200, 100, True)
+
+
+def test_what_credit_notes_refunded() -> None:
+    refunds = [{"refund": "re_1", "amount_refunded": 200}, {"refund": "re_2", "amount_refunded": 50}]
+    notes: list[dict[str, Any]] = [
+        {"status": "issued", "post_payment_amount": 300, "refunds": refunds},
+        {"status": "void", "refunds": refunds},
+        {"status": "issued", "post_payment_amount": 300, "refunds": []},
+        {"status": "issued", "refunds": None},
+    ]
+    assert credit_refunds(notes) == 250
+
+
+def test_a_payment_that_was_only_reserved_is_cancelled() -> None:
+    released = {
+        **CHARGE,
+        "captured": False,
+        "amount_captured": 0,
+        "amount_refunded": 1000,
+        "refunded": True,
+    }
+    intent = {"id": "pi_1", "status": "canceled", "latest_charge": released}
+    found = of_session(payment_status="unpaid", payment_intent=intent)
+    assert (found.status, found.refunded, found.owed, found.receipt) == ("void", 0, 0, None)
+    # Reserved and not captured yet.
+    waiting = {**CHARGE, "captured": False, "amount_captured": 0, "refunded": False}
+    intent = {"id": "pi_1", "status": "requires_capture", "latest_charge": waiting}
+    assert of_session(payment_status="unpaid", payment_intent=intent).status == "processing"
+
+
+def test_a_purchase_without_an_invoice_is_bought_again_and_never_owed() -> None:
+    found = of_session(
+        payment_status="unpaid", payment_intent={"id": "pi_1", "status": "requires_payment_method"}
+    )
+    assert (found.status, found.due, found.owed, found.to_be_paid) == ("failed", 1000, 0, False)
+
+
+def test_a_payment_without_a_charge_is_to_be_paid() -> None:
+    """Its 3-D Secure failed: no bank refused anything."""
+    payment = open_invoice()["payments"]["data"][0]
+    intent = {"id": "pi_1", "status": "requires_payment_method", "last_payment_error": {"code": "x"}}
+    expanded = {**payment, "payment": {"type": "payment_intent", "payment_intent": intent}}
+    for payments in ([payment], [expanded]):
+        found = of_invoice(**open_invoice(payments={"data": payments}))
+        assert (found.status, found.to_be_paid) == ("due", True)
+
+
+@pytest.mark.parametrize(
+    ("parent", "proration"),
+    [
+        ({"subscription_item_details": {"proration": True}}, True),
+        ({"invoice_item_details": {"proration": True}}, True),
+        ({"subscription_item_details": {"proration": False}, "invoice_item_details": None}, False),
+        (None, False),
+    ],
+)
+def test_a_proration_is_known_as_such(parent: object, proration: bool) -> None:
+    line = {"id": "il_1", "amount": 100, "quantity": 1, "description": "Tea", "parent": parent}
+    (found,) = of_invoice(lines={"data": [line]}).lines
+    assert isinstance(found, InvoiceLine)
+    assert found.proration is proration
 
 
 def test_a_payment_may_be_a_charge_or_made_outside_of_stripe() -> None:
@@ -222,49 +311,9 @@ def test_a_payment_may_be_a_charge_or_made_outside_of_stripe() -> None:
     record = {**PAYMENT, "payment": {"type": "payment_record", "payment_record": "pr_1"}}
     found = of_invoice(payments={"data": [charged, record]})
     assert [payment.id for payment in found.payments] == ["ch_9", None]
-    assert [payment.id for payment in found.unread] == ["ch_9"]
+    assert found.unread
     found = found.with_charges({"ch_9": charge_of({**CHARGE, "id": "ch_9", "amount_refunded": 5})})
-    assert (found.refunded, found.unread) == (5, ())
-
-
-@pytest.mark.parametrize(
-    ("subtotal", "details", "total", "parts", "included"),
-    [
-        (1000, (0, 0, 0), 1000, {}, 0),
-        (1000, (0, 500, 0), 1500, {Part.SHIPPING: 500}, 0),
-        (1000, (200, 500, 247), 1547, {Part.DISCOUNT: -200, Part.SHIPPING: 500, Part.TAX: 247}, 0),
-        # The prices contain the tax.
-        (1000, (0, 0, 160), 1000, {}, 160),
-        # Shipping is taxed on top, the prices contain theirs.
-        (1000, (0, 500, 255), 1595, {Part.SHIPPING: 500, Part.TAX: 95}, 160),
-        (1000, (0, 0, 0), 1001, {Part.OTHER: 1}, 0),
-        (1000, (0, 0, 100), 900, {Part.TAX: 100, Part.OTHER: -200}, 0),
-    ],
-)
-def test_the_sum_explains_itself(
-    subtotal: int, details: tuple[int, int, int], total: int, parts: dict[Part, int], included: int
-) -> None:
-    discount, shipping, tax = details
-    found = of_session(
-        amount_subtotal=subtotal,
-        amount_total=total,
-        total_details={"amount_discount": discount, "amount_shipping": shipping, "amount_tax": tax},
-    )
-    assert {part: money.amount for part, money in found.parts} == parts
-    assert (found.subtotal, found.included_tax) == (subtotal, included)
-    assert found.subtotal + sum(money.amount for _, money in found.parts) == total
-
-
-def test_an_invoices_sum_explains_itself() -> None:
-    found = of_invoice(
-        subtotal=1000,
-        total=1078,
-        total_discount_amounts=[{"amount": 50}, {"amount": 50}],
-        total_taxes=[{"amount": 100}, {"amount": 78}],
-        amount_paid=578,
-    )
-    assert {part: money.amount for part, money in found.parts} == {Part.DISCOUNT: -100, Part.TAX: 178}
-    assert (found.balance, found.paid, found.due) == (500, 578, 0)
+    assert (found.refunded, found.unread) == (5, False)
 
 
 def test_what_was_paid_in_the_shoppers_own_currency() -> None:
@@ -276,25 +325,47 @@ def test_what_was_paid_in_the_shoppers_own_currency() -> None:
     assert of_invoice().with_charges({"pi_1": charge}).paid_in_own_currency == Money(1090, "usd")
 
 
+def dispute(status: str, cents: int = 1000, currency: str = "eur", charge: str = "ch_1") -> dict[str, Any]:
+    return {"status": status, "amount": cents, "currency": currency, "charge": charge}
+
+
 @pytest.mark.parametrize(
-    ("statuses", "state", "order"),
+    ("found", "state", "returned", "order"),
     [
-        (["needs_response"], DisputeState.OPEN, "disputed"),
-        (["under_review"], DisputeState.OPEN, "disputed"),
-        (["won"], DisputeState.WON, "paid"),
-        (["warning_closed"], DisputeState.WON, "paid"),
-        (["lost"], DisputeState.LOST, "dispute_lost"),
-        (["won", "lost"], DisputeState.LOST, "dispute_lost"),
-        (["won", "needs_response"], DisputeState.OPEN, "disputed"),
-        ([], None, "disputed"),
+        ([dispute("needs_response")], DisputeState.OPEN, 0, "disputed"),
+        ([dispute("under_review")], DisputeState.OPEN, 0, "disputed"),
+        ([dispute("won")], DisputeState.WON, 0, "paid"),
+        ([dispute("warning_closed")], DisputeState.WON, 0, "paid"),
+        ([dispute("lost")], DisputeState.LOST, 1000, "dispute_lost"),
+        ([dispute("lost", 500)], DisputeState.LOST, 500, "partly_refunded"),
+        ([dispute("lost", 500), dispute("lost", 500)], DisputeState.LOST, 1000, "dispute_lost"),
+        ([dispute("lost", 5, "usd")], DisputeState.LOST, 1000, "dispute_lost"),
+        ([dispute("won", 300), dispute("lost", 700)], DisputeState.LOST, 700, "partly_refunded"),
+        ([dispute("won"), dispute("needs_response")], DisputeState.OPEN, 0, "disputed"),
     ],
 )
-def test_disputes(statuses: list[str], state: DisputeState | None, order: str) -> None:
-    assert dispute_of([{"status": status} for status in statuses]) is state
+def test_disputes(found: list[dict[str, Any]], state: DisputeState, returned: int, order: str) -> None:
+    charge = charge_of({**CHARGE, "currency": "eur", "disputed": True})
+    known = dispute_of(charge, found)
+    assert known is not None
+    assert (known.state, known.returned) == (state, returned)
+    bought = of_session().with_charges({"pi_1": charge})
+    assert (bought.status, bought.dispute_open) == ("disputed", False)
+    bought = bought.with_charges({"pi_1": replace(charge, dispute=known)})
+    assert (bought.status, bought.dispute_open, bought.returned) == (order, True, returned)
+
+
+def test_a_dispute_of_another_charge_says_nothing() -> None:
     charge = charge_of({**CHARGE, "disputed": True})
-    found = of_session(payment_intent={"id": "pi_1", "latest_charge": {**CHARGE, "disputed": True}})
-    assert found.status == "disputed"
-    assert found.with_charges({"pi_1": replace(charge, dispute=state)}).status == order
+    assert dispute_of(charge, [dispute("lost", charge="ch_2")]) is None
+    assert dispute_of(charge, []) is None
+
+
+def test_a_refund_and_a_lost_dispute_together_give_everything_back() -> None:
+    charge = charge_of({**CHARGE, "currency": "eur", "disputed": True, "amount_refunded": 400})
+    lost = replace(charge, dispute=dispute_of(charge, [dispute("lost", 1000)]))
+    found = of_session().with_charges({"pi_1": lost})
+    assert (found.refunded, found.returned, found.status) == (400, 600, "refunded")
 
 
 def test_an_embedded_list_is_not_taken_as_complete() -> None:

@@ -10,12 +10,12 @@ import pytest
 
 from tests.fakes import USER
 from webstore import deadline
-from webstore.errors import NoSuchCustomer, PaymentsRefused
+from webstore.errors import NoSuchCustomer, PaymentsError, PaymentsRefused
 from webstore.linking.models import LinkOutcome, LinkStatus
 from webstore.shop import orders
 from webstore.shop.models import Money
 from webstore.shop.numbers import invoice_number, session_number
-from webstore.shop.order import Charge, DisputeState, Order, OrderKind
+from webstore.shop.order import Charge, Disputed, Order, OrderKind
 from webstore.shop.order_streams import RESERVE_S
 from webstore.shop.ports import OrderSlice
 
@@ -34,9 +34,13 @@ class Books:
     charges: tuple[Charge, ...] = ()
     #: Charges that a list does not contain.
     hidden: dict[str, Charge] = field(default_factory=dict)
-    disputes: dict[str, DisputeState] = field(default_factory=dict)
-    #: The charges are refused to the store's key.
-    refused: bool = False
+    #: By charge ID. A list of all disputes contains them only if `disputes_listed`.
+    disputes: dict[str, Disputed] = field(default_factory=dict)
+    disputes_listed: bool = True
+    #: The refunds of credit notes, by invoice.
+    credit_refunds: dict[str, int] = field(default_factory=dict)
+    #: Calls that fail, and why: "invoices", "charges", "disputes", "payments" or "credits".
+    faults: dict[str, PaymentsError] = field(default_factory=dict)
     #: What was read besides the listings, in order.
     calls: list[str] = field(default_factory=list)
 
@@ -48,6 +52,7 @@ class Books:
     def list_invoices(
         self, customer_id: str, after: str | None, created: tuple[int, int] | None = None
     ) -> OrderSlice:
+        self._fail("invoices")
         return self._slice(self.invoices, customer_id, after, created)
 
     def with_all_lines(self, order: Order) -> Order:
@@ -56,21 +61,35 @@ class Books:
     def with_payments(self, order: Order) -> Order:
         if order.invoice_id is None:
             return order
-        return self._noted("payments", order).with_charges(self.hidden)
+        self._noted("payments", order)
+        self._fail("payments")
+        return replace(order.with_charges(self.hidden), more_payments=False)
 
     def read_charges(self, customer_id: str, since: int, until: int | None) -> tuple[Charge, ...]:
         self.calls.append(f"charges {since} {until}")
-        if self.refused:
-            raise PaymentsRefused("403")
+        self._fail("charges")
         return self.charges
 
     def read_charge(self, payment_id: str) -> Charge | None:
         self.calls.append(payment_id)
         return self.hidden.get(payment_id)
 
-    def read_disputes(self, charges: Sequence[Charge]) -> Mapping[str, DisputeState]:
+    def read_disputes(self, charges: Sequence[Charge]) -> Mapping[str, Disputed]:
         self.calls.append(f"disputes {len(charges)}")
-        return self.disputes
+        self._fail("disputes")
+        if len(charges) > 1 and not self.disputes_listed:
+            return {}
+        wanted = {charge.id for charge in charges}
+        return {name: state for name, state in self.disputes.items() if name in wanted}
+
+    def read_credit_refunds(self, invoice_id: str) -> int:
+        self.calls.append(f"credits {invoice_id}")
+        self._fail("credits")
+        return self.credit_refunds[invoice_id]
+
+    def _fail(self, what: str) -> None:
+        if what in self.faults:
+            raise self.faults[what]
 
     def _noted(self, what: str, order: Order) -> Order:
         self.calls.append(what)
@@ -219,3 +238,52 @@ def test_a_cursor_stays_good_when_the_customer_is_deleted_meanwhile() -> None:
 def test_a_cursor_that_belongs_to_no_listing(cursor: Any) -> None:
     with pytest.raises(orders.CursorUnknown):
         orders.page_of_orders(Books(), USER, link(), cursor)
+
+
+def test_without_permission_for_invoices_the_purchases_are_shown_on_every_page() -> None:
+    bought = [order(f"cs_{n:02}", n) for n in range(15, 0, -1)]
+    renewed = [order(f"in_{n:02}", n + 0.5) for n in range(15, 0, -1)]
+    books = Books({"cus_1": bought}, {"cus_1": renewed}, faults={"invoices": PaymentsRefused("403")})
+    first = orders.page_of_orders(books, USER, link(), None)
+    second = orders.page_of_orders(books, USER, link(), first.older)
+    assert [it.id for it in (*first.orders, *second.orders)] == [it.id for it in bought]
+    assert (first.without_invoices, second.without_invoices, second.older) == (True, True, None)
+    # With the permission, an older page has invoices again.
+    books.faults.clear()
+    again = orders.page_of_orders(books, USER, link(), first.older)
+    assert (again.without_invoices, again.orders[0].id) == (False, "in_15")
+
+
+def test_without_permission_for_purchases_there_is_no_list() -> None:
+    class Closed(Books):
+        def list_purchases(self, *_: object) -> OrderSlice:
+            raise PaymentsRefused("403")
+
+    with pytest.raises(PaymentsRefused):
+        orders.page_of_orders(Closed(), USER, link(), None)
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 20])
+def test_the_first_invoice_of_a_subscription_is_shown_unless_a_purchase_has_it(part: int) -> None:
+    """Both name the buyer, as subscriptions of earlier releases do. One was made at Stripe."""
+    hour = 3600.0
+    made = [replace(order(f"in_{n}", n * hour), maybe_of_purchase=True) for n in (9, 8)]
+    bought = [order(f"cs_{n}", n * hour) for n in (7, 6, 5)]
+    bought[-1] = replace(bought[-1], invoice_id="in_9")
+    books = Books({"cus_1": bought}, {"cus_1": made}, part=part)
+    assert flat(all_pages(books, link())) == ["in_8", "cs_7", "cs_6", "cs_5"]
+
+
+def test_the_purchase_of_a_first_invoice_may_be_on_a_later_page() -> None:
+    minute = 60.0
+    first = replace(order("in_1", 1000 * minute), maybe_of_purchase=True)
+    bought = [order(f"cs_{n:03}", n * minute) for n in range(400, 386, -1)]
+    bought[-1] = replace(bought[-1], invoice_id="in_1")
+    books = Books({"cus_1": bought}, {"cus_1": [first]})
+    assert flat(all_pages(books, link())) == [it.id for it in bought]
+    # Only the day before the invoice counts.
+    long_ago = [order(f"cs_{n:03}", n * minute) for n in range(99, 89, -1)]
+    late = replace(first, created=4000 * minute)
+    books = Books({"cus_1": [*long_ago, *long_ago]}, {"cus_1": [late]})
+    orders.page_of_orders(books, USER, link(), None)
+    assert books.reads <= 4

@@ -9,21 +9,14 @@ from typing import Any
 import stripe
 
 from webstore.shop.models import BoughtLine
-from webstore.shop.order import Charge, DisputeState, Order, OrderKind
+from webstore.shop.order import Charge, Disputed, Order, OrderKind
 from webstore.shop.ports import OrderSlice
 
 from .client import text, translated
 from .embedded import Item, complete, page_of
 from .listing import read_page
-from .order_documents import (
-    charge_of,
-    dispute_of,
-    invoice_line,
-    invoice_order,
-    invoice_payments,
-    purchase,
-    purchase_lines,
-)
+from .order_documents import invoice_order, order_line, purchase, purchase_lines
+from .order_payments import charge_of, credit_refunds, dispute_of, invoice_payments
 
 #: Sessions or invoices read in one call. Their expanded fields make them large; if an answer is too large,
 #: the next smaller number is tried.
@@ -61,20 +54,14 @@ class StripeOrders:
     def list_invoices(
         self, customer_id: str, after: str | None, created: Interval | None = None
     ) -> OrderSlice:
-        """Some of the customer's invoices, as in `list_purchases`; those of purchases are left out.
+        """Some of the customer's invoices, as in `list_purchases`, each with its first payments.
 
-        Source: https://docs.stripe.com/api/invoices/list
+        Those that say they belong to a purchase are left out. Source: https://docs.stripe.com/api/invoices/list
         """
         params = {**_params(customer_id, after, created), "expand": ["data.payments"]}
         invoices, more = read_page(self._client.v1.invoices.list, params, READ_AT_A_TIME)
 
-        def orders() -> OrderSlice:
-            for found in invoices:
-                listed = found.get("payments")
-                found["payments"] = {"data": complete(listed, self._payments_reader(text(found["id"])))}
-            return _slice(invoices, more, map(invoice_order, invoices))
-
-        return translated(orders)
+        return translated(lambda: _slice(invoices, more, map(invoice_order, invoices)))
 
     def with_all_lines(self, order: Order) -> Order:
         """The order with all of its lines. Makes calls only if some are missing. Raises `PaymentsError`."""
@@ -91,7 +78,7 @@ class StripeOrders:
             return order
         read = self._payments_reader(order.invoice_id, _PAYMENT_PARTS)
         found = translated(lambda: invoice_payments(complete(_NOTHING_READ, read)))
-        return replace(order, payments=found)
+        return replace(order, payments=found, more_payments=False)
 
     def read_charges(self, customer_id: str, since: int, until: int | None) -> tuple[Charge, ...]:
         """The newest hundred charges of the customer from `since` to `until` (Unix seconds, both included).
@@ -119,21 +106,33 @@ class StripeOrders:
 
         return translated(read)
 
-    def read_disputes(self, charges: Sequence[Charge]) -> Mapping[str, DisputeState]:
+    def read_disputes(self, charges: Sequence[Charge]) -> Mapping[str, Disputed]:
         """How the disputes about these charges stand, by charge ID, in one call.
 
-        Disputes beyond the newest hundred since the oldest of several charges are left out. Raises
-        `PaymentsError`. Source: https://docs.stripe.com/api/disputes/list
+        Of several charges, only the account's newest hundred disputes are read. A charge whose dispute is not
+        among them is left out. Raises `PaymentsError`. Source: https://docs.stripe.com/api/disputes/list
         """
         only = {"charge": charges[0].id} if len(charges) == 1 else {}
         since = {} if only else {"created": {"gte": int(min(charge.created for charge in charges))}}
         found, _ = read_page(self._client.v1.disputes.list, {**only, **since}, _DISPUTES_AT_A_TIME)
 
-        def states() -> dict[str, DisputeState]:
-            mine = {charge.id: [it for it in found if it.get("charge") == charge.id] for charge in charges}
-            return {charge_id: state for charge_id, its in mine.items() if (state := dispute_of(its))}
+        def states() -> dict[str, Disputed]:
+            known = {charge.id: dispute_of(charge, found) for charge in charges}
+            return {charge_id: state for charge_id, state in known.items() if state is not None}
 
         return translated(states)
+
+    def read_credit_refunds(self, invoice_id: str) -> int:
+        """What the invoice's credit notes refunded to the payment methods. Raises `PaymentsError`.
+
+        Source: https://docs.stripe.com/api/credit_notes/list
+        """
+
+        def notes(after: str | None) -> tuple[list[Item], bool]:
+            params: Any = {"invoice": invoice_id, **_following(after)}  # as in `_payments_reader`
+            return page_of(self._client.v1.credit_notes.list(params))
+
+        return translated(lambda: credit_refunds(complete(_NOTHING_READ, notes)))
 
     def _lines(self, order: Order) -> tuple[BoughtLine, ...]:
         """All lines of an order.
@@ -151,7 +150,7 @@ class StripeOrders:
         found = complete(
             _NOTHING_READ, lambda after: page_of(v1.invoices.line_items.list(order.id, _following(after)))
         )
-        return tuple(invoice_line(line, currency) for line in found)
+        return tuple(order_line(line, currency) for line in found)
 
     def _payments_reader(
         self, invoice_id: str, expand: Sequence[str] = ()
