@@ -32,7 +32,7 @@ from webstore.shop.models import (
     Subscription,
     SubscriptionItem,
 )
-from webstore.shop.ports import Availability, SessionDraft
+from webstore.shop.ports import Availability, Offer, SessionDraft
 
 USER = "auth0|000000000000000000000001"
 
@@ -171,6 +171,8 @@ class Till:
     drafts: list[SessionDraft] = field(default_factory=list)
     #: The products that are not for sale any more, by ID.
     unavailable: dict[str, Availability] = field(default_factory=dict)
+    #: The IDs of the archived prices. As Stripe does, it refuses them when a session is made.
+    archived: set[str] = field(default_factory=set)
     #: Whether an answer says that it is a replay.
     marks_replays: bool = True
     #: Called by each call before it answers, for instance to let time pass.
@@ -187,12 +189,18 @@ class Till:
             raise self.instead.pop(0)
         there = idempotency_key in self.made
         if not there:
+            if self.archived & {line.price.id for line in draft.lines}:
+                raise NoSuchObject("The price specified is inactive.")
             made = open_session(f"cs_{len(self.made) + 1}")
             self.made[idempotency_key] = replace(
                 made,
                 owner=draft.user_id,
                 customer_id=draft.customer_id,
                 noted_number=draft.number or None,
+                lines=tuple(
+                    BoughtLine(it.product.name, it.quantity, it.total, it.price.id, it.product.id)
+                    for it in draft.lines
+                ),
                 expires_at=draft.expires_at or made.expires_at,
             )
         # A replay shows the first answer.
@@ -206,6 +214,17 @@ class Till:
         if not found:
             raise NoSuchObject(session_id)
         return found[0]
+
+    def get_offer(self, session_id: str) -> Offer:
+        return self._offer(self.get_session(session_id))
+
+    def list_offers(self, customer_id: str) -> tuple[Offer, ...]:
+        self._answer()
+        found = [it for it in self.made.values() if it.customer_id == customer_id]
+        return tuple(self._offer(it) for it in found if it.status is SessionStatus.OPEN)
+
+    def _offer(self, session: CheckoutSession) -> Offer:
+        return Offer(session, frozenset(self.archived & {line.price_id for line in session.lines}))
 
     def availability(self, product_ids: Sequence[str]) -> dict[str, Availability]:
         self._answer()

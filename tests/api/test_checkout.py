@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from tests.api.conftest import APP
 from tests.callers import ask, assert_problem, signed, user_token
-from tests.goods import sell, send_payment
+from tests.goods import notice, sell, send_payment
 from tests.support import ADA, Shop, running_shop, the_customer, until
 
 
@@ -225,6 +225,24 @@ def test_goods_that_were_sold_out_just_now_are_refused(shop: Shop) -> None:
     answer = order(shop, token, [{"price": mug.price, "quantity": 1}])
     assert "out of stock" in assert_problem(answer, 409)["detail"]
     assert shop.stripe("GET", "/checkout/sessions")["data"] == []
+
+
+@pytest.mark.parametrize("knows", [True, False])
+@pytest.mark.parametrize("change", [{"metadata[stock]": "0"}, {"active": "false"}, {}])
+def test_an_open_session_for_what_is_off_the_shelf_cannot_be_paid(
+    shop: Shop, change: dict[str, str], knows: bool
+) -> None:
+    mug = sell(shop, "Mug", 1200)
+    opened = session_of(shop, order(shop, user_token(shop), [{"price": mug.price, "quantity": 1}]))
+    if change:
+        shop.stripe("POST", f"/products/{mug.product}", **change)
+    else:
+        shop.stripe("POST", f"/prices/{mug.price}", active="false")
+    if knows:
+        notice(shop)
+    token = signed(shop, **{f"{shop.environment['BASE_URL']}/stripe_customer_id": opened["customer"]})
+    assert_problem(order(shop, token, [{"price": mug.price, "quantity": 2}]), 409)
+    assert shop.stripe("GET", f"/checkout/sessions/{opened['id']}")["status"] == "expired"
 
 
 def told(answer: TestResponse) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from tests.goods import (
     put_in,
     replace_price,
     sell,
+    session_of,
     sessions_made,
 )
 from tests.support import (
@@ -168,6 +169,99 @@ def test_an_open_session_for_what_was_sold_out_since_cannot_be_paid(
     assert [made["status"] for made in sessions_made(shop)] == ["expired"]
     pay(ada, payment)
     assert shop.stripe("GET", "/charges")["data"] == []
+
+
+def archive(shop: Shop, good: Good, session_id: str) -> None:
+    """Archive the price; the lines of an open session say so as well."""
+    shop.stripe("POST", f"/prices/{good.price}", active="false")
+    shown = shop.stripe("GET", f"/checkout/sessions/{session_id}", **{"expand[]": "line_items"})
+    for line in shown["line_items"]["data"]:
+        line["price"]["active"] = False
+    shop.sandbox.stripe.control.add_fault(
+        action="status",
+        method="GET",
+        path=f"/v1/checkout/sessions/{session_id}",
+        status=200,
+        body=shown,
+        times=2,
+    )
+
+
+@pytest.mark.parametrize("path", ["/checkout", "/checkout?price={}&quantity=1"])
+@pytest.mark.parametrize("instead", [True, False])
+def test_an_open_session_at_a_price_that_was_archived_since_cannot_be_paid(
+    shop: Shop, mug: Good, ada: Browser, path: str, instead: bool
+) -> None:
+    page = ada.open(path.format(mug.price))
+    payment = ada.submit(page, action="/checkout")
+    archive(shop, mug, session_of(payment))
+    if instead:
+        add_price(shop, mug.product, 2500)
+    refused = ada.submit(page, action="/checkout")
+    assert refused.status_code == 409
+    assert "taken off the shelf" in content(refused)
+    assert [made["status"] for made in sessions_made(shop)] == ["expired"]
+    pay(ada, payment)
+    assert shop.stripe("GET", "/charges")["data"] == []
+
+
+def test_an_open_session_for_another_quantity_at_an_archived_price_cannot_be_paid(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    pages = [ada.open(f"/checkout?price={mug.price}&quantity={quantity}") for quantity in (1, 2)]
+    payment = ada.submit(pages[0], action="/checkout")
+    shop.stripe("POST", f"/prices/{mug.price}", active="false")
+    assert ada.submit(pages[1], action="/checkout").status_code == 409
+    assert [made["status"] for made in sessions_made(shop)] == ["expired"]
+    pay(ada, payment)
+    assert shop.stripe("GET", "/charges")["data"] == []
+
+
+@pytest.mark.parametrize("change", [{"metadata[stock]": "0"}, {"active": "false"}])
+def test_a_single_items_open_session_cannot_be_paid_once_it_is_off_the_shelf(
+    shop: Shop, mug: Good, ada: Browser, change: dict[str, str]
+) -> None:
+    page = ada.open(f"/checkout?price={mug.price}&quantity=1")
+    payment = ada.submit(page, action="/checkout")
+    shop.stripe("POST", f"/products/{mug.product}", **change)
+    assert ada.submit(page, action="/checkout").status_code == 409
+    assert [made["status"] for made in sessions_made(shop)] == ["expired"]
+    pay(ada, payment)
+    assert shop.stripe("GET", "/charges")["data"] == []
+
+
+@pytest.mark.parametrize("path", ["/checkout", "/checkout?price={}&quantity=1"])
+@pytest.mark.parametrize(
+    "change", [{"metadata[stock]": "0"}, {"active": "false"}, {"price": "archived"}, {"price": "replaced"}]
+)
+def test_an_open_session_cannot_be_paid_either_once_the_catalogue_knows(
+    shop: Shop, mug: Good, ada: Browser, path: str, change: dict[str, str]
+) -> None:
+    page = ada.open(path.format(mug.price))
+    payment = ada.submit(page, action="/checkout")
+    if change == {"price": "replaced"}:
+        replace_price(shop, mug, 2500)
+    elif change == {"price": "archived"}:
+        shop.stripe("POST", f"/prices/{mug.price}", active="false")
+    else:
+        shop.stripe("POST", f"/products/{mug.product}", **change)
+    notice(shop)
+    ada.submit(page, action="/checkout")
+    assert [made["status"] for made in sessions_made(shop)] == ["expired"]
+    pay(ada, payment)
+    assert shop.stripe("GET", "/charges")["data"] == []
+
+
+def test_the_page_of_an_unfinished_purchase_leads_to_no_payment_for_what_is_sold_out(
+    shop: Shop, mug: Good, ada: Browser
+) -> None:
+    success = f"/checkout/success?session_id={session_of(go_to_payment(ada))}"
+    assert "Continue to payment" in content(ada.open(success))
+    shop.stripe("POST", f"/products/{mug.product}", **{"metadata[stock]": "0"})
+    page = content(ada.open(success))
+    assert "This purchase has expired" in page
+    assert "Continue to payment" not in page
+    assert [made["status"] for made in sessions_made(shop)] == ["expired"]
 
 
 def test_items_that_cannot_be_bought_stay_in_the_cart_and_the_rest_is_bought(

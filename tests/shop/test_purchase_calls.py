@@ -67,3 +67,24 @@ def test_a_changed_cart_expires_its_earlier_session(shop: Shop, ada: Browser) ->
     shop.forget_requests()
     ada.submit(page, action="/checkout")
     assert calls(shop) == [SESSION, PRODUCTS, CREATE, EXPIRE]
+
+
+def test_another_quantity_of_a_subscription_expires_the_earlier_session_first(
+    shop: Shop, ada: Browser
+) -> None:
+    box = sell(shop, "Tea box", 1900, every="month")
+    go_to_payment(ada, f"/checkout?price={box.price}&quantity=1")
+    page = ada.open(f"/checkout?price={box.price}&quantity=2")
+    shop.forget_requests()
+    ada.submit(page, action="/checkout")
+    assert calls(shop) == [EXPIRE, SUBSCRIPTIONS, PRODUCTS, CREATE]
+
+
+def test_a_refusal_lists_the_open_sessions_once(shop: Shop, mug: Good, ada: Browser) -> None:
+    page = ada.open(f"/checkout?price={mug.price}&quantity=1")
+    shop.stripe("POST", f"/products/{mug.product}", **{"metadata[stock]": "0"})
+    shop.forget_requests()
+    assert ada.submit(page, action="/checkout").status_code == 409
+    # The catalogue may be read again at the same time.
+    assert calls(shop)[0] == PRODUCTS
+    assert [call for call in calls(shop) if "checkout" in call] == ["GET /v1/checkout/sessions"]

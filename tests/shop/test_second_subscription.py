@@ -7,8 +7,19 @@ import re
 import httpx
 import pytest
 
-from tests.goods import Good, content, go_to_payment, pay, put_in, sell, sessions_made
+from tests.goods import (
+    Good,
+    add_price,
+    content,
+    go_to_payment,
+    notice,
+    pay,
+    put_in,
+    sell,
+    sessions_made,
+)
 from tests.support import Browser, Shop
+from webstore.gateways.stripe.session_params import variant_key
 
 
 @pytest.fixture
@@ -51,6 +62,33 @@ def test_the_page_names_the_subscription_and_the_portal_comes_first(box: Good, s
     actions = re.findall(r'<form[^>]*action="([^"]*)"', page.text[page.text.index("<main") :])
     assert actions[:2] == ["/account/portal", "/checkout"]
     assert words.index("Manage your subscription") < words.index("Subscribe a second time")
+
+
+@pytest.mark.parametrize("variant", ["L", "Mug", "Large"])
+def test_the_page_and_the_invoices_have_the_variant(shop: Shop, variant: str) -> None:
+    mug = sell(shop, "Large Mug", 1900, every="month")
+    chosen = Good(mug.product, add_price(shop, mug.product, 2100, every="month", nickname=variant))
+    notice(shop)
+    browser = shop.browser()
+    browser.log_in()
+    subscribe(browser, chosen)
+    told = content(go_to_payment(browser, f"/checkout?price={chosen.price}"))
+    assert f"Large Mug ({variant}) Active" in told
+    (invoice,) = shop.stripe("GET", "/invoices")["data"]
+    kept = invoice["parent"]["subscription_details"]["metadata"]
+    assert kept[variant_key(chosen.price)] == variant
+    (subscription,) = shop.stripe("GET", "/subscriptions")["data"]
+    assert subscription["description"].endswith(f": Large Mug ({variant})")
+
+
+def test_a_name_that_ends_with_the_variant_is_shown_as_it_is(shop: Shop) -> None:
+    tea = sell(shop, "Tea (250 g)", 1900, every="month")
+    chosen = Good(tea.product, add_price(shop, tea.product, 1900, every="month", nickname="250 g"))
+    notice(shop)
+    browser = shop.browser()
+    browser.log_in()
+    subscribe(browser, chosen)
+    assert "Tea (250 g) Active" in content(go_to_payment(browser, f"/checkout?price={chosen.price}"))
 
 
 def test_the_portal_is_one_press_away(box: Good, subscriber: Browser) -> None:
@@ -129,3 +167,35 @@ def test_nothing_is_sold_blindly(
     )
     assert subscriber.submit(page, action="/checkout").status_code == answer
     assert len(sessions_made(shop)) == 1
+
+
+def test_a_session_that_could_not_be_expired_is_no_way_to_a_second_subscription(
+    shop: Shop, box: Good
+) -> None:
+    browser = shop.browser()
+    browser.log_in()
+    pages = [browser.open(f"/checkout?price={box.price}&quantity={quantity}") for quantity in (1, 2, 3)]
+    first = browser.submit(pages[0], action="/checkout")
+    shop.sandbox.stripe.control.add_fault(
+        action="status", method="POST", path="/v1/checkout/sessions/.*/expire", status=500, body="", times=1
+    )
+    stuck = browser.submit(pages[1], action="/checkout")
+    assert stuck.status_code == 503
+    assert "Nothing was charged" in content(stuck)
+    assert [made["status"] for made in sessions_made(shop)] == ["open"]
+    third = browser.submit(pages[2], action="/checkout")
+    assert [made["status"] for made in sessions_made(shop)] == ["open", "expired"]
+    pay(browser, first)
+    pay(browser, third)
+    assert subscriptions(shop) == 1
+
+
+def test_an_earlier_session_that_was_paid_meanwhile_is_told(shop: Shop, box: Good) -> None:
+    browser = shop.browser()
+    browser.log_in()
+    pages = [browser.open(f"/checkout?price={box.price}&quantity={quantity}") for quantity in (1, 2)]
+    pay(browser, browser.submit(pages[0], action="/checkout"))
+    told = browser.submit(pages[1], action="/checkout")
+    assert told.status_code == 409
+    assert "You are already subscribed" in content(told)
+    assert subscriptions(shop) == 1

@@ -19,6 +19,7 @@ from webstore.linking.verdicts import verdict
 from webstore.sessions.models import Caller
 from webstore.shop import cart
 from webstore.shop.checkout import Opened, Reason, Refused, Wanted, buy, second_digest
+from webstore.shop.earlier_sessions import end_unavailable
 from webstore.shop.models import Price, Product, Purchase, Subscription
 from webstore.shop.money import exponent
 
@@ -125,7 +126,7 @@ def begin_checkout() -> tuple[Response, int]:
     shop, settings = services(), services().settings
     wanted = Wanted(
         user_id=user_id,
-        lines=_purchases(wish),
+        lines=_purchases(wish, user_id, caller.claimed_customer_id),
         success_url=wish.success_url or success_url(),
         cancel_url=wish.cancel_url or f"{settings.base_url}/cart",
         options=settings.checkout,
@@ -187,7 +188,7 @@ def _limit() -> int:
     return int(text)
 
 
-def _purchases(wish: Wish) -> tuple[Purchase, ...]:
+def _purchases(wish: Wish, user_id: str, customer_id: str | None) -> tuple[Purchase, ...]:
     """The requested items at today's prices. An item that cannot be bought ends the request with 409."""
     catalogue = services().catalogue.current()
     found: list[Purchase] = []
@@ -197,6 +198,7 @@ def _purchases(wish: Wish) -> tuple[Purchase, ...]:
             cart.require_payable_together(found, purchase)
             found.append(purchase)
     except CannotBuy as exc:
+        end_unavailable(services().checkouts, catalogue, customer_id, user_id, wish.lines)
         abort(problem(409, str(exc)))
     return tuple(found)
 

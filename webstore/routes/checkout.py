@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from webstore.errors import NoSuchObject, PaymentsError, PaymentsRefused
+from webstore.errors import CannotBuy, NoSuchObject, PaymentsError, PaymentsRefused
 from webstore.shop import cart as carts
 from webstore.shop.cart import Row
 from webstore.shop.cart_sessions import after_purchase
@@ -23,6 +24,7 @@ from webstore.shop.checkout import (
     digest,
     second_digest,
 )
+from webstore.shop.earlier_sessions import end_unavailable, while_for_sale
 from webstore.shop.models import BoughtLine, CartLine, Catalogue, CheckoutSession, Purchase, SessionStatus
 from webstore.shop.subscriptions import shown
 
@@ -113,12 +115,19 @@ def review() -> Response | str | tuple[str, int]:
 @limited_per_shopper
 def start() -> ResponseReturnValue:
     """Create a Checkout Session for the shopper's customer and redirect to its payment page."""
-    choice = _choice(request.form.get("price"), request.form.get("quantity", "1"))
-    shopper = current_shopper()
+    price_id, shopper = request.form.get("price"), current_shopper()
+    try:
+        choice = _choice(price_id, request.form.get("quantity", "1"))
+    except CannotBuy:
+        if shopper is not None and price_id is not None:
+            require_csrf_token()
+            _end_payments(shopper, [price_id])
+        raise
     if shopper is None:
         return redirect(url_for("auth.login", next=choice.address), 303)
     require_csrf_token()
     if not choice.purchases:
+        _end_payments(shopper, [row.line.price_id for row in choice.rows])
         return redirect(choice.address, 303)
     shop = services()
     result = buy(
@@ -137,6 +146,11 @@ def start() -> ResponseReturnValue:
     return _refusal(result, choice)
 
 
+def _end_payments(shopper: Shopper, prices: Sequence[str]) -> None:
+    shop = services()
+    end_unavailable(shop.checkouts, shop.catalogue.current(), shopper.customer_id, shopper.user_id, prices)
+
+
 @blueprint.get("/success")
 @login_required
 @limited_per_shopper
@@ -147,14 +161,15 @@ def success() -> ResponseReturnValue:
         abort(404)
     try:
         session = services().checkouts.get_session(session_id)
+        if session.owner != shopper.user_id:
+            abort(404)
+        session = while_for_sale(services().checkouts, session)
     except NoSuchObject:
         abort(404)
     except PaymentsRefused as exc:
         return refused_by_vendor(f"{type(exc).__name__}: {exc}")
     except PaymentsError:
         return render_template("checkout/unknown.html"), 503
-    if session.owner != shopper.user_id:
-        abort(404)
     keep_cart(after_purchase(current_cart(), session, services().state))
     how = _how(session)
     over = how == "expired" or (how == "failed" and session.invoice_url is None)

@@ -12,7 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from webstore import deadline
@@ -21,7 +21,6 @@ from webstore.errors import (
     CurrencyRefused,
     NoSuchCustomer,
     NoSuchObject,
-    PaymentsError,
     PaymentsUnavailable,
     StateUnavailable,
 )
@@ -30,10 +29,11 @@ from webstore.settings import CheckoutOptions
 from webstore.state import State
 
 from . import cart as carts
-from .cart_sessions import CheckedCart, without_paid_items
+from .cart_sessions import CheckedCart, expire_all, without_paid_items
 from .catalogue import CatalogueService
+from .earlier_sessions import end_withdrawn
 from .models import Cart, Catalogue, CheckoutSession, Purchase, Subscription
-from .opening import Opening, open_session
+from .opening import Opening, end_other_subscriptions, open_session
 from .ports import Availability, Checkouts, SessionDraft, Subscriptions
 
 log = logging.getLogger(__name__)
@@ -88,6 +88,10 @@ class Reason(StrEnum):
     UNLINKED = "unlinked"
 
 
+#: Reasons for which the catalogue is read again, and the shopper's open sessions are expired.
+_OFF_THE_SHELF = (Reason.NOT_FOR_SALE, Reason.OUT_OF_STOCK)
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A Checkout Session is open; the shopper pays at `url`."""
@@ -112,6 +116,8 @@ class Refused:
     names: tuple[str, ...] = ()
     #: With `SUBSCRIBED`: the customer's subscriptions to the products.
     subscriptions: tuple[Subscription, ...] = ()
+    #: The IDs of all products that cannot be bought, gone or sold out.
+    unavailable: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,41 +152,40 @@ def buy(
         if checked.cart.lines != cart.lines:
             return Refused(Reason.ALREADY_PAID, checked.cart)
         if not checked.complete:
-            raise PaymentsUnavailable("the cart may have been paid for")
+            raise checked.refusal or PaymentsUnavailable("the cart may have been paid for")
     if wanted.shown not in ("", digest(wanted.lines)):
-        return Refused(Reason.CHANGED, checked.cart)
-    own = tuple(session.id for session in checked.open if session.owner == wanted.user_id)
-    offer = _offered(wanted, checked.cart, linker, _Ports(checkouts, subscriptions, state, now))
-    if isinstance(offer, Refused):
-        if offer.reason not in (Reason.NOT_FOR_SALE, Reason.OUT_OF_STOCK):
-            return offer
+        # At the prices of the earlier page nothing can be paid any more.
+        return Refused(Reason.CHANGED, _without(checked.cart, _own(wanted, checked), checkouts))
+    offer = _offered(wanted, checked, linker, _Ports(checkouts, subscriptions, state, now))
+    if isinstance(offer, Opening):
+        return _opened(wanted, offer, checked, checkouts)
+    if offer.reason in _OFF_THE_SHELF:
         with suppress(StateUnavailable):
             catalogue.forget()
-        # Items that are not for sale any more cannot be paid in an open session either.
-        return replace(offer, cart=_without(offer.cart, own, checkouts))
-    return _opened(wanted, offer, checked.cart, own, checkouts)
+    return offer
 
 
-def _offered(wanted: Wanted, cart: Cart, linker: Linker, ports: _Ports) -> Opening | Refused:
+def _offered(wanted: Wanted, checked: CheckedCart, linker: Linker, ports: _Ports) -> Opening | Refused:
     """The open session of the shopper's verified customer, or why there is none."""
     remembered = wanted.remembered
     for _ in range(2):
         link = verified_customer(linker, wanted.user_id, remembered)
         if link.customer_id is None:
-            return Refused(Reason.UNLINKED, cart, link=link)
+            return Refused(Reason.UNLINKED, checked.cart, link=link)
         try:
-            return _opening(wanted, cart, link.customer_id, ports)
+            offer = _opening(wanted, checked.cart, link.customer_id, ports)
         except NoSuchCustomer:
             # Deleted since it was verified a moment ago: verifying once more replaces it.
             remembered = None
+            continue
+        if isinstance(offer, Refused) and offer.reason in _OFF_THE_SHELF:
+            return _withdrawn(wanted, offer, checked, link.customer_id, ports)
+        return offer
     raise PaymentsUnavailable("the customer keeps disappearing")
 
 
 def _opening(wanted: Wanted, cart: Cart, customer_id: str, ports: _Ports) -> Opening | Refused:
     """The customer's open session for this purchase, or why there is none. Raises `NoSuchCustomer`."""
-    running = _running(wanted.lines, customer_id, ports.subscriptions)
-    if running and wanted.second != second_digest(running):
-        return Refused(Reason.SUBSCRIBED, cart, subscriptions=running)
     draft = SessionDraft(
         customer_id=customer_id,
         user_id=wanted.user_id,
@@ -190,17 +195,23 @@ def _opening(wanted: Wanted, cart: Cart, customer_id: str, ports: _Ports) -> Ope
         options=wanted.options,
         email=wanted.email,
     )
+    # Before the subscriptions are read: an earlier session that has been paid by now counts as one of them.
+    ended = end_other_subscriptions(ports.checkouts, draft, ports.state)
+    running = _running(wanted.lines, customer_id, ports.subscriptions)
+    if running and wanted.second != second_digest(running):
+        return Refused(Reason.SUBSCRIBED, cart, subscriptions=running)
     unavailable = _unavailable(wanted.lines, cart, ports.checkouts)
     if unavailable is not None:
         return unavailable
     try:
-        return open_session(ports.checkouts, draft, ports.state, now=ports.now)
+        opening = open_session(ports.checkouts, draft, ports.state, now=ports.now)
     except NoSuchObject:
         return Refused(Reason.NOT_FOR_SALE, cart)
     except AmountRefused:
         return Refused(Reason.AMOUNT, cart)
     except CurrencyRefused:
         return Refused(Reason.CURRENCY, cart)
+    return replace(opening, replaced=(*ended, *opening.replaced))
 
 
 def _running(
@@ -220,6 +231,7 @@ def _running(
 def _unavailable(lines: Sequence[Purchase], cart: Cart, checkouts: Checkouts) -> Refused | None:
     """Read the products once more: the refusal if some of them cannot be bought now."""
     found = checkouts.availability([line.product.id for line in lines])
+    unavailable = frozenset(key for key, it in found.items() if it is not Availability.FOR_SALE)
     for availability, reason in (
         (Availability.GONE, Reason.NOT_FOR_SALE),
         (Availability.OUT_OF_STOCK, Reason.OUT_OF_STOCK),
@@ -230,21 +242,37 @@ def _unavailable(lines: Sequence[Purchase], cart: Cart, checkouts: Checkouts) ->
             if found.get(line.product.id, Availability.GONE) is availability
         ]
         if names:
-            return Refused(reason, cart, names=tuple(dict.fromkeys(names)))
+            return Refused(reason, cart, names=tuple(dict.fromkeys(names)), unavailable=unavailable)
     return None
 
 
-def _opened(
-    wanted: Wanted, opening: Opening, cart: Cart, own: tuple[str, ...], checkouts: Checkouts
-) -> Opened:
-    """The open session, with the cart to keep. Other sessions of the same cart or purchase are expired."""
-    session = opening.session
+def _withdrawn(
+    wanted: Wanted, refused: Refused, checked: CheckedCart, customer_id: str, ports: _Ports
+) -> Refused:
+    """Expire the shopper's open sessions with the same goods; returns the refusal with the cart to keep."""
+    cart = _without(refused.cart, _own(wanted, checked), ports.checkouts)
+    gone = refused.unavailable
+    # Stripe has refused a price, and does not say which one.
+    one_of = () if gone else {line.price.id for line in wanted.lines}
+    end_withdrawn(ports.checkouts, customer_id, wanted.user_id, gone=gone, one_of=one_of)
+    return replace(refused, cart=cart)
+
+
+def _own(wanted: Wanted, checked: CheckedCart) -> tuple[str, ...]:
+    """The shopper's own open sessions of the cart; another user of the browser may have some as well."""
+    return tuple(session.id for session in checked.open if session.owner == wanted.user_id)
+
+
+def _opened(wanted: Wanted, opening: Opening, checked: CheckedCart, checkouts: Checkouts) -> Opened:
+    """The open session, with the cart to keep. Other sessions of the same cart are expired."""
+    session, cart = opening.session, checked.cart
     if session.url is None:
         raise PaymentsUnavailable("an open Checkout Session without an address")
     log.info("checkout number=%s session=%s customer=%s", session.number, session.id, opening.customer_id)
-    former = own if wanted.cart is not None else ()
-    others = dict.fromkeys((*former, *opening.replaces))
-    cart = _without(cart, [it for it in others if it != session.id], checkouts)
+    for session_id in opening.replaced:
+        cart = carts.without_session(cart, session_id)
+    former = _own(wanted, checked) if wanted.cart is not None else ()
+    cart = _without(cart, [it for it in former if it not in (session.id, *opening.replaced)], checkouts)
     if wanted.cart is not None and wanted.priced_by is not None:
         cart = carts.at_todays_prices(carts.with_session(cart, session.id), wanted.priced_by)
     return Opened(session, session.url, opening.customer_id, cart)
@@ -256,14 +284,8 @@ def _without(cart: Cart, session_ids: Sequence[str], checkouts: Checkouts) -> Ca
     Those that cannot be expired now stay with the cart, so that a payment in them is noticed.
     """
     with deadline.within(_EXPIRE_S):
-        for session_id in session_ids:
-            try:
-                checkouts.expire_session(session_id)
-            except PaymentsError as exc:
-                # It was paid a moment ago, for instance.
-                log.info("session=%s stays as it is: %s: %s", session_id, type(exc).__name__, exc)
-            else:
-                cart = carts.without_session(cart, session_id)
+        for session_id in expire_all(session_ids, checkouts):
+            cart = carts.without_session(cart, session_id)
     return cart
 
 

@@ -4,6 +4,9 @@ Stripe answers an idempotency key with the same session for a day, if the reques
 at a fixed time, so this time is part of the key: the day is cut into slots of 15 minutes, and a session ends
 45 minutes after its slot. The shared state remembers the slot of a purchase, so that two clicks use the same
 one even if a slot ends between them. Without the shared state such clicks make two sessions.
+
+Stripe checks the prices when it makes a session, and not when it replays one. So a replay is read again, and
+a session with an archived price is expired.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ from webstore.errors import (
 from webstore.linking.protocol import idempotency_key
 from webstore.state import State
 
+from .earlier_sessions import EarlierSessions, end_session
 from .models import CheckoutSession, SessionStatus
 from .numbers import session_number
 from .ports import Checkouts, SessionDraft
@@ -38,21 +42,23 @@ SLOT_S, _AFTER_SLOT_S = 900, 45 * 60
 #: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at
 _LEAST_S = 35 * 60
 #: Raise this number when the request to Stripe changes and `session_key` does not.
-_REQUEST_FORMAT = 3
+_REQUEST_FORMAT = 4
 #: Seconds that an answer may be old and still be the first one under its key.
 _NEW_S = 60.0
+#: Seconds that it may take to expire the earlier sessions of a purchase without a subscription.
+_EXPIRE_S = 1.5
 #: Seconds between two tries while another request with the same key is in flight.
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An open Checkout Session, and the earlier ones that it replaces."""
+    """An open Checkout Session, and the earlier ones that it replaced."""
 
     session: CheckoutSession
     customer_id: str
-    #: IDs of sessions for the same items, or for a subscription to the same product, that may still be open.
-    replaces: tuple[str, ...] = ()
+    #: IDs of sessions for the same items, or for a subscription to the same product, that are over now.
+    replaced: tuple[str, ...] = ()
 
 
 def open_session(
@@ -67,7 +73,11 @@ def open_session(
 
     The idempotency key is made of the buyer, the items and the time slot. If the key's session is paid or
     over, its ID becomes part of the next key. The number and the end of the session follow from the key.
+
+    Raises `NoSuchObject` if a price is not for sale, and other `PaymentsError`s, also if another session for
+    a subscription to the same product may still be open.
     """
+    asked = draft
     slot = _slot(draft, state, now())
     predecessor: str | None = None
     over: set[str] = set()
@@ -96,9 +106,13 @@ def open_session(
         # Its age counts too: something on the way may have removed the header that marks a replay.
         if replayed or session.created <= now() - _NEW_S:
             # A replay shows the session as it was when it was made.
-            session = checkouts.get_session(session.id)
+            offer = checkouts.get_offer(session.id)
+            session = offer.session
+            if session.status is SessionStatus.OPEN and offer.archived:
+                end_session(checkouts, session.id)
+                session = replace(session, status=SessionStatus.EXPIRED)
         if session.status is SessionStatus.OPEN:
-            return Opening(session, draft.customer_id, _replaced(draft, state, session.id, over))
+            return Opening(session, draft.customer_id, _replaced(checkouts, asked, state, session.id, over))
         over.add(session.id)
         predecessor = session.id
     raise refusal
@@ -151,25 +165,56 @@ def _slot(draft: SessionDraft, state: State, now: float) -> int:
     return present
 
 
-def _replaced(draft: SessionDraft, state: State, session_id: str, over: set[str]) -> tuple[str, ...]:
-    """The remembered sessions that this one replaces; this one is remembered in their place.
+def end_other_subscriptions(checkouts: Checkouts, draft: SessionDraft, state: State) -> tuple[str, ...]:
+    """Expire the customer's earlier sessions for a subscription to the draft's products; returns their IDs.
 
-    A session is remembered for its items and for the products that it subscribes to.
+    Those for exactly the draft's items stay, because the purchase may lead to one of them. Raises
+    `PaymentsError` if a session may still be open: with a second one the shopper could subscribe twice.
     """
+    products = _subscription_keys(draft)
+    if not products:
+        return ()
+    same = _earlier(checkouts, state, (_items_key(draft),)).under(_items_key(draft))
+    ended, failure = _earlier(checkouts, state, products).end(same)
+    if failure is not None:
+        raise failure
+    return ended
+
+
+def _replaced(
+    checkouts: Checkouts, draft: SessionDraft, state: State, session_id: str, over: set[str]
+) -> tuple[str, ...]:
+    """Remember this open session, and expire the remembered ones that it replaces; returns their IDs.
+
+    Raises `PaymentsError` if one of them may still be open and both subscribe to a product.
+    """
+    products = _subscription_keys(draft)
+    earlier = _earlier(checkouts, state, (_items_key(draft), *products))
+    earlier.put(session_id, over)
+    if not products:
+        with deadline.within(_EXPIRE_S):
+            return earlier.end({session_id})[0]
+    ended, failure = earlier.end({session_id})
+    if failure is not None:
+        raise failure
+    return ended
+
+
+def _earlier(checkouts: Checkouts, state: State, keys: tuple[str, ...]) -> EarlierSessions:
+    return EarlierSessions(checkouts, state, keys, SLOT_S + _AFTER_SLOT_S)
+
+
+def _items_key(draft: SessionDraft) -> str:
+    """Where the sessions for exactly these items are remembered."""
+    return idempotency_key("checkout-session", *_purchase(draft))
+
+
+def _subscription_keys(draft: SessionDraft) -> tuple[str, ...]:
+    """Where the sessions for a subscription are remembered: a key for each product."""
     subscribed = {line.product.id for line in draft.lines if line.price.recurrence is not None}
-    keys = [
-        idempotency_key("checkout-session", *_purchase(draft)),
-        *(
-            idempotency_key("checkout-subscription", draft.customer_id, product)
-            for product in sorted(subscribed)
-        ),
-    ]
-    with suppress(StateUnavailable):
-        earlier = set(state.get_many(keys).values()) - over - {session_id}
-        for key in keys:
-            state.set(key, session_id, SLOT_S + _AFTER_SLOT_S)
-        return tuple(sorted(earlier))
-    return ()
+    return tuple(
+        idempotency_key("checkout-subscription", draft.customer_id, product) for product in sorted(subscribed)
+    )
 
 
 def _patiently(

@@ -10,7 +10,7 @@ from typing import Protocol
 from webstore.settings import CheckoutOptions
 
 from .models import Catalogue, CheckoutSession, Purchase, StripeEvent, Subscription
-from .order import Charge, DisputeState, Order
+from .order import Charge, Disputed, Order
 from .order_events import Dispute, Invoice, OrderEvent, Refund, SubscriptionState
 
 
@@ -48,6 +48,15 @@ class Availability(StrEnum):
     GONE = "gone"
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A Checkout Session with its lines, and which of their prices are not sold at any more."""
+
+    session: CheckoutSession
+    #: The IDs of the archived prices.
+    archived: frozenset[str] = frozenset()
+
+
 class Checkouts(Protocol):
     """Checkout Sessions. Errors: the children of `PaymentsError`."""
 
@@ -61,11 +70,20 @@ class Checkouts(Protocol):
     def get_session(self, session_id: str) -> CheckoutSession:
         """One session with its lines; `NoSuchObject` otherwise."""
 
+    def get_offer(self, session_id: str) -> Offer:
+        """One session with its lines and archived prices; `NoSuchObject` otherwise."""
+
+    def list_offers(self, customer_id: str) -> tuple[Offer, ...]:
+        """The customer's newest open sessions, at most one page of them. Raises `NoSuchCustomer`."""
+
     def availability(self, product_ids: Sequence[str]) -> Mapping[str, Availability]:
         """Whether these products (at most 100) can be bought, read fresh."""
 
     def expire_session(self, session_id: str) -> None:
-        """Expire this session, so that nobody can pay it. Raises `PaymentsRefused` if it is not open."""
+        """Expire this session, so that nobody can pay it.
+
+        Raises `PaymentsRefused` if it is not open, and `NoSuchObject`.
+        """
 
 
 class OpenSessions(Protocol):
@@ -118,8 +136,11 @@ class Orders(Protocol):
     def read_charge(self, payment_id: str) -> Charge | None:
         """The latest charge of one payment."""
 
-    def read_disputes(self, charges: Sequence[Charge]) -> Mapping[str, DisputeState]:
-        """How the disputes about these charges stand, by charge ID."""
+    def read_disputes(self, charges: Sequence[Charge]) -> Mapping[str, Disputed]:
+        """How the disputes about these charges stand, by charge ID; those not found are left out."""
+
+    def read_credit_refunds(self, invoice_id: str) -> int:
+        """What the invoice's credit notes refunded to the payment methods."""
 
 
 class Subscriptions(Protocol):

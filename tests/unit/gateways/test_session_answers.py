@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from webstore.errors import NoSuchObject
 from webstore.gateways.stripe import StripeCheckouts, stripe_client
 from webstore.gateways.stripe.checkout import checkout_session
 from webstore.gateways.wire import Answer, Wire
@@ -30,6 +31,10 @@ UNPAID: dict[str, Any] = {
     "url": None,
 }
 
+MISSING = {
+    "error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such session"}
+}
+
 
 def line(number: int, **more: Any) -> dict[str, Any]:
     return {"id": f"li_{number}", "description": f"Mug {number}", "quantity": 1, "amount_total": 100, **more}
@@ -40,11 +45,12 @@ class Replies:
     """A wire on which Stripe gives these answers in turn."""
 
     bodies: list[Any]
+    status: int = 200
     asked: list[str] = field(default_factory=list)
 
     def send(self, method: str, url: str, *_: object) -> Answer:
         self.asked.append(f"{method} {url}")
-        return Answer(200, httpx.Headers(), json.dumps(self.bodies.pop(0)).encode())
+        return Answer(self.status, httpx.Headers(), json.dumps(self.bodies.pop(0)).encode())
 
     def checkouts(self) -> StripeCheckouts:
         wire = cast(Wire, self)
@@ -168,6 +174,54 @@ def test_a_session_with_few_lines_is_one_call() -> None:
     stripe = Replies([{**UNPAID, "line_items": {"object": "list", "data": [line(1)], "has_more": False}}])
     assert len(stripe.checkouts().get_session("cs_1").lines) == 1
     assert len(stripe.asked) == 1
+
+
+# Archived prices
+
+
+@pytest.mark.parametrize(
+    ("price", "archived"),
+    [
+        ({"id": "price_1", "active": False}, {"price_1"}),
+        ({"id": "price_1", "deleted": True}, {"price_1"}),
+        ({"id": "price_1", "active": True}, set()),
+        ({"id": "price_1"}, set()),
+        ({"active": False}, set()),
+        ("price_1", set()),
+        (None, set()),
+    ],
+)
+def test_the_lines_of_a_session_say_which_prices_are_archived(price: object, archived: set[str]) -> None:
+    lines = {"object": "list", "data": [line(1, price=price), line(2)], "has_more": False}
+    found = Replies([{**UNPAID, "line_items": lines}]).checkouts().get_offer("cs_1")
+    assert (found.session.id, set(found.archived)) == ("cs_1", archived)
+
+
+def test_the_archived_price_of_a_later_line_is_found() -> None:
+    last = line(11, price={"id": "price_11", "active": False})
+    stripe = Replies(
+        [
+            {**UNPAID, "line_items": {"object": "list", "data": [line(1)], "has_more": True}},
+            {"object": "list", "data": [last], "has_more": False},
+        ]
+    )
+    assert stripe.checkouts().get_offer("cs_1").archived == {"price_11"}
+
+
+def test_the_open_sessions_of_a_customer_are_one_call() -> None:
+    lines = {"object": "list", "data": [line(1, price={"id": "price_1", "active": False})], "has_more": False}
+    session = {**UNPAID, "status": "open", "line_items": lines}
+    stripe = Replies([{"object": "list", "data": [session], "has_more": True}])
+    (found,) = stripe.checkouts().list_offers("cus_1")
+    assert (found.session.id, set(found.archived)) == ("cs_1", {"price_1"})
+    (asked,) = stripe.asked
+    query = parse_qs(urlsplit(asked.partition(" ")[2]).query)
+    assert (query["customer"], query["status"]) == (["cus_1"], ["open"])
+
+
+def test_a_session_that_does_not_exist_cannot_be_expired() -> None:
+    with pytest.raises(NoSuchObject):
+        Replies([MISSING], status=404).checkouts().expire_session("cs_1")
 
 
 # Products

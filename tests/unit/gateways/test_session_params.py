@@ -105,9 +105,51 @@ def test_the_variant_is_kept_with_the_line_and_in_the_description() -> None:
     )
 
 
-def test_a_variant_that_the_name_has_already_is_written_once() -> None:
-    tea = Purchase(replace(TEA, name="Earl Grey 250 g"), LOOSE.price, 1)
-    assert description(replace(NUMBERED, lines=(tea,)), 500) == "Order 261126-7K3QMX: Earl Grey 250 g"
+@pytest.mark.parametrize(
+    ("name", "variant", "said"),
+    [
+        ("Large Mug", "L", "Large Mug (L)"),
+        ("Large Mug", "M", "Large Mug (M)"),
+        ("Large Mug", "Mug", "Large Mug (Mug)"),
+        ("Earl Grey 250 g", "250 g", "Earl Grey 250 g (250 g)"),
+        ("Earl Grey (250 g)", "250 g", "Earl Grey (250 g)"),
+        ("Earl Grey (1250 g)", "250 g", "Earl Grey (1250 g) (250 g)"),
+        ("Earl Grey (250 g) tin", "250 g", "Earl Grey (250 g) tin (250 g)"),
+        ("Earl Grey", " ", "Earl Grey"),
+        ("Earl Grey", None, "Earl Grey"),
+    ],
+)
+def test_the_description_has_the_variant_unless_the_name_ends_with_it(
+    name: str, variant: str | None, said: str
+) -> None:
+    line = Purchase(replace(MUG, name=name), replace(PRICE, nickname=variant), 1)
+    assert description(replace(NUMBERED, lines=(line,)), 500) == f"Order 261126-7K3QMX: {said}"
+
+
+def test_a_subscription_keeps_the_variants_of_what_recurs_for_its_invoices() -> None:
+    small = replace(MONTHLY, id="price_1MoBy5LkdIwHu7ixZhnattbh", nickname="250 g")
+    lines = (
+        Purchase(TEA, small, 1),
+        Purchase(TEA, replace(small, id="short", nickname="x" * 600), 1),
+        Purchase(TEA, replace(small, id="price_plain", nickname=None), 1),
+        LOOSE,
+    )
+    params = session_params(replace(NUMBERED, lines=lines))
+    own = {"auth0_user_id": USER, "order_number": "261126-7K3QMX"}
+    assert params["metadata"] == own
+    assert params["subscription_data"]["metadata"] == {
+        **own,
+        "variant_u7ixZhnattbh": "250 g",
+        "variant_short": "x" * 499 + "…",
+    }
+
+
+def test_the_names_of_twenty_variants_fit_into_the_metadata() -> None:
+    prices = [replace(MONTHLY, id=f"price_{number:024}", nickname="250 g") for number in range(20)]
+    params = session_params(replace(NUMBERED, lines=tuple(Purchase(TEA, it, 1) for it in prices)))
+    kept = cast(dict[str, str], params["subscription_data"]["metadata"])
+    assert len(kept) == 22
+    assert max(map(len, kept)) <= 40
 
 
 def test_a_description_that_is_too_long_says_how_many_items_are_left_out() -> None:

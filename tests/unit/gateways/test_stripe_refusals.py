@@ -35,6 +35,49 @@ def test_a_key_is_never_in_the_line(key: str) -> None:
     assert "STRIPE_SECRET_KEY" in said
 
 
+@pytest.mark.parametrize(
+    ("quoted", "shown"),
+    [
+        ("whsec_51abcDEF+/=", "whsec_..."),
+        ("rkcs_51abcDEF", "rkcs_..."),
+        ("rkcs_test_51abcDEF", "rkcs_test_..."),
+        ("sk_org_51abcDEF", "sk_org_..."),
+        ("sk_org_live_51abcDEF", "sk_org_live_..."),
+        ("rk_org_test_51abcDEF", "rk_org_test_..."),
+        ("sk_live_51abcDEF", "sk_live_..."),
+        ("ek_test_51abcDEF", "ek_test_..."),
+        ("pi_3abc_secret_51abcDEF", "pi_3abc_secret_..."),
+        ("cs_test_a1_secret_fid%2F51abcDEF", "cs_test_a1_secret_..."),
+        ("51abcDEF@example.com", "(e-mail address)"),
+        ("ada+51abcDEF@mail.example.co.uk", "(e-mail address)"),
+        ("ada@51abcDEF", "(e-mail address)"),
+        ("51abcDEF%40example.com", "(e-mail address)"),
+        ("zoë.51abcDEF@exämple.de", "(e-mail address)"),
+    ],
+)
+@pytest.mark.parametrize("said", ["Wrong: {}", "`{}` is wrong", "email={}, number 2", "<{}>.", '("{}")'])
+def test_what_is_nobodys_business_is_masked(said: str, quoted: str, shown: str) -> None:
+    assert refusal(said.format(quoted)) == f"{SUMMARY}: {said.format(shown)}"
+
+
+@pytest.mark.parametrize("before", [480, 495, 499, 1990, 1999])
+def test_what_is_cut_off_is_masked_as_well(before: int) -> None:
+    for quoted in ("sk_live_51abcDEF51abcDEF", "51abcDEF51abcDEF@example.com", "pi_1_secret_51abcDEF"):
+        assert "51abc" not in refusal(f"{'x' * (before - 1)} {quoted}")
+
+
+@pytest.mark.parametrize(
+    "said", ["No such price: 'price_1abc'", "Having the 'rak_price_read' permission", "@"]
+)
+def test_the_rest_of_a_message_stays(said: str) -> None:
+    assert refusal(said) == f"{SUMMARY}: {said}"
+
+
+def test_a_clock_that_is_wrong_is_named() -> None:
+    said = refusal("The `expires_at` timestamp must be at least 30 minutes from creation.", "expires_at")
+    assert "parameter expires_at; to do: set the machine's clock" in said
+
+
 def test_a_message_cannot_add_lines_or_fill_the_log() -> None:
     said = refusal(f"one\r\ntwo \x1b[31m {'x' * 10_000}")
     assert "\n" not in said

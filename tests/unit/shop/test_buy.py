@@ -208,6 +208,12 @@ def test_a_price_that_changed_since_the_page_was_opened_is_not_charged(store: St
     assert store.accounts.reads == []
 
 
+def test_the_open_session_at_the_earlier_price_cannot_be_paid_after_that(store: Store) -> None:
+    cart = store.opened(CART).cart
+    assert refused(store.buy_cart(cart, shown=digest([PENS]))).cart == CART
+    assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
+
+
 @pytest.mark.parametrize("shown", ["", digest([MUGS])])
 def test_the_page_that_was_seen_is_bought(store: Store, shown: str) -> None:
     assert store.opened(CART, shown=shown).session.id == "cs_1"
@@ -330,6 +336,13 @@ def test_a_subscription_is_bought_the_same_way(store: Store) -> None:
     assert store.till.drafts[0].lines == (box,)
 
 
+def test_the_cart_forgets_the_session_of_the_subscription_that_is_replaced(store: Store) -> None:
+    one, two = (Purchase(Product("prod_box", "Box", (MONTHLY,)), MONTHLY, quantity) for quantity in (1, 2))
+    first = store.opened(CART, one)
+    assert store.opened(first.cart, two).cart.sessions == ("cs_2",)
+    assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
+
+
 # A second subscription
 
 BOX = Purchase(Product("prod_box", "Box", (MONTHLY,)), MONTHLY, 1)
@@ -423,6 +436,40 @@ def test_an_open_session_for_what_has_been_sold_out_since_cannot_be_paid(store: 
     store.till.unavailable["prod_mug"] = Availability.OUT_OF_STOCK
     assert refused(store.buy_cart(cart)).cart == CART
     assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
+
+
+@pytest.mark.parametrize("lines", [(MUGS,), (replace(MUGS, quantity=1),), (MUGS, PENS)])
+@pytest.mark.parametrize(
+    ("off", "reason"), [("stock", Reason.OUT_OF_STOCK), ("gone", Reason.NOT_FOR_SALE), ("price", None)]
+)
+def test_a_single_items_open_session_cannot_be_paid_once_the_item_is_off_the_shelf(
+    store: Store, lines: tuple[Purchase, ...], off: str, reason: Reason | None
+) -> None:
+    assert isinstance(store.buy(*lines), Opened)
+    assert isinstance(store.buy(PENS), Opened)
+    if off == "price":
+        store.till.archived.add(PRICE.id)
+    else:
+        found = Availability.GONE if off == "gone" else Availability.OUT_OF_STOCK
+        store.till.unavailable["prod_mug"] = found
+    assert refused(store.buy(MUGS)).reason is (reason or Reason.NOT_FOR_SALE)
+    assert store.till.get_session("cs_1").status is SessionStatus.EXPIRED
+    assert store.till.get_session("cs_2").status is SessionStatus.OPEN
+
+
+def test_sessions_of_another_user_are_left_alone_when_an_item_is_off_the_shelf(store: Store) -> None:
+    store.buy()
+    store.till.change("cs_1", owner="auth0|somebody else")
+    store.till.archived.add(PRICE.id)
+    assert refused(store.buy(replace(MUGS, quantity=1))).reason is Reason.NOT_FOR_SALE
+    assert store.till.get_session("cs_1").status is SessionStatus.OPEN
+
+
+def test_the_refusal_is_shown_also_if_the_open_sessions_cannot_be_expired(store: Store) -> None:
+    store.buy()
+    store.till.unavailable["prod_mug"] = Availability.OUT_OF_STOCK
+    store.till.cannot_expire = PaymentsFailed("500")
+    assert refused(store.buy()).reason is Reason.OUT_OF_STOCK
 
 
 # Calls and the log

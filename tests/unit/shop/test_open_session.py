@@ -16,15 +16,18 @@ from webstore.errors import (
     EmailRefused,
     KeyInFlight,
     KeyReused,
+    NoSuchObject,
     OverBudget,
+    PaymentsError,
     PaymentsFailed,
+    PaymentsRefused,
     PaymentsUnavailable,
 )
 from webstore.settings import CheckoutOptions
 from webstore.shop import opening
 from webstore.shop.models import CheckoutSession, Product, Purchase, SessionStatus
 from webstore.shop.numbers import where_to_look
-from webstore.shop.ports import SessionDraft
+from webstore.shop.ports import Offer, SessionDraft
 
 #: The clock of these tests stands still.
 NOW = time.time()
@@ -195,7 +198,7 @@ def test_two_clicks_around_the_end_of_a_slot_are_one_session() -> None:
     counter.open()
     counter.now += 0.2
     again = counter.open()
-    assert (again.session.id, again.replaces) == ("cs_1", ())
+    assert (again.session.id, again.replaced) == ("cs_1", ())
     assert len(counter.till.made) == 1
 
 
@@ -222,7 +225,7 @@ def test_a_later_session_replaces_the_earlier_one() -> None:
     counter.open()
     counter.now += 26 * 60
     later = counter.open()
-    assert (later.session.id, later.replaces) == ("cs_2", ("cs_1",))
+    assert (later.session.id, later.replaced) == ("cs_2", ("cs_1",))
 
 
 def test_a_paid_session_is_not_replaced() -> None:
@@ -230,21 +233,69 @@ def test_a_paid_session_is_not_replaced() -> None:
     counter.open()
     counter.till.end("cs_1", SessionStatus.COMPLETE)
     counter.now += 60
-    assert counter.open().replaces == ()
+    assert counter.open().replaced == ()
 
 
 def test_a_session_of_another_purchase_is_left_alone() -> None:
     counter = Counter(BEGIN)
     counter.open()
-    assert counter.open(replace(DRAFT, lines=(Purchase(MUG, PRICE, 3),))).replaces == ()
+    assert counter.open(replace(DRAFT, lines=(Purchase(MUG, PRICE, 3),))).replaced == ()
 
 
 def test_a_subscription_replaces_the_open_session_for_the_same_product() -> None:
     counter = Counter(BEGIN)
     counter.open(replace(DRAFT, lines=(Purchase(BOX, MONTHLY, 1),)))
     two = replace(DRAFT, lines=(Purchase(BOX, MONTHLY, 2),))
-    assert counter.open(two).replaces == ("cs_1",)
-    assert counter.open(replace(two, customer_id="cus_2")).replaces == ()
+    assert counter.open(two).replaced == ("cs_1",)
+    assert counter.till.get_session("cs_1").status is SessionStatus.EXPIRED
+    assert counter.open(replace(two, customer_id="cus_2")).replaced == ()
+
+
+# Archived prices
+
+
+def test_an_open_session_is_not_used_again_once_its_price_is_archived() -> None:
+    till = Till()
+    assert opened(till) == "cs_1"
+    till.archived.add(PRICE.id)
+    with pytest.raises(NoSuchObject):
+        opened(till)
+    assert till.get_session("cs_1").status is SessionStatus.EXPIRED
+    till.archived.clear()
+    assert opened(till) == "cs_2"
+
+
+def test_a_price_of_another_session_does_not_matter() -> None:
+    till = Till(archived={"price_other"})
+    assert [opened(till), opened(till)] == ["cs_1", "cs_1"]
+
+
+@pytest.mark.parametrize("failure", [PaymentsFailed("500"), PaymentsRefused("no permission")])
+def test_a_session_at_an_archived_price_that_cannot_be_expired_is_not_shown(failure: PaymentsError) -> None:
+    till = Till()
+    opened(till)
+    till.archived.add(PRICE.id)
+    till.cannot_expire = failure
+    with pytest.raises(type(failure)):
+        opened(till)
+
+
+class PaidMeanwhile(Till):
+    """The session is paid right after it was read."""
+
+    def get_offer(self, session_id: str) -> Offer:
+        found = super().get_offer(session_id)
+        self.end(session_id, SessionStatus.COMPLETE)
+        return found
+
+
+def test_a_session_at_an_archived_price_that_was_paid_just_now_is_over() -> None:
+    till = PaidMeanwhile()
+    opened(till)
+    till.archived.add(PRICE.id)
+    with pytest.raises(NoSuchObject):
+        opened(till)
+    assert till.get_session("cs_1").paid
 
 
 # The order's number

@@ -10,35 +10,18 @@ import stripe
 from stripe.params.checkout import SessionLineItemListParams
 
 from webstore.addresses import is_loopback
-from webstore.errors import (
-    AmountRefused,
-    CurrencyRefused,
-    EmailRefused,
-    NoSuchCustomer,
-    NoSuchObject,
-    PaymentsError,
-    PaymentsRefused,
-)
+from webstore.errors import NoSuchCustomer, NoSuchObject, PaymentsRefused
 from webstore.shop.models import BoughtLine, CheckoutSession, Money, Recurrence, SessionStatus
-from webstore.shop.ports import Availability, SessionDraft
+from webstore.shop.ports import Availability, Offer, SessionDraft
 
 from .client import amount, is_replay, moment, text, translated
 from .embedded import Item, complete, page_of
-from .refusals import explained
+from .listing import read_page
+from .purchase_errors import purchase_error
 from .session_params import session_params
 
-#: Error codes for an amount that cannot be charged, https://docs.stripe.com/error-codes
-_AMOUNT_CODES = ("amount_too_small", "amount_too_large")
-#: Phrases in Stripe's messages about a second currency of a customer, which have no error code.
-_CURRENCY_PHRASES = ("combine currencies", "does not match the customer currency")
-#: What Stripe says about a price that is missing, archived, of an archived product, or without the currency.
-_NOT_FOR_SALE_PHRASES = (
-    "no such price",
-    "price specified is inactive",
-    "product is not active",
-    "marked as inactive",
-    "price specified supports currencies",
-)
+#: Open sessions read in one call; if an answer is too large, the next smaller number is tried.
+_OPEN_AT_A_TIME = (100, 30, 5)
 #: Statuses of a payment intent, an invoice and a subscription whose (first) payment failed.
 _FAILED_INTENT = ("requires_payment_method", "canceled")
 _FAILED_INVOICE = ("void", "uncollectible")
@@ -66,25 +49,43 @@ class StripeCheckouts:
         try:
             return translated(create)
         except (NoSuchCustomer, PaymentsRefused) as exc:
-            raise _purchase_error(exc) from exc
+            raise purchase_error(exc) from exc
 
     def get_session(self, session_id: str) -> CheckoutSession:
         """Read a Checkout Session with its line items and the state of its payment.
 
         Raises `NoSuchObject` and other `PaymentsError`s.
+        """
+        return self.get_offer(session_id).session
+
+    def get_offer(self, session_id: str) -> Offer:
+        """Read a Checkout Session, and which of its prices are archived: its line items include the prices.
+
+        Raises `NoSuchObject` and other `PaymentsError`s.
         Source: https://docs.stripe.com/api/checkout/sessions/retrieve
         """
 
-        def read() -> CheckoutSession:
+        def read() -> Offer:
             found = self._client.v1.checkout.sessions.retrieve(
                 session_id, {"expand": ["line_items", "payment_intent", "invoice", "subscription"]}
             )
-            return checkout_session(with_all_lines(self._client, found.to_dict()))
+            return _offer(with_all_lines(self._client, found.to_dict()))
 
         try:
             return translated(read)
         except NoSuchCustomer as exc:
             raise NoSuchObject(str(exc)) from exc
+
+    def list_offers(self, customer_id: str) -> tuple[Offer, ...]:
+        """Read the customer's newest open Checkout Sessions, at most a page of them, with their line items.
+
+        Raises `NoSuchCustomer` and other `PaymentsError`s.
+        Source: https://docs.stripe.com/api/checkout/sessions/list
+        """
+        # Any: a TypedDict cannot be made of parts.
+        params: dict[str, Any] = {"customer": customer_id, "status": "open", "expand": ["data.line_items"]}
+        found, _ = read_page(self._client.v1.checkout.sessions.list, params, _OPEN_AT_A_TIME)
+        return translated(lambda: tuple(_offer(with_all_lines(self._client, it)) for it in found))
 
     def availability(self, product_ids: Sequence[str]) -> Mapping[str, Availability]:
         """Whether these products (at most 100) can be bought. Raises `PaymentsError`.
@@ -101,11 +102,15 @@ class StripeCheckouts:
         return dict.fromkeys(wanted, Availability.GONE) | translated(read)
 
     def expire_session(self, session_id: str) -> None:
-        """Expire an open Checkout Session, so that it cannot be paid any more. Raises `PaymentsError`.
+        """Expire an open Checkout Session, so that it cannot be paid any more.
 
+        Raises `PaymentsRefused` if it is not open, `NoSuchObject`, and other `PaymentsError`s.
         Source: https://docs.stripe.com/api/checkout/sessions/expire
         """
-        translated(lambda: self._client.v1.checkout.sessions.expire(session_id))
+        try:
+            translated(lambda: self._client.v1.checkout.sessions.expire(session_id))
+        except NoSuchCustomer as exc:
+            raise NoSuchObject(str(exc)) from exc
 
 
 def _availability(product: Item) -> Availability:
@@ -161,6 +166,16 @@ def checkout_session(found: Mapping[str, Any]) -> CheckoutSession:
         failed=unpaid and _has_failed(found),
         invoice_url=_invoice_url(part(found, "invoice")),
     )
+
+
+def _offer(found: Mapping[str, Any]) -> Offer:
+    """A Checkout Session and its archived prices. A price without `active` is for sale.
+
+    Source: https://docs.stripe.com/api/prices/object#price_object-active
+    """
+    prices = [part(line, "price") for line in part(found, "line_items").get("data") or ()]
+    archived = {id_of(price) for price in prices if price.get("active") is False or price.get("deleted")}
+    return Offer(checkout_session(found), frozenset(price_id for price_id in archived if price_id))
 
 
 def _was_paid_since(found: Mapping[str, Any]) -> bool:
@@ -266,32 +281,3 @@ def id_of(value: object) -> str | None:
     if isinstance(value, dict):
         value = value.get("id")
     return value if isinstance(value, str) and value else None
-
-
-def _is_missing_price(cause: stripe.StripeError, param: str) -> bool:
-    """Whether a price of the purchase does not exist; other refusals about it are for the operator."""
-    return cause.code == "resource_missing" and param.startswith("line_items")
-
-
-def _purchase_error(exc: PaymentsError) -> PaymentsError:
-    """The specific error for a refused Checkout Session, such as `AmountRefused`; else the error itself.
-
-    Source: https://docs.stripe.com/error-codes
-    """
-    cause = exc.__cause__
-    if not isinstance(cause, stripe.StripeError):
-        return exc
-    param, message = str(getattr(cause, "param", None) or ""), (cause.user_message or "").lower()
-    error = exc
-    if param.endswith("[receipt_email]"):
-        error = EmailRefused(str(exc))
-    elif cause.code in _AMOUNT_CODES:
-        error = AmountRefused(str(exc))
-    elif any(words in message for words in _CURRENCY_PHRASES):
-        error = CurrencyRefused(str(exc))
-    elif any(words in message for words in _NOT_FOR_SALE_PHRASES) or _is_missing_price(cause, param):
-        error = NoSuchObject(str(exc))
-    elif isinstance(exc, NoSuchCustomer) and param != "customer" and "no such customer" not in message:
-        error = PaymentsRefused(explained(cause, str(exc)))
-    error.replayed = is_replay(cause.headers or {})
-    return error

@@ -7,13 +7,25 @@ from typing import NamedTuple
 
 import stripe
 
-#: A key in a message. Stripe masks all of it but its last characters.
-_KEY = re.compile(r"((?:sk|rk)_(?:test|live)_)[A-Za-z0-9_*]+")
-_MAX_MESSAGE = 500
+#: Patterns of secrets and addresses that a message may quote, and the text that replaces them in the log.
+_MASKS = (
+    # Client secrets, such as "pi_1_secret_2": https://docs.stripe.com/api/payment_intents/object
+    (re.compile(r"_secret_[^\s\"'`<>,;]+"), "_secret_..."),
+    # API keys, also those of organizations, and signing secrets of webhooks: https://docs.stripe.com/keys
+    (
+        re.compile(
+            r"((?:sk|rk)_org_(?:test_|live_)?|(?:sk|rk|rkcs|ek)_(?:test|live)_|rkcs_|whsec_)[A-Za-z0-9_*+/=-]+"
+        ),
+        r"\1...",
+    ),
+    (re.compile(r"[^\s@\"'`<>(),;:=]{1,254}(?:@|%40)[\w.-]*\w"), "(e-mail address)"),
+)
+#: Characters of a message that are read, and characters that are logged.
+_MAX_READ, _MAX_MESSAGE = 2000, 500
 
 
 class _Advice(NamedTuple):
-    """What to do, and the page of the dashboard for it."""
+    """What to do, and the page for it: of the dashboard, or of the documentation."""
 
     to_do: str
     page: str
@@ -22,6 +34,13 @@ class _Advice(NamedTuple):
 _KEYS = "https://dashboard.stripe.com/apikeys"
 #: Words in the message or in the parameter, in lower case, and the advice for them. The first match counts.
 _BY_WORDS = (
+    (
+        ("expires_at",),
+        _Advice(
+            "set the machine's clock, which differs from Stripe's by some minutes",
+            "https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at",
+        ),
+    ),
     (
         ("portal settings", "customer portal", "no configuration provided"),
         _Advice(
@@ -55,18 +74,26 @@ _BY_WORDS = (
 def explained(exc: stripe.StripeError, summary: str) -> str:
     """The refusal in words for the log: Stripe's message, the parameter, what to do and where.
 
-    `summary`: status, code and request ID. Source: https://docs.stripe.com/api/errors
+    Keys, secrets and e-mail addresses that the message quotes are masked. `summary`: status, code and
+    request ID. Source: https://docs.stripe.com/api/errors
     """
-    message = " ".join((exc.user_message or "").split())[:_MAX_MESSAGE]
-    message = _KEY.sub(r"\1...", "".join(c if c.isprintable() else " " for c in message))
-    param = getattr(exc, "param", None)
+    message, param = _masked(exc.user_message or ""), getattr(exc, "param", None)
     parts = [f"{summary}: {message or 'no message'}"]
     if isinstance(param, str) and param:
-        parts.append(f"parameter {param[:100]}")
+        parts.append(f"parameter {_masked(param)[:100]}")
     advice = _advice(exc, f"{message} {param or ''}".lower())
     if advice is not None:
         parts.append(f"to do: {advice.to_do}, {advice.page}")
     return "; ".join(parts)
+
+
+def _masked(text: str) -> str:
+    """The beginning of the text in one line, without what a log must not have."""
+    line = " ".join(text.split())[:_MAX_READ]
+    line = "".join(character if character.isprintable() else " " for character in line)
+    for pattern, instead in _MASKS:
+        line = pattern.sub(instead, line)
+    return line[:_MAX_MESSAGE]
 
 
 def _advice(exc: stripe.StripeError, said: str) -> _Advice | None:

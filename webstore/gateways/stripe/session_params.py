@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
@@ -18,6 +19,8 @@ MAX_REFERENCE = 200
 MAX_PAYMENT_DESCRIPTION, MAX_SUBSCRIPTION_DESCRIPTION = 1000, 500
 #: Maximum number of characters of a value in `metadata`: https://docs.stripe.com/api/metadata
 MAX_VALUE = 500
+#: Characters of a price's ID, from its end, in the name of its variant in a subscription's metadata.
+_PRICE_END = 12
 
 
 def session_params(draft: SessionDraft) -> SessionCreateParams:
@@ -44,7 +47,7 @@ def session_params(draft: SessionDraft) -> SessionCreateParams:
         params["client_reference_id"] = draft.user_id
     if recurring:
         params["subscription_data"] = {
-            "metadata": metadata,
+            "metadata": {**metadata, **_variants(draft.lines)},
             "description": description(draft, MAX_SUBSCRIPTION_DESCRIPTION),
         }
     else:
@@ -88,11 +91,33 @@ def _line(line: Purchase) -> SessionCreateParamsLineItem:
     return made
 
 
+def variant_key(price_id: str) -> str:
+    """The name of this price's variant in the metadata of a subscription, such as "variant_u7ixZhnattbh".
+
+    Stripe copies the metadata to the subscription's invoices, as `parent.subscription_details.metadata`:
+    https://docs.stripe.com/api/invoices/object#invoice_object-parent-subscription_details-metadata
+    """
+    return f"variant_{price_id[-_PRICE_END:]}"
+
+
+def _variants(lines: Sequence[Purchase]) -> dict[str, str]:
+    """The variants that the shopper subscribes to, as they are called now. The lines of invoices have none.
+
+    A subscription has at most 20 prices, and metadata have room for 50 values.
+    """
+    return {
+        variant_key(line.price.id): _cut(line.price.nickname, MAX_VALUE)
+        for line in lines
+        if line.price.nickname and line.price.nickname.strip() and line.price.recurrence is not None
+    }
+
+
 def _item(line: Purchase) -> str:
-    """The line in words, such as "Tea (250 g) x 2"."""
+    """The line in words, such as "Tea (250 g) x 2". The variant is left out if the name ends with it."""
     name, variant = " ".join(line.product.name.split()), " ".join((line.price.nickname or "").split())
     quantity = f" x {line.quantity}" if line.quantity > 1 else ""
-    return f"{name} ({variant}){quantity}" if variant and variant not in name else f"{name}{quantity}"
+    shown = f" ({variant})" if variant and not name.endswith(f"({variant})") else ""
+    return f"{name}{shown}{quantity}"
 
 
 def _cut(text: str, maximum: int) -> str:

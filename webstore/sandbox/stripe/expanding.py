@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 from webstore.sandbox.stripe import params
-from webstore.sandbox.stripe.catalogue import product_json
+from webstore.sandbox.stripe.catalogue import price_json, product_json
 from webstore.sandbox.stripe.customer_json import to_json
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.embedding import capped, listed
@@ -218,8 +218,14 @@ def _found(call: Call, kind: str, id: str) -> Document:
     return capped(found)
 
 
+def at_present_prices(call: Call, lines: list[Document]) -> list[Document]:
+    """The lines of a session, with their prices as they are now: active or archived."""
+    prices = [(line, call.world.prices.get(line["price"]["id"])) for line in lines]
+    return [{**line, "price": price_json(it, call.world)} if it else line for line, it in prices]
+
+
 def _line_items(call: Call, session: Document) -> Document:
-    lines = call.world.payments.details[session["id"]].lines
+    lines = at_present_prices(call, call.world.payments.details[session["id"]].lines)
     return listed(lines, f"/v1/checkout/sessions/{session['id']}/line_items")
 
 

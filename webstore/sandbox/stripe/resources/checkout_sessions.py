@@ -5,7 +5,7 @@ from typing import Any, cast
 from webstore.sandbox.stripe import params
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import StripeError, no_such
-from webstore.sandbox.stripe.expanding import expanded, expands
+from webstore.sandbox.stripe.expanding import at_present_prices, expanded, expands
 from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
 from webstore.sandbox.stripe.payments import session_amounts, sessions
 from webstore.sandbox.stripe.resources.checkout_creation import create
@@ -74,7 +74,7 @@ def list_all(call: Call) -> dict[str, object]:
 def list_lines(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/checkout/sessions/line_items, in the order of the session's creation."""
     session = find_session(call, call.ids[0])
-    lines = session_amounts.details_of(call, session).lines
+    lines = at_present_prices(call, session_amounts.details_of(call, session).lines)
     return sublist(call, lines, "line item", f"/v1/checkout/sessions/{session['id']}/line_items")
 
 
