@@ -18,6 +18,7 @@ from .gateways.oidc.access_tokens import ProviderTokens
 from .gateways.oidc.login_client import LoginClient, quiet_authlib
 from .gateways.oidc.logout_tokens import LogoutTokens
 from .gateways.oidc.provider import Provider
+from .gateways.shares import Share
 from .gateways.state import FileState, RedisState, Watch, default_directory
 from .gateways.stripe import (
     StripeCatalogue,
@@ -53,6 +54,7 @@ from .settings import Settings
 from .shop.catalogue import CatalogueService
 from .shop.event_effects import Webhooks
 from .shop.fulfilment import log_order_event
+from .shop.places import Places
 from .shop.replay import CatchUp
 from .shop.texts import read_texts
 from .state import State
@@ -133,6 +135,7 @@ def _services(settings: Settings) -> Services:
     to_stripe = Bounded(stripe, threads.pages, is_stranger=is_stranger)
     # Linking and the catalogue's reading have threads of their own; pages hold those of the server.
     background_client, page_client = client(stripe), client(to_stripe)
+    webhook_client = client(Share(to_stripe, threads.webhooks))
     linker = Linker(
         directory=Auth0Directory(
             management,
@@ -171,15 +174,17 @@ def _services(settings: Settings) -> Services:
     webhooks = Webhooks(
         verify=partial(verify, secrets=settings.stripe_webhook_secrets),
         read=read_event,
-        checkouts=checkouts,
-        records=StripeRecords(page_client),
-        events=StripeEvents(page_client),
-        sales=StripeSales(page_client),
+        checkouts=StripeCheckouts(webhook_client),
+        records=StripeRecords(webhook_client),
+        events=StripeEvents(webhook_client),
+        sales=StripeSales(webhook_client),
         state=state,
         fulfil=(log_order_event, *load_hooks(settings.fulfil)),
         forget_catalogue=catalogue.forget,
         livemode=settings.stripe_livemode,
         own_account=lambda: linker.payments.account().id,
+        hook_places=Places(threads.hooks),
+        waiting_places=Places(threads.waiting),
     )
     in_the_background = replace(
         webhooks,
@@ -187,6 +192,8 @@ def _services(settings: Settings) -> Services:
         records=StripeRecords(background_client),
         events=StripeEvents(background_client),
         sales=StripeSales(background_client),
+        hook_places=Places(),
+        waiting_places=Places(),
     )
     to_provider = Bounded(provider_wire, threads.provider)
     provider = Provider(to_provider, settings.auth0_issuer)
@@ -240,13 +247,27 @@ class Threads:
     pages: int
     #: For the login provider. One more may wait for its turn.
     provider: int
+    #: For Stripe, while handling webhooks. They are some of those of pages.
+    webhooks: int
+    #: For the fulfil hooks, which may hang.
+    hooks: int
+    #: For webhooks that wait until it may be asked again whether something is for sale.
+    waiting: int
 
     @classmethod
     def of_server(cls, threads: int) -> Threads:
         """The shares of a process with so many threads."""
         # Few: at the beginning of an outage each of them keeps a login waiting for its whole budget.
         linking = max(1, min(4, threads // 2), threads // 4)
-        return cls(linking, max(1, threads - linking - 2), max(1, threads - 2))
+        pages = max(1, threads - linking - 2)
+        return cls(
+            linking=linking,
+            pages=pages,
+            provider=max(1, threads - 2),
+            webhooks=max(1, pages // 3),
+            hooks=max(1, threads // 4),
+            waiting=max(1, threads // 8),
+        )
 
 
 def _login_client(settings: Settings, provider: Provider, wire: Sender) -> LoginClient:

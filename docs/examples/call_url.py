@@ -16,28 +16,35 @@ import os
 import time
 from urllib.parse import urlsplit
 
-import httpx
-
+from webstore.gateways.wire import Wire
 from webstore.shop.order_events import OrderEvent
 
-#: Seconds for connecting, for sending and for each wait. Stripe waits for the store's answer meanwhile.
+#: Seconds for the whole exchange, however slowly the receiver answers. Stripe waits for the store so long.
 LIMIT_S = 5.0
+#: Characters that the secret must have at least.
+SECRET_LENGTH = 32
+
+wire = Wire("The receiver of order events", total_s=LIMIT_S)
 
 
 def send(event: OrderEvent) -> None:
     """POST the event as JSON. Raises an error unless the answer is 2xx; then the store calls it again."""
-    url = os.environ["ORDERS_URL"]
+    url, secret = os.environ["ORDERS_URL"], os.environ["ORDERS_SECRET"]
     if urlsplit(url).scheme != "https" and urlsplit(url).hostname not in ("127.0.0.1", "localhost"):
         raise ValueError("ORDERS_URL must be https")
+    if len(secret) < SECRET_LENGTH:
+        raise ValueError(f"ORDERS_SECRET must have {SECRET_LENGTH} characters or more")
     body = json.dumps(dataclasses.asdict(event)).encode()
     now = str(int(time.time()))
     headers = {
         "Content-Type": "application/json",
         "Idempotency-Key": event.id,
         "X-Timestamp": now,
-        "X-Signature": signature(os.environ["ORDERS_SECRET"], now, body),
+        "X-Signature": signature(secret, now, body),
     }
-    httpx.post(url, content=body, headers=headers, timeout=LIMIT_S).raise_for_status()
+    answer = wire.send("POST", url, headers.items(), body)
+    if not 200 <= answer.status < 300:
+        raise RuntimeError(f"the receiver of order events answered {answer.status}")
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:

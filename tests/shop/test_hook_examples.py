@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import hmac
 import json
+import os
+import stat
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from docs.examples import call_url
 from tests.goods import sell
 from tests.shop.counter import Counter
 from tests.support import ADA, running_shop, until
 from webstore.gateways.hooks import load_hooks
+from webstore.gateways.wire import Wire, WireError
 from webstore.shop.models import BoughtLine, Money
 from webstore.shop.order_events import Kind, OrderEvent
 from webstore.shop.ports import Fulfil
@@ -79,6 +85,43 @@ def test_a_folder_that_is_missing_is_an_error(folder: Path, monkeypatch: pytest.
         hook("orders_to_folder:save")(EVENT)
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_the_umask_decides_who_may_read_the_file(folder: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        hook("orders_to_folder:save")(EVENT)
+    finally:
+        os.umask(before)
+    (file,) = folder.iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == mode
+
+
+def test_a_failure_leaves_nothing_behind(folder: Path) -> None:
+    save = hook("orders_to_folder:save")
+    # It cannot be written as JSON.
+    unwritable = replace(EVENT, money=cast(Money, object()))
+    for _ in range(3):
+        with pytest.raises(TypeError):
+            save(unwritable)
+    assert list(folder.iterdir()) == []
+    save(EVENT)
+    assert [file.name for file in folder.iterdir()] == ["refunded.re_1.json"]
+
+
+def test_file_and_folder_are_on_the_disk_before_the_event_counts_as_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[bool, list[str]]] = []
+
+    def fsync(handle: int) -> None:
+        names = [file.name for file in folder.iterdir() if not file.name.startswith(".")]
+        synced.append((stat.S_ISDIR(os.fstat(handle).st_mode), names))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    hook("orders_to_folder:save")(EVENT)
+    assert synced == [(False, []), (True, ["refunded.re_1.json"])]
+
+
 def test_a_store_with_this_hook_writes_what_is_bought(
     folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -99,6 +142,8 @@ class Receiver:
     """A program that receives order events over HTTP."""
 
     status: int = 204
+    #: Whether it sends the answer a byte at a time, and never ends.
+    drips: bool = False
     #: Headers and body of each request.
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
@@ -112,6 +157,13 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.received.append((dict(self.headers), body))
             self.send_response(receiver.status)
+            if receiver.drips:
+                self.flush_headers()
+                with suppress(OSError):
+                    while receiver.drips:
+                        self.wfile.write(b"x")
+                        time.sleep(0.1)
+                return
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -144,6 +196,26 @@ def test_any_other_answer_than_2xx_is_an_error(receiver: Receiver, status: int) 
     with pytest.raises(Exception, match=str(status)):
         hook("call_url:send")(EVENT)
     assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize("secret", ["", " ", "x" * 31])
+def test_a_secret_that_can_be_guessed_is_refused(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
+    monkeypatch.setenv("ORDERS_SECRET", secret)
+    with pytest.raises(ValueError, match="ORDERS_SECRET must have 32 characters or more"):
+        hook("call_url:send")(EVENT)
+    assert receiver.received == []
+
+
+def test_the_limit_is_for_the_whole_exchange(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that sends a byte now and then is cut off, though no single wait is long."""
+    monkeypatch.setattr(call_url, "wire", Wire("The receiver", total_s=0.5))
+    receiver.drips = True
+    with pytest.raises(WireError, match="did not answer in time"):
+        hook("call_url:send")(EVENT)
+    receiver.drips = False
+    assert call_url.LIMIT_S == 5
 
 
 def test_nothing_is_sent_in_the_clear(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import cast
 
@@ -108,6 +109,67 @@ def test_an_old_page_sells_nothing_while_a_payment_is_uncertain(shop: Shop, ada:
     assert down.status_code == 503
     assert "your cart is kept" in content(down)
     assert len(sessions_made(shop)) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_purchase_that_stripe_refuses_is_no_outage(
+    shop: Shop, ada: Browser, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_to_payment(ada)
+    page = ada.open("/checkout")
+    refuse(shop, status, "GET", "/v1/checkout/sessions/.*")
+    caplog.clear()
+    refused = ada.submit(page, action="/checkout")
+    assert refused.status_code == 409
+    assert "has to be corrected first" in content(refused)
+    assert len(errors(caplog)) == 1
+    assert "The key may not do this." in errors(caplog)[0]
+    shop.sandbox.stripe.control.clear_faults()
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+
+
+@pytest.mark.parametrize("path", ["/", "/cart", "/checkout"])
+def test_a_page_is_shown_though_stripe_refuses_and_the_log_has_one_error(
+    shop: Shop, ada: Browser, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    go_to_payment(ada)
+    refuse(shop, 403, "GET", "/v1/checkout/sessions/.*")
+    caplog.clear()
+    assert ada.open(path).status_code == 200
+    assert len(errors(caplog)) == 1
+    assert "The key may not do this." in errors(caplog)[0]
+    assert "to do: give the restricted key the permission" in errors(caplog)[0]
+
+
+def test_a_session_that_the_key_may_not_expire_is_an_error(
+    shop: Shop, ada: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = go_to_payment(ada)
+    put_in(ada, sell(shop, "Pen", 300))
+    refuse(shop, 403, "POST", "/v1/checkout/sessions/.*/expire")
+    caplog.clear()
+    second = go_to_payment(ada)
+    assert session_of(second) != session_of(first)
+    assert len(errors(caplog)) >= 1
+    assert all(session_of(first) in error for error in errors(caplog))
+    assert "to do: give the restricted key the permission" in errors(caplog)[0]
+    # It can still be paid, so the cart still looks for it.
+    shop.sandbox.stripe.control.clear_faults()
+    some_seconds_later(shop)
+    pay_without_coming_back(ada, first)
+    assert in_cart(ada.open("/cart")) == [("Pen", 1)]
+
+
+def refuse(shop: Shop, status: int, method: str, path: str) -> None:
+    """Let Stripe refuse these requests, as it does for want of a permission."""
+    error = {"type": "invalid_request_error", "message": "The key may not do this."}
+    shop.sandbox.stripe.control.add_fault(
+        action="status", status=status, method=method, path=path, times=None, body={"error": error}
+    )
+
+
+def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_a_replaced_session_cannot_be_paid(shop: Shop, ada: Browser) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from tests.goods import sell
 from tests.shop.counter import CARD, DEBIT, Counter
-from tests.support import ADA, running_shop, the_customer, until
+from tests.support import ADA, Shop, held, in_background, running_shop, the_customer, until
+from tests.unit.webhook_deliveries import signature
 from webstore.shop.models import Money
 from webstore.shop.order_events import Kind
 
@@ -146,3 +150,32 @@ def test_deliveries_with_another_secret_are_refused(counter: Counter) -> None:
 
     assert event["pending_webhooks"] == 1
     assert counter.fulfilled == []
+
+
+def test_webhooks_leave_calls_to_shoppers_while_stripe_is_slow(tmp_path: Path) -> None:
+    # Of eight threads, two may be in calls to Stripe for requests, one of them for webhooks.
+    with running_shop(tmp_path / "state", WEB_THREADS="8") as shop:
+        counter = Counter(shop, sell(shop, "Mug", 1200))
+        counter.buy()
+        counter.buy()
+        first, second = counter.events(COMPLETED)
+        ada = shop.browser()
+        ada.log_in()
+        with held(shop.sandbox.stripe.control, "GET", "/v1/checkout/sessions/.*") as came:
+            slow = in_background(lambda: deliver(shop, first))
+            until(came)
+            assert deliver(shop, second).status_code == 503
+            assert ada.open("/orders").status_code == 200
+            assert not slow.done()
+        assert slow.result(30).status_code == 200
+        assert deliver(shop, second).status_code == 200
+        assert len(counter.fulfilled) == 2
+
+
+def deliver(shop: Shop, event: dict[str, Any]) -> httpx.Response:
+    """Deliver the event as Stripe does."""
+    body = json.dumps(event).encode()
+    signed = signature(body, shop.environment["STRIPE_WEBHOOK_SECRET"])
+    return httpx.post(
+        f"{shop.url}/webhooks/stripe", content=body, headers={"Stripe-Signature": signed}, timeout=30
+    )

@@ -182,6 +182,7 @@ def opened(app: Flask, state: Path | None = None) -> Inbox:
         events=inbox.office,
         sales=inbox.office,
         now=inbox.clock,
+        sleep=inbox.clock.sleep,
         patience_s=0,
         own_account=lambda: "acct_own",
         state=empty,

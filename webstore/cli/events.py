@@ -116,11 +116,11 @@ def _results(
     webhooks: Webhooks, found: Sequence[StripeEvent], *, dry_run: bool, as_json: bool
 ) -> Iterator[tuple[StripeEvent, str]]:
     """Handle each event, and say how that ended; on a terminal also how far it has come."""
-    shows_progress = sys.stderr.isatty()
+    shows_progress, listed_at = sys.stderr.isatty(), webhooks.now()
     for number, event in enumerate(found, 1):
         if shows_progress:
             click.echo(f"\r{number} of {len(found)} ", nl=False, err=True)
-        outcome = _peek(webhooks, event) if dry_run else str(handle(webhooks, event))
+        outcome = _peek(webhooks, event) if dry_run else str(handle(webhooks, event, listed_at))
         if not as_json and outcome not in (Outcome.SEEN, Outcome.IGNORED):
             if shows_progress:
                 click.echo("\r", nl=False, err=True)

@@ -31,14 +31,22 @@ def _load(name: str) -> Fulfil:
     module_name, _, attribute = name.partition(":")
     try:
         found: object = importlib.import_module(module_name)
-    except (Exception, SystemExit) as exc:  # the module is the operator's: it may raise anything
+    except BaseException as exc:  # the module is the operator's: it may raise anything
         raise ValueError(f"cannot be imported ({type(exc).__name__}: {exc})") from exc
     for part in attribute.split("."):
-        found = getattr(found, part, None)
+        try:
+            found = getattr(found, part, None)
+        except BaseException as exc:
+            raise ValueError(f"cannot be read ({type(exc).__name__}: {exc})") from exc
         if found is None:
             raise ValueError(f"does not exist: {module_name} has no {attribute}")
-    if not callable(found):
+    if not callable(found) or inspect.isclass(found):
         raise ValueError("is not a function")
+    if _is_async(found) or _is_async(type(found).__call__):
+        raise ValueError(
+            "is an async function or a generator, which would never run: write a plain function, for example "
+            "one that calls asyncio.run"
+        )
     try:
         inspect.signature(found).bind(object())
     except TypeError as exc:
@@ -47,3 +55,12 @@ def _load(name: str) -> Fulfil:
         pass  # written in C: it does not say what it takes
     hook: Fulfil = found
     return hook
+
+
+def _is_async(function: object) -> bool:
+    """Whether a call only makes a coroutine or a generator, and does nothing yet."""
+    return (
+        inspect.iscoroutinefunction(function)
+        or inspect.isgeneratorfunction(function)
+        or inspect.isasyncgenfunction(function)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -14,6 +15,7 @@ from webstore.shop.session_readings import Asker, SessionReadings
 
 from . import services
 from .cart_cookie import current_cart, keep_cart
+from .errors import noted
 from .limits import client_address, shopper_key
 from .session_cookie import current_shopper
 
@@ -73,6 +75,9 @@ def _remove_paid_items(*, closely: bool) -> None:
     reader = readings.reader(_asker(), services().checkouts, state)
     with deadline.within(_CLOSELY_S if closely else _IN_PASSING_S):
         checked = without_paid_items(cart, due, reader, state)
+    if checked.refusal is not None:
+        # The page is shown all the same.
+        noted("refused", f"{type(checked.refusal).__name__}: {checked.refusal}", logging.ERROR)
     g.checked_cart = checked
     g.was_bought = checked.cart.lines != cart.lines
     keep_cart(checked.cart)

@@ -7,12 +7,12 @@ never came back from Stripe's page, and an old page sells nothing twice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from webstore.errors import NoSuchObject, PaymentsError, StateUnavailable
+from webstore.errors import NoSuchObject, PaymentsError, PaymentsRefused, StateUnavailable
 from webstore.state import State
 
 from . import cart as carts
@@ -44,6 +44,8 @@ class CheckedCart:
     open: tuple[CheckoutSession, ...] = ()
     #: Whether every session could be read.
     complete: bool = True
+    #: Stripe's refusal, if it refused to show one of them: an operator has to correct the set-up.
+    refusal: PaymentsRefused | None = None
 
 
 def remember_paid(state: State, session_id: str) -> None:
@@ -75,15 +77,18 @@ def without_paid_items(
 ) -> CheckedCart:
     """Read these Checkout Sessions and take the items that were bought out of the cart.
 
-    Items of a session that cannot be read stay in the cart.
+    Items of a session that cannot be read stay in the cart. A refusal is not logged here: the caller decides
+    what it means.
     """
     found: list[CheckoutSession] = []
-    complete = True
+    complete, refusal = True, None
     for session_id in session_ids:
         try:
             session = checkouts.get_session(session_id)
         except NoSuchObject:
             cart = carts.without_session(cart, session_id)
+        except PaymentsRefused as exc:
+            complete, refusal = False, exc
         except PaymentsError as exc:
             log.info("the cart keeps items that may be paid: %s: %s", type(exc).__name__, exc)
             complete = False
@@ -91,21 +96,42 @@ def without_paid_items(
             cart = after_purchase(cart, session, state)
             found.append(session)
     can_be_paid = tuple(session for session in found if session.status is SessionStatus.OPEN)
-    return CheckedCart(cart, can_be_paid, complete)
+    return CheckedCart(cart, can_be_paid, complete, refusal)
 
 
-def expire(sessions: Sequence[CheckoutSession], checkouts: Checkouts) -> tuple[str, ...]:
-    """Expire these Checkout Sessions, so that nobody can pay them; returns the IDs of those that expired."""
+def expire_all(session_ids: Iterable[str], checkouts: Checkouts) -> tuple[str, ...]:
+    """Expire these Checkout Sessions, so that nobody can pay them; returns the IDs of those that expired.
+
+    A failure is only logged.
+    """
     done = []
-    for session in sessions:
+    for session_id in session_ids:
         try:
-            checkouts.expire_session(session.id)
+            if expire(session_id, checkouts):
+                done.append(session_id)
+        except PaymentsRefused as exc:
+            log.error(  # noqa: TRY400  # the message says it all
+                "session=%s can still be paid, because Stripe refuses to expire it: %s", session_id, exc
+            )
         except PaymentsError as exc:
-            # It was paid a moment ago, for instance.
-            log.info("session=%s stays as it is: %s: %s", session.id, type(exc).__name__, exc)
-        else:
-            done.append(session.id)
+            log.info("session=%s stays as it is: %s: %s", session_id, type(exc).__name__, exc)
     return tuple(done)
+
+
+def expire(session_id: str, checkouts: Checkouts) -> bool:
+    """Expire a Checkout Session. Returns False if it was not open any more, because it was paid just now.
+
+    Raises `PaymentsRefused` if Stripe refuses it although the session is open, and other `PaymentsError`s.
+    """
+    try:
+        checkouts.expire_session(session_id)
+    except PaymentsRefused as exc:
+        # Stripe refuses a session that is not open, and a key without the permission.
+        if checkouts.get_session(session_id).status is SessionStatus.OPEN:
+            raise
+        log.info("session=%s stays as it is: %s", session_id, exc)
+        return False
+    return True
 
 
 def after_purchase(cart: Cart, session: CheckoutSession, state: State) -> Cart:

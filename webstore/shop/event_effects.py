@@ -6,11 +6,13 @@ only says where to look: the object is read again, and its present state decides
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from webstore import deadline
 from webstore.errors import NoSuchObject, StateUnavailable
 from webstore.linking.verdicts import forget_verdict_of
 from webstore.state import State
@@ -20,6 +22,7 @@ from .cart_sessions import remember_paid
 from .fulfilment import Outcome, fulfil
 from .models import SessionStatus, StripeEvent
 from .order_events import Invoice, Kind
+from .places import Places
 from .ports import Checkouts, EventLog, Fulfil, Records, Sales
 
 #: Seconds; longer than the period of a subscription that was cancelled for its end.
@@ -70,11 +73,17 @@ class Webhooks:
     #: Seconds that a delivery may wait for another one about the same order event. Stripe sends several
     #: events about one refund at the same moment.
     patience_s: float = 1.5
+    sleep: Callable[[float], None] = deadline.sleep
+    #: For the threads that are inside the hooks. A hook may hang.
+    hook_places: Places = field(default_factory=Places)
+    #: For the threads that wait until it may be asked again whether something is for sale.
+    waiting_places: Places = field(default_factory=Places)
 
 
-def act(webhooks: Webhooks, event: StripeEvent) -> Outcome:
+def act(webhooks: Webhooks, event: StripeEvent, known_at: float = math.inf) -> Outcome:
     """Give the event the effect of its type. Raises `PaymentsError`, and `StateUnavailable`.
 
+    `known_at`: when the store had the event already, Unix seconds, if it is not delivered just now.
     `NoSuchObject`: the object cannot be read, or is shown as it was before the event.
     """
     kind, object_id = event.type, event.object_id
@@ -91,8 +100,16 @@ def act(webhooks: Webhooks, event: StripeEvent) -> Outcome:
     if kind not in _CUSTOMER_EVENTS:
         webhooks.forget_catalogue()
     if kind in _CHANGED_GOODS and webhooks.now() - event.created < withdrawn.SESSION_S:
-        goods = withdrawn.Goods(webhooks.sales, webhooks.checkouts, webhooks.state, webhooks.now)
-        withdrawn.expire_sessions(goods, kind.split(".")[0], object_id)
+        goods = withdrawn.Goods(
+            webhooks.sales,
+            webhooks.checkouts,
+            webhooks.state,
+            webhooks.now,
+            webhooks.sleep,
+            webhooks.waiting_places,
+        )
+        before = event.created + withdrawn.CLOCKS_DIFFER_S
+        return withdrawn.expire_sessions(goods, kind.split(".")[0], object_id, min(before, known_at))
     return Outcome.DONE
 
 
@@ -178,4 +195,6 @@ def _tell(webhooks: Webhooks, found: happened.OrderEvents) -> Outcome:
     """Call the hooks, if there is something to tell."""
     if not found:
         return Outcome.IGNORED
-    return fulfil(webhooks.state, webhooks.fulfil, found, patience_s=webhooks.patience_s)
+    return fulfil(
+        webhooks.state, webhooks.fulfil, found, patience_s=webhooks.patience_s, places=webhooks.hook_places
+    )

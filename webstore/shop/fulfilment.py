@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
+from typing import cast
 
 from webstore import deadline
 from webstore.errors import StateUnavailable
 from webstore.state import State
 
 from .order_events import Kind, OrderEvent
+from .places import Places
 from .ports import Fulfil
 
 log = logging.getLogger(__name__)
@@ -56,16 +60,26 @@ def log_order_event(event: OrderEvent) -> None:
 
 
 def fulfil(
-    state: State, hooks: Sequence[Fulfil], events: Sequence[OrderEvent], *, patience_s: float = 0.0
+    state: State,
+    hooks: Sequence[Fulfil],
+    events: Sequence[OrderEvent],
+    *,
+    patience_s: float = 0.0,
+    places: Places | None = None,
 ) -> Outcome:
     """Call the hooks with these order events, in this order; stop at the first one that is not done.
 
-    `patience_s`: how long another delivery may keep this one waiting.
+    `patience_s`: how long another delivery may keep this one waiting. `places`: for the threads that do this;
+    if none is free, the outcome is `FAILED`.
     """
-    for event in events:
-        outcome = _fulfil(state, hooks, event, patience_s)
-        if outcome is not Outcome.DONE:
-            return outcome
+    with (places or Places()).one() as has_place:
+        if not has_place:
+            log.warning("all threads that may be inside the fulfil hooks are there")
+            return Outcome.FAILED
+        for event in events:
+            outcome = _fulfil(state, hooks, event, patience_s)
+            if outcome is not Outcome.DONE:
+                return outcome
     return Outcome.DONE
 
 
@@ -119,8 +133,38 @@ def _turn(state: State, key: str, patience_s: float) -> Iterator[bool]:
 
 def _succeeds(hook: Fulfil, event: OrderEvent) -> bool:
     try:
-        hook(event)
-    except Exception:
-        log.exception("a fulfil hook failed with the order event=%s order=%s", event.id, event.order_number)
+        # The operator's function may return anything.
+        _refuse_unfinished(cast("Callable[[OrderEvent], object]", hook)(event))
+    except BaseException as exc:
+        # An interrupt by a signal arrives on the main thread. On other threads the hook has raised it.
+        if not isinstance(exc, Exception | SystemExit) and _is_main_thread():
+            raise
+        log.exception(
+            "the fulfil hook %s failed with the order event=%s order=%s",
+            _name(hook),
+            event.id,
+            event.order_number,
+        )
         return False
     return True
+
+
+def _refuse_unfinished(returned: object) -> None:
+    """Raise `TypeError` if the hook returned work that nobody does: a coroutine, or a generator."""
+    if inspect.isawaitable(returned) or isinstance(returned, Generator | AsyncGenerator):
+        if isinstance(returned, Coroutine | Generator):
+            # Otherwise Python warns of it later.
+            returned.close()
+        raise TypeError(
+            f"it returned a {type(returned).__name__}, so it has not run: a hook is a plain function"
+        )
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _name(hook: Fulfil) -> str:
+    """The hook as FULFIL names it."""
+    name = getattr(hook, "__qualname__", None) or type(hook).__qualname__
+    return f"{getattr(hook, '__module__', '?')}:{name}"

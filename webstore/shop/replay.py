@@ -116,10 +116,26 @@ def _replay_all(webhooks: Webhooks, since: float) -> None:
     """Handle all events since the Unix time; what fails is left for the next start."""
     outcomes: Counter[Outcome] = Counter()
     try:
-        for event in listed(webhooks, since):
-            with suppress(StateUnavailable):
-                webhooks.state.set(_TURN, "1", _TURN_S)
-            outcomes[handle(webhooks, event)] += 1
+        _handle_all(webhooks, since, outcomes)
+    except BaseException as exc:
+        outcomes[Outcome.FAILED] += 1
+        log.exception("missed events were not all handled")
+        if not isinstance(exc, Exception):
+            raise
+    finally:
+        with suppress(StateUnavailable):
+            if not outcomes[Outcome.FAILED] and not outcomes[Outcome.BUSY]:
+                webhooks.state.set(LAST_DELIVERY, str(webhooks.now()), KEPT_S)
+                webhooks.state.delete(_MISSED_SINCE)
+            webhooks.state.delete(_TURN)
+        found = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "none"
+        log.info("looked for missed events since %.0f: %s", since, found)
+
+
+def _handle_all(webhooks: Webhooks, since: float, outcomes: Counter[Outcome]) -> None:
+    """Handle the events, and count how that ended."""
+    try:
+        found = listed(webhooks, since)
     except PaymentsError as exc:
         log.error(  # noqa: TRY400  # the message says it all
             "missed events cannot be read: %s: %s. By hand: flask --app wsgi events replay --since 30d",
@@ -127,13 +143,9 @@ def _replay_all(webhooks: Webhooks, since: float) -> None:
             exc,
         )
         outcomes[Outcome.FAILED] += 1
-    except Exception:
-        log.exception("missed events were not all handled")
-        outcomes[Outcome.FAILED] += 1
-    with suppress(StateUnavailable):
-        if not outcomes[Outcome.FAILED] and not outcomes[Outcome.BUSY]:
-            webhooks.state.set(LAST_DELIVERY, str(webhooks.now()), KEPT_S)
-            webhooks.state.delete(_MISSED_SINCE)
-        webhooks.state.delete(_TURN)
-    found = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items())) or "none"
-    log.info("looked for missed events since %.0f: %s", since, found)
+        return
+    listed_at = webhooks.now()
+    for event in found:
+        with suppress(StateUnavailable):
+            webhooks.state.set(_TURN, "1", _TURN_S)
+        outcomes[handle(webhooks, event, listed_at)] += 1

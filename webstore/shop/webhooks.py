@@ -6,12 +6,13 @@ A delivery is acknowledged after its effect. Until then Stripe sends it again.
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import suppress
 
 from webstore.errors import NoSuchObject, PaymentsError, PaymentsRefused, StateUnavailable, WebhookRejected
 from webstore.state import State
 
-from .event_effects import Webhooks, act
+from .event_effects import HANDLED, Webhooks, act
 from .fulfilment import KEPT_S, Outcome
 from .models import StripeEvent
 
@@ -22,6 +23,10 @@ log = logging.getLogger(__name__)
 YOUNG_S = 3600.0
 #: When the last delivery was handled, Unix seconds.
 LAST_DELIVERY = "events:last"
+#: Seconds in which the time of a delivery is noted once: writing has to wait for others.
+_NOTED_EVERY_S = 60.0
+#: What the shared state says about an event that was handled.
+_DONE, _IGNORED = "1", "0"
 
 HOW_TO_CONFIGURE = (
     "Configure the endpoint at https://dashboard.stripe.com/workbench/webhooks: events of your own account, "
@@ -40,13 +45,25 @@ def receive(webhooks: Webhooks, body: bytes, signature: str) -> Outcome:
     outcome = handle(webhooks, event)
     if outcome in (Outcome.DONE, Outcome.SEEN, Outcome.IGNORED):
         with suppress(StateUnavailable):
-            webhooks.state.set(LAST_DELIVERY, str(webhooks.now()), KEPT_S)
+            _note_delivery(webhooks)
     return outcome
 
 
-def handle(webhooks: Webhooks, event: StripeEvent) -> Outcome:
-    """Give the event its effect; safe to call again with the same event, also at the same time."""
-    outcome = _handle(webhooks, event)
+def _note_delivery(webhooks: Webhooks) -> None:
+    """Note that a delivery was handled, once in `_NOTED_EVERY_S`. Raises `StateUnavailable`."""
+    now, kept = webhooks.now(), webhooks.state.get(LAST_DELIVERY)
+    with suppress(ValueError):
+        if kept is not None and 0 <= now - float(kept) < _NOTED_EVERY_S:
+            return
+    webhooks.state.set(LAST_DELIVERY, str(now), KEPT_S)
+
+
+def handle(webhooks: Webhooks, event: StripeEvent, known_at: float = math.inf) -> Outcome:
+    """Give the event its effect; safe to call again with the same event, also at the same time.
+
+    `known_at`: when the store had the event already, Unix seconds, if it is not delivered just now.
+    """
+    outcome = _handle(webhooks, event, known_at)
     log.log(
         logging.WARNING if outcome is Outcome.FAILED else logging.INFO,
         "webhook event=%s type=%s object=%s outcome=%s",
@@ -59,13 +76,21 @@ def handle(webhooks: Webhooks, event: StripeEvent) -> Outcome:
 
 
 def is_seen(state: State, event: StripeEvent) -> bool:
-    """Whether the event is known to have had its effect."""
+    """Whether the event is known to have had its effect, or to have none.
+
+    One that had none is handled again if it comes again: its object may have been corrected since.
+    """
+    return _note(state, event) is not None
+
+
+def _note(state: State, event: StripeEvent) -> str | None:
+    """How the handling of this event ended before; None if that is not known."""
     with suppress(StateUnavailable):
-        return state.get(_seen(event)) is not None
-    return False
+        return state.get(_seen(event))
+    return None
 
 
-def _handle(webhooks: Webhooks, event: StripeEvent) -> Outcome:
+def _handle(webhooks: Webhooks, event: StripeEvent, known_at: float) -> Outcome:
     try:
         if event.account is not None and not _is_own(webhooks, event.account):
             # To let it come again would make Stripe disable an endpoint that others may need.
@@ -83,9 +108,9 @@ def _handle(webhooks: Webhooks, event: StripeEvent) -> Outcome:
                 f"it is of {_mode(event.livemode)} mode and STRIPE_SECRET_KEY is of "
                 f"{_mode(webhooks.livemode)} mode: set the key and STRIPE_WEBHOOK_SECRET of one mode",
             )
-        if is_seen(webhooks.state, event):
+        if _note(webhooks.state, event) == _DONE:
             return Outcome.SEEN
-        outcome = act(webhooks, event)
+        outcome = act(webhooks, event, known_at)
     except NoSuchObject as exc:
         return _not_found(webhooks, event, exc)
     except PaymentsRefused as exc:
@@ -96,10 +121,10 @@ def _handle(webhooks: Webhooks, event: StripeEvent) -> Outcome:
         return Outcome.FAILED
     if outcome is Outcome.REFUSED:
         log.error("webhook event=%s type=%s names no object. %s", event.id, event.type, HOW_TO_CONFIGURE)
-    if outcome is Outcome.DONE:
+    if outcome is Outcome.DONE or (outcome is Outcome.IGNORED and event.type in HANDLED):
         # After the effect: an event whose effect failed comes again.
         with suppress(StateUnavailable):
-            webhooks.state.set(_seen(event), "1", KEPT_S)
+            webhooks.state.set(_seen(event), _DONE if outcome is Outcome.DONE else _IGNORED, KEPT_S)
     return outcome
 
 
@@ -108,7 +133,7 @@ def _not_found(webhooks: Webhooks, event: StripeEvent, exc: NoSuchObject) -> Out
     try:
         known = webhooks.events.has_event(event)
     except PaymentsRefused as refused:
-        log.warning("whether Stripe knows the event=%s cannot be asked: %s", event.id, refused)
+        log.error("whether Stripe knows the event=%s cannot be asked: %s", event.id, refused)  # noqa: TRY400  # the message says it all
         known = True
     except PaymentsError:
         return Outcome.FAILED

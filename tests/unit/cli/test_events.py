@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from tests.unit.offline import offline_store
 from tests.unit.webhook_deliveries import COMPLETED, SECRETS, SESSION, Inbox, opened
 from webstore.errors import PaymentsRefused, PaymentsUnavailable
 from webstore.shop.models import StripeEvent
+from webstore.shop.order_events import OrderEvent
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,27 @@ def test_a_dry_run_handles_nothing(inbox: Inbox) -> None:
     dry = replay(inbox, "--since", "3d", "--dry-run")
     assert (dry.exit_code, inbox.fulfilled) == (0, ["cs_2"])
     assert dry.stdout.splitlines()[-1] == "2 events: 1 missed, 1 seen."
+
+
+def test_after_a_complete_replay_a_dry_run_finds_nothing_that_was_missed(inbox: Inbox) -> None:
+    inbox.till.made["cs_1"] = replace(SESSION, id="cs_1", owner=None)
+    assert replay(inbox, "--since", "3d").stdout.splitlines()[-1] == "2 events: 1 done, 1 ignored."
+    assert replay(inbox, "--since", "3d", "--dry-run").stdout == "2 events: 2 seen.\n"
+    # It is handled again all the same: its metadata may have been corrected.
+    inbox.till.made["cs_1"] = replace(SESSION, id="cs_1")
+    replay(inbox, "--since", "3d")
+    assert inbox.fulfilled == ["cs_2", "cs_1"]
+
+
+def test_a_hook_that_exits_does_not_end_the_command(inbox: Inbox) -> None:
+    def leave(event: OrderEvent) -> None:
+        inbox.note(event)
+        sys.exit(0)
+
+    inbox.use(fulfil=[leave])
+    done = replay(inbox, "--since", "3d")
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (1, "2 events: 2 failed.")
+    assert inbox.fulfilled == ["cs_1", "cs_2"]
 
 
 def test_a_program_gets_one_document(inbox: Inbox) -> None:

@@ -13,6 +13,8 @@ from webstore.gateways.hooks import load_hooks
 from webstore.routes import Services
 
 MODULE = """
+import functools
+
 class Warehouse:
     @staticmethod
     def ship(event):
@@ -31,6 +33,29 @@ def some(event, address="here"):
     pass
 
 number = 5
+
+async def later(event):
+    pass
+
+async def later_in_parts(event):
+    yield
+
+def in_parts(event):
+    yield
+
+part = functools.partial(later)
+
+class Later:
+    async def __call__(self, event):
+        pass
+
+later_too = Later()
+
+class Now:
+    def __call__(self, event):
+        pass
+
+now = Now()
 """
 
 
@@ -40,16 +65,18 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "hooks_of_a_shop.py").write_text(MODULE)
     (tmp_path / "hooks_that_raise.py").write_text("raise RuntimeError('no warehouse')")
     (tmp_path / "hooks_that_exit.py").write_text("raise SystemExit(3)")
+    (tmp_path / "hooks_that_stop.py").write_text("raise KeyboardInterrupt")
+    (tmp_path / "hooks_on_demand.py").write_text("def __getattr__(name):\n    raise RuntimeError(name)")
     (tmp_path / "hooks_with_a_typo.py").write_text("def f(:")
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path
 
 
 def test_functions_are_found_in_their_order() -> None:
-    names = ("hooks_of_a_shop:some", "hooks_of_a_shop:ship", "hooks_of_a_shop:Warehouse.ship")
+    names = tuple(f"hooks_of_a_shop:{name}" for name in ("some", "ship", "Warehouse.ship", "now"))
     shop = load_hooks(names)
     module = sys.modules["hooks_of_a_shop"]
-    assert shop == (module.some, module.ship, module.Warehouse.ship)
+    assert shop == (module.some, module.ship, module.Warehouse.ship, module.now)
 
 
 def test_every_name_that_cannot_be_used_is_told() -> None:
@@ -57,9 +84,17 @@ def test_every_name_that_cannot_be_used_is_told() -> None:
         "nowhere_to_be_found:ship": "cannot be imported (ModuleNotFoundError",
         "hooks_that_raise:ship": "cannot be imported (RuntimeError: no warehouse)",
         "hooks_that_exit:ship": "cannot be imported (SystemExit: 3)",
+        "hooks_that_stop:ship": "cannot be imported (KeyboardInterrupt",
+        "hooks_on_demand:ship": "cannot be read (RuntimeError: ship)",
         "hooks_with_a_typo:f": "cannot be imported (SyntaxError",
         "hooks_of_a_shop:missing": "does not exist: hooks_of_a_shop has no missing",
         "hooks_of_a_shop:number": "is not a function",
+        "hooks_of_a_shop:Warehouse": "is not a function",
+        "hooks_of_a_shop:later": "is an async function or a generator, which would never run",
+        "hooks_of_a_shop:later_in_parts": "is an async function or a generator",
+        "hooks_of_a_shop:in_parts": "is an async function or a generator",
+        "hooks_of_a_shop:part": "is an async function or a generator",
+        "hooks_of_a_shop:later_too": "is an async function or a generator",
         "hooks_of_a_shop:none": "must take exactly one argument",
         "hooks_of_a_shop:two": "must take exactly one argument",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.fakes import Memory, Till
 from tests.unit.purchases import DRAFT, EUR
 from webstore import deadline
-from webstore.errors import PaymentsFailed, PaymentsUnavailable
+from webstore.errors import PaymentsError, PaymentsFailed, PaymentsRefused, PaymentsUnavailable
 from webstore.shop import cart_sessions, opening
 from webstore.shop.cart_sessions import CheckedCart, without_paid_items
 from webstore.shop.models import Cart, CartLine, SessionStatus
@@ -59,6 +60,14 @@ def test_an_outage_of_stripe_leaves_the_cart_as_it_is() -> None:
     assert without_paid_items(CART, ("cs_1",), till, Memory()) == CheckedCart(CART, complete=False)
 
 
+def test_a_refusal_is_handed_to_the_caller_and_does_not_hide_another_session() -> None:
+    till, refusal = till_with(SessionStatus.COMPLETE), PaymentsRefused("403")
+    till.instead = [refusal]
+    cart = replace(CART, sessions=("cs_0", "cs_1"))
+    checked = without_paid_items(cart, cart.sessions, till, Memory())
+    assert (checked.cart.count, checked.complete, checked.refusal) == (2, False, refusal)
+
+
 def test_a_failure_about_one_session_does_not_hide_another_one() -> None:
     till = till_with(SessionStatus.COMPLETE)
     till.instead = [PaymentsFailed("500")]
@@ -102,11 +111,33 @@ def test_a_payment_is_not_remembered_without_the_shared_state() -> None:
 
 
 @pytest.mark.parametrize("status", [SessionStatus.COMPLETE, SessionStatus.EXPIRED])
-def test_a_session_that_cannot_be_expired_is_left_out_of_the_answer(status: SessionStatus) -> None:
+def test_a_session_that_cannot_be_expired_is_left_out_of_the_answer(
+    status: SessionStatus, caplog: pytest.LogCaptureFixture
+) -> None:
     till = till_with(SessionStatus.OPEN)
     second = replace(DRAFT, customer_id="cus_2")
     opening.open_session(till, second, Memory())
-    sessions = [till.get_session("cs_1"), till.get_session("cs_2")]
     till.end("cs_1", status)
-    assert cart_sessions.expire(sessions, till) == ("cs_2",)
+    with caplog.at_level(logging.INFO):
+        assert cart_sessions.expire_all(("cs_1", "cs_2"), till) == ("cs_2",)
     assert till.get_session("cs_2").status is SessionStatus.EXPIRED
+    assert {record.levelno for record in caplog.records} == {logging.INFO}
+
+
+@pytest.mark.parametrize(
+    ("trouble", "level"),
+    [
+        (PaymentsRefused("403: give the key the permission"), logging.ERROR),
+        (PaymentsUnavailable("down"), logging.INFO),
+    ],
+)
+def test_a_session_that_stays_open_is_an_error_only_if_stripe_refuses_to_expire_it(
+    trouble: PaymentsError, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    till = till_with(SessionStatus.OPEN)
+    till.cannot_expire = trouble
+    with caplog.at_level(logging.INFO):
+        assert cart_sessions.expire_all(("cs_1",), till) == ()
+    (record,) = caplog.records
+    assert record.levelno == level
+    assert str(trouble) in record.getMessage()

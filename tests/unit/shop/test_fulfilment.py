@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from tests.fakes import Memory, TimedMemory
 from tests.support import in_background
@@ -31,6 +32,7 @@ from webstore.errors import PaymentsUnavailable
 from webstore.shop.fulfilment import FULFIL_S, log_order_event
 from webstore.shop.models import CheckoutSession, Money
 from webstore.shop.order_events import Kind, OrderEvent
+from webstore.shop.ports import Fulfil
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +221,83 @@ def test_one_hook_that_fails_does_not_keep_the_others_from_their_work(inbox: Inb
     assert inbox.deliver().status_code == 503
     assert inbox.fulfilled == [SESSION.id]
     assert inbox.state.get(f"paid:{SESSION.id}") == "1"
+
+
+def exits(event: OrderEvent) -> None:
+    raise SystemExit(event.id)
+
+
+async def never_runs(event: OrderEvent) -> None:
+    raise AssertionError(event.id)
+
+
+def does_it_in_parts(event: OrderEvent) -> Iterator[str]:
+    yield event.id
+
+
+async def does_it_in_parts_later(event: OrderEvent) -> AsyncIterator[str]:
+    yield event.id
+
+
+@pytest.mark.parametrize("hook", [exits, never_runs, does_it_in_parts, does_it_in_parts_later])
+def test_a_hook_that_exits_or_leaves_its_work_undone_has_failed(
+    inbox: Inbox, hook: Callable[[OrderEvent], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrapped(event: OrderEvent) -> object:
+        return hook(event)
+
+    wrapped.__qualname__ = "ship"
+    inbox.use(fulfil=[cast(Fulfil, wrapped), inbox.note])
+    assert inbox.deliver().status_code == 503
+    (error,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert f"the fulfil hook {__name__}:ship failed" in error.getMessage()
+    assert inbox.fulfilled == [SESSION.id], "the others are called all the same"
+    inbox.use(fulfil=[inbox.note])
+    assert inbox.deliver().json == {"outcome": "done"}
+
+
+def stops(event: OrderEvent) -> None:
+    raise KeyboardInterrupt(event.id)
+
+
+def test_what_looks_like_an_interrupt_in_a_thread_of_the_server_comes_from_the_hook(inbox: Inbox) -> None:
+    inbox.use(fulfil=[stops])
+    assert in_background(inbox.deliver).result(30).status_code == 503
+
+
+def test_an_interrupt_on_the_main_thread_ends_the_command(inbox: Inbox) -> None:
+    inbox.use(fulfil=[stops])
+    with pytest.raises(KeyboardInterrupt):
+        inbox.deliver()
+    inbox.use(fulfil=[inbox.note])
+    assert inbox.deliver().json == {"outcome": "done"}
+
+
+def test_hooks_that_hang_hold_a_quarter_of_the_threads(tmp_path: Path) -> None:
+    inside, go_on = threading.Semaphore(0), threading.Event()
+
+    def hang(_: OrderEvent) -> None:
+        inside.release()
+        assert go_on.wait(30)
+
+    with offline_store(tmp_path, STRIPE_WEBHOOK_SECRET=SECRETS, WEB_THREADS="8") as app:
+        inbox = opened(app)
+        inbox.use(fulfil=[hang])
+        for number in range(4):
+            inbox.till.made[f"cs_{number}"] = replace(SESSION, id=f"cs_{number}")
+
+        def deliver(number: int) -> TestResponse:
+            about = {"id": f"cs_{number}", "object": "checkout.session"}
+            return inbox.deliver(about=about, event=f"evt_{number}")
+
+        held = [in_background(lambda n=n: deliver(n)) for n in (0, 1)]  # type: ignore[misc]  # mypy cannot infer a lambda's default
+        for _ in held:
+            assert inside.acquire(timeout=10)
+        assert [deliver(2).status_code, deliver(3).status_code] == [503, 503]
+        assert not any(delivery.done() for delivery in held)
+        go_on.set()
+        assert [delivery.result(10).status_code for delivery in held] == [200, 200]
+        assert deliver(2).json == {"outcome": "done"}
 
 
 @pytest.mark.parametrize("second", ["evt_1", "evt_2"])

@@ -16,6 +16,7 @@ from webstore.shop.event_effects import Webhooks
 from webstore.shop.fulfilment import Outcome
 from webstore.shop.models import StripeEvent
 from webstore.shop.order_events import OrderEvent
+from webstore.shop.ports import Availability
 from webstore.shop.replay import LISTED_S, CatchUp, listed
 from webstore.shop.webhooks import handle, receive
 
@@ -49,6 +50,7 @@ class Store:
             livemode=False,
             own_account=lambda: "acct_own",
             now=self.clock,
+            sleep=self.clock.sleep,
         )
 
     def sell(self, number: int, ago_s: float) -> None:
@@ -111,6 +113,20 @@ def test_events_of_one_second_keep_their_order(store: Store) -> None:
     for number in (1, 2, 3):
         store.sell(number, ago_s=60)
     assert [event.object_id for event in listed(store.webhooks, 0)] == ["cs_1", "cs_2", "cs_3"]
+
+
+def test_many_changes_of_one_product_are_one_question(store: Store) -> None:
+    store.start()
+    store.clock.sleep(DAY)
+    for number in range(20):
+        event = StripeEvent(f"evt_{number}", "product.updated", False, "prod_mug", None, store.clock() - 60)  # noqa: FBT003  # as the SDK has it
+        store.office.events.append(event)
+    store.till.unavailable["prod_mug"] = Availability.GONE
+    began = store.clock()
+    store.start()
+    store.work()
+    assert store.office.calls.count("open sessions") == 1
+    assert store.clock() == began, "none has to wait"
 
 
 def test_the_list_goes_back_30_days(store: Store) -> None:
@@ -220,22 +236,61 @@ def test_a_process_that_dies_at_it_is_replaced_by_another_one(store: Store) -> N
     store.start()
     store.start()
     first, second = store.begun
-    store.till.meanwhile = die
 
+    def end() -> None:
+        # A process that has ended cleans nothing up.
+        store.state.down = True
+        raise Died
+
+    store.till.meanwhile = end
     with pytest.raises(Died):
         first()
-    store.till.meanwhile = lambda: None
+    store.till.meanwhile, store.state.down = lambda: None, False
     second()
 
     assert store.sold == ["cs_1", "cs_2"]
 
 
 class Died(BaseException):
-    """The process ends here."""
+    """The thread or the process ends here."""
 
 
-def die() -> None:
-    raise Died
+def test_a_thread_that_ends_at_it_leaves_a_line_and_the_turn_to_the_next_one(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    def end() -> None:
+        raise Died
+
+    store.start()
+    store.clock.sleep(DAY)
+    store.sell(1, ago_s=HOUR)
+    store.start()
+    store.till.meanwhile = end
+    with pytest.raises(Died):
+        store.work()
+    assert "missed events were not all handled" in caplog.text
+
+    store.till.meanwhile = lambda: None
+    began = store.clock()
+    store.start()
+    store.work()
+    assert store.sold == ["cs_1"]
+    assert store.clock() == began, "it has waited for a turn that nobody has"
+
+
+def test_a_hook_that_exits_does_not_end_the_thread(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    def leave(_: OrderEvent) -> None:
+        raise SystemExit(1)
+
+    store.start()
+    store.clock.sleep(DAY)
+    for number in (1, 2):
+        store.sell(number, ago_s=HOUR)
+    store.webhooks = replace(store.webhooks, fulfil=(store.told.append, leave))
+    store.start()
+    store.work()
+    assert store.sold == ["cs_1", "cs_2"]
+    assert caplog.text.count("failed with the order event=") == 2
 
 
 def test_a_fault_does_not_reach_the_request(store: Store, caplog: pytest.LogCaptureFixture) -> None:

@@ -174,6 +174,26 @@ def test_what_is_dropped_does_not_count_as_the_last_delivery(inbox: Inbox) -> No
     assert inbox.state.get(LAST_DELIVERY) == str(inbox.clock())
 
 
+def test_the_last_delivery_is_noted_once_a_minute(inbox: Inbox) -> None:
+    noted = []
+    for _ in range(4):
+        inbox.deliver()
+        noted.append(inbox.state.get(LAST_DELIVERY))
+        inbox.clock.sleep(25)
+    assert noted == [noted[0]] * 3 + [str(inbox.clock() - 25)]
+    inbox.state.set(LAST_DELIVERY, "not a time", 60)
+    inbox.deliver()
+    assert inbox.state.get(LAST_DELIVERY) == str(inbox.clock())
+
+
+def test_a_delivery_that_waits_speaks_for_others_without_a_write(inbox: Inbox) -> None:
+    product = {"id": "prod_1", "object": "product"}
+    inbox.state.set("withdrawn-next:prod_1", "1", 60)
+    assert inbox.deliver("product.updated", product, age_s=1).json == {"outcome": "done"}
+    assert inbox.till.calls == 0
+    assert inbox.state.get("withdrawn:prod_1") is None
+
+
 # Events of other accounts
 
 

@@ -16,7 +16,7 @@ from webstore.errors import (
     PaymentsUnavailable,
     WebhookRejected,
 )
-from webstore.shop.models import CheckoutSession, Money, StripeEvent
+from webstore.shop.models import BoughtLine, CheckoutSession, Money, StripeEvent
 from webstore.shop.order_events import Dispute, Invoice, Refund, SubscriptionState
 
 from .checkout import checkout_session, id_of, part, with_all_lines
@@ -190,7 +190,7 @@ class StripeRecords:
             status=text(found.get("status")),
             reason=str(found.get("billing_reason") or ""),
             total=Money(amount(found.get("total")), currency),
-            lines=tuple(invoice_line(line, currency) for line in complete(found.get("lines"), page)),
+            lines=tuple(_bought(line, currency) for line in complete(found.get("lines"), page)),
             attempts=_count(found.get("attempt_count")),
             paid_at=_when(part(found, "status_transitions").get("paid_at")),
             customer_id=id_of(found.get("customer")),
@@ -256,6 +256,20 @@ def _subscription(found: Mapping[str, Any]) -> SubscriptionState:
         ends=found.get("cancel_at_period_end") is True or _when(found.get("cancel_at")) is not None,
         cancelled_at=_when(found.get("canceled_at")),
         ended_at=_when(found.get("ended_at")),
+    )
+
+
+def _bought(line: Item, currency: str) -> BoughtLine:
+    """An invoice's line with the fields that order events have."""
+    found = invoice_line(line, currency)
+    return BoughtLine(
+        description=found.description,
+        quantity=found.quantity,
+        total=found.total,
+        price_id=found.price_id,
+        product_id=found.product_id,
+        recurrence=found.recurrence,
+        variant=found.variant,
     )
 
 
