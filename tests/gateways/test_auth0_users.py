@@ -10,6 +10,7 @@ import pytest
 from tests.gateways.tenant import ADA, TOKEN, USER, Tenant
 from webstore.errors import UserGone
 from webstore.gateways.auth0 import Auth0Directory
+from webstore.linking import worlds
 from webstore.sandbox.auth0.user import database_user, social_user
 
 # Reading
@@ -105,7 +106,7 @@ def test_a_user_with_an_awkward_id_is_read_and_linked(
 ) -> None:
     tenant.auth0.state.users.add(database_user("awkward@example.com", "", time.time(), user_id=user_id))
     assert directory.read_user(user_id).user_id == user_id
-    directory.record_link(user_id, "cus_1", None)
+    directory.write_records(user_id, {"stripe_customer_id": "cus_1"})
     assert directory.read_user(user_id).customer_id == "cus_1"
     assert tenant.metadata() is None, "the link went into somebody else's record"
 
@@ -138,13 +139,17 @@ def test_garbage_in_the_record_is_read_as_recorded_garbage(
 # Writing
 
 
+def record_link(directory: Auth0Directory, customer_id: str, pin: str | None, *replaced: str) -> None:
+    directory.write_records(ADA, worlds.metadata_of("", (), customer_id, pin, replaced))
+
+
 def test_a_link_is_recorded_beside_what_others_keep_and_clears_the_failure_note(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
     tenant.keep({"plan": {"name": "gold"}, "stripe_link_failed_at": 1_700_000_000})
     directory.read_user(ADA)
     tenant.asked()
-    directory.record_link(ADA, "cus_1", "acct_1 test")
+    record_link(directory, "cus_1", "acct_1 test")
     assert tenant.asked() == [f"PATCH {USER}"]
     assert tenant.metadata() == {
         "plan": {"name": "gold"},
@@ -156,8 +161,8 @@ def test_a_link_is_recorded_beside_what_others_keep_and_clears_the_failure_note(
 def test_dead_predecessors_are_recorded_in_order_and_kept_by_later_links(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
-    directory.record_link(ADA, "cus_3", None, ("cus_1", "cus_2"))
-    directory.record_link(ADA, "cus_4", None)
+    record_link(directory, "cus_3", None, "cus_1", "cus_2")
+    record_link(directory, "cus_4", None)
     assert tenant.metadata() == {"stripe_customer_id": "cus_4", "stripe_replaced": "cus_1 cus_2"}
     assert directory.read_user(ADA).replaced == ("cus_1", "cus_2")
 
@@ -176,13 +181,13 @@ def test_a_link_to_an_unknown_account_leaves_the_account_as_it_is(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
     tenant.keep({"stripe_account": "acct_1 test"})
-    directory.record_link(ADA, "cus_2", None)
+    record_link(directory, "cus_2", None)
     assert tenant.metadata() == {"stripe_customer_id": "cus_2", "stripe_account": "acct_1 test"}
 
 
 def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Auth0Directory) -> None:
     tenant.keep({"plan": "gold", "stripe_customer_id": "cus_1"})
-    directory.note_failure(ADA, 1_800_000_000.9, "0")
+    directory.write_records(ADA, {"stripe_link_failed_at": 1_800_000_000, "stripe_link_failed_try": "0"})
     assert tenant.metadata() == {
         "plan": "gold",
         "stripe_customer_id": "cus_1",

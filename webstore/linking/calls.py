@@ -37,6 +37,9 @@ class RecordLink(Call[None]):
     account: str | None
     #: Deleted customers that were recorded before; empty: the list in the directory stays.
     replaced: tuple[str, ...] = ()
+    #: As `User.suffix` and `User.moved`.
+    suffix: str = ""
+    moved: tuple[tuple[str, object], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class NoteFailure(Call[None]):
     at: float
     #: The create that failed: its predecessor, if there was one, and its generation.
     which: str
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from webstore.errors import (
+    DirectoryError,
     DirectoryRefused,
     EmailRefused,
     KeyInFlight,
@@ -33,6 +34,7 @@ from webstore.errors import (
     WebstoreError,
 )
 
+from . import models, worlds
 from .calls import (
     Call,
     CreateCustomer,
@@ -60,6 +62,8 @@ CUSTOMER_ID = re.compile(r"cus_[A-Za-z0-9_-]{1,250}")
 #: User IDs that Auth0 draws at random and never gives again. Others come again after a deletion: the ID of a
 #: social or enterprise user is the provider's, that of an imported one the importer's.
 RANDOM_USER_ID = re.compile(r"auth0\|[0-9a-f]{24}")
+#: Keys of `app_metadata` that do not name a world.
+_WITHOUT_A_WORLD = {models.ID, models.REPLACED, models.FAILED_AT, models.FAILED_TRY}
 #: Stripe's limits in characters, https://docs.stripe.com/api/customers/create#create_customer-name
 MAX_NAME, MAX_DESCRIPTION = 256, 350
 #: Creates in one attempt (replays, generations, deleted predecessors); after that the link stays pending.
@@ -85,6 +89,8 @@ class Policy:
     livemode: bool
     #: Domains that the tenant had before: customers that name them are this tenant's.
     former_tenants: tuple[str, ...] = ()
+    #: Whether a second live account may have links of its own on the tenant (LINK_SECOND_ACCOUNT).
+    second_account: bool = False
     lookup_always: bool = False
     adopt_by_email: bool = False
     #: How old an indeterminate failure must be before the next generation is tried (LINK_SETTLE_S).
@@ -181,23 +187,25 @@ def _errors_as_outcomes(steps: Steps[LinkOutcome]) -> Steps[LinkOutcome]:
 
 
 def _at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) -> Steps[LinkOutcome]:
-    if claimed.customer_id is not None and CUSTOMER_ID.fullmatch(claimed.customer_id):
-        yield from _believe(User(user_id, customer_id=claimed.customer_id, account=claimed.account), policy)
-        return LinkOutcome(LinkStatus.ALREADY_LINKED, claimed.customer_id, "the ID token names the customer")
-    user = yield from ask(ReadUser(user_id))
+    told = yield from _of_our_world(User(user_id, records=claimed.records), policy)
+    if told.customer_id is not None and CUSTOMER_ID.fullmatch(told.customer_id):
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, told.customer_id, "the ID token names the customer")
+    user = yield from _of_our_world((yield from ask(ReadUser(user_id))), policy)
     if user.customer_id is None:
         return (yield from _link(user, policy, now))
-    yield from _believe(user, policy)
+    _check_shape(user)
     return LinkOutcome(LinkStatus.ALREADY_LINKED, user.customer_id, "recorded")
 
 
 def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
-    user, customer = yield from ask(ReadBoth(user_id, remembered))
+    read, customer = yield from ask(ReadBoth(user_id, remembered))
+    if not read.records:
+        return (yield from _link(read, policy, now))
+    account = yield from ask(ReadAccount())
+    user = _in_world(read, account, policy)
     if user.customer_id is None:
         return (yield from _link(user, policy, now))
     _check_shape(user)
-    account = yield from ask(ReadAccount())
-    _check_account(user, account)
     if user.customer_id != remembered:
         customer = None
     try:
@@ -206,8 +214,9 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         if customer is None:
             customer = yield from ask(GetCustomer(user.customer_id))
     except NoSuchCustomer as exc:
-        if exc.other_mode:
-            raise WrongAccount(f"{user.customer_id} exists in the other mode") from exc
+        if user.account is None and (exc.other_mode or not policy.livemode):
+            # It belongs to another world, or nothing says to which: this one gets a link of its own.
+            return (yield from _link_beside(user, account, policy, now))
         if policy.livemode or account.pin is None or user.account != account.pin:
             raise NotYet(f"Stripe does not know {user.customer_id}; this proves nothing", alarm=True) from exc
         # Test mode, and the ID was recorded for this account: its test data was deleted.
@@ -216,6 +225,7 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         return (yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now))
     if names(customer, user, policy):
         yield from _under_todays_tenant(user, customer, policy)
+        yield from _pin(user, account, policy)
         yield from _carry_over(user, customer, policy)
         return LinkOutcome(LinkStatus.VERIFIED, customer.id, "both sides agree", predecessors=user.replaced)
     if customer.owner is None:
@@ -238,28 +248,29 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
 # Believe, look up, create, record
 
 
-def _believe(user: User, policy: Policy) -> Steps[None]:
-    """At login a recorded ID counts, unless it is known to belong to another account or mode."""
-    _check_shape(user)
-    if user.account is None:
-        return
+def _of_our_world(user: User, policy: Policy) -> Steps[User]:
+    """The user with the link of the key's world. A login does not wait long for the key's account."""
+    if not user.records.keys() - _WITHOUT_A_WORLD:
+        # Nothing names a world, so the account does not matter.
+        return user.with_keys("")
     try:
-        _check_account(user, (yield from ask(ReadAccount(ACCOUNT_PATIENCE_S))))
+        account = yield from ask(ReadAccount(ACCOUNT_PATIENCE_S))
     except (PaymentsError, OverBudget):
-        _check_account(user, Account(None, policy.livemode))
+        account = Account(None, policy.livemode)
+    return _in_world(user, account, policy)
+
+
+def _in_world(user: User, account: Account, policy: Policy) -> User:
+    """The user with the link of this account and mode. Raises `WrongAccount`."""
+    try:
+        return worlds.in_world(user, account, second_account=policy.second_account)
+    except worlds.SecondAccount as exc:
+        raise WrongAccount(str(exc)) from exc
 
 
 def _check_shape(user: User) -> None:
     if not CUSTOMER_ID.fullmatch(user.customer_id or ""):
         raise NotYet("the recorded customer ID is not a Stripe customer ID", alarm=True)
-
-
-def _check_account(user: User, account: Account) -> None:
-    if user.account is None or user.account == account.pin:
-        return
-    if account.id is None and user.account.endswith(f" {account.mode}"):
-        return
-    raise WrongAccount(f"recorded for {user.account}, the store's key is of {account.pin or account.mode}")
 
 
 def _leaving(user: User, customer_id: str) -> User:
@@ -270,6 +281,22 @@ def _leaving(user: User, customer_id: str) -> User:
 def _link(user: User, policy: Policy, now: float) -> Steps[LinkOutcome]:
     """Nothing is recorded: use the customer of an earlier attempt, else create one."""
     account = yield from ask(ReadAccount())
+    user = _in_world(user, account, policy)
+    if user.customer_id is not None:
+        # At first the account could not be read, so this world's own keys were not known.
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, user.customer_id, "recorded for this account")
+    return (yield from _link_in(user, account, policy, now))
+
+
+def _link_beside(user: User, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    """The plain keys hold a link of another world without saying so: link in this world's own keys."""
+    own = worlds.beside(user, account)
+    if own.customer_id is not None:
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, own.customer_id, "recorded for this account")
+    return (yield from _link_in(own, account, policy, now))
+
+
+def _link_in(user: User, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
     looked_up = (
         policy.lookup_always
         or policy.adopt_by_email
@@ -406,7 +433,8 @@ def _create(
         except PaymentsFailed as exc:
             noted = _noted_generation(user, replaces)
             if not exc.replayed or generation > noted:
-                yield from ask(NoteFailure(user.user_id, now, f"{replaces or ''} {generation}".strip()))
+                which = f"{replaces or ''} {generation}".strip()
+                yield from ask(NoteFailure(user.user_id, now, which, user.suffix))
                 raise
             # Earlier generations count as failed: otherwise the noted one would not have been tried.
             failed_for_good = looked_up and now - (user.link_failed_at or now) >= policy.settle_s
@@ -419,7 +447,10 @@ def _create(
                 # An import may have recorded a customer during a slow create, or at any time.
                 at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
                 if first and at_once and not policy.adopt_by_email:
-                    yield from ask(RecordLink(user.user_id, creation.customer.id, account.pin))
+                    made = creation.customer.id
+                    yield from ask(
+                        RecordLink(user.user_id, made, account.pin, user.replaced, user.suffix, user.moved)
+                    )
                     return LinkOutcome(status, creation.customer.id, "created and recorded")
                 return (yield from _record(user, [creation.customer], account, policy, status))
             customer = yield from _replayed(creation.customer, policy)
@@ -485,19 +516,34 @@ def _record(
     """Record the first of these customers, unless another worker has recorded a different one."""
     customer, others = own[0], tuple(other.id for other in own[1:])
     yield from _under_todays_tenant(user, customer, policy)
-    fresh = yield from ask(ReadUser(user.user_id))
+    read = yield from ask(ReadUser(user.user_id))
+    fresh = _in_world(read, account, policy)
+    if user.suffix and not fresh.suffix and fresh.account is None and fresh.customer_id is not None:
+        # The plain keys hold a link of another world without saying so.
+        fresh = worlds.beside(read, account)
     if fresh.customer_id != user.customer_id:
         if fresh.customer_id is None:
             raise NotYet("the link was removed while it was being replaced")
         _check_shape(fresh)
-        _check_account(fresh, account)
         return LinkOutcome(LinkStatus.ALREADY_LINKED, fresh.customer_id, "another worker recorded it")
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
-        replaced = user.replaced if user.replaced != fresh.replaced else ()
-        yield from ask(RecordLink(user.user_id, customer.id, account.pin, replaced))
+        replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
+        yield from ask(
+            RecordLink(user.user_id, customer.id, account.pin, replaced, fresh.suffix, fresh.moved)
+        )
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
     return LinkOutcome(status, customer.id, reason, others=others, predecessors=user.replaced)
+
+
+def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
+    """Have a link without an account name it, in passing; a failure does not keep it from being used."""
+    if user.account is not None or account.pin is None or user.suffix:
+        return
+    with suppress(DirectoryError, WrongAccount):
+        fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
+        if (fresh.customer_id, fresh.account, fresh.suffix) == (user.customer_id, None, ""):
+            yield from ask(RecordLink(user.user_id, user.customer_id or "", account.pin))
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
