@@ -202,12 +202,25 @@ class ComparedField:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedLink:
+    """A link in a user's record."""
+
+    #: Where it is recorded.
+    field: str
+    customer_id: str
+    #: "acct_... test" or "acct_... live"; None if it names no account.
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The Auth0 user and the Stripe customer, both read fresh."""
 
-    #: "linked", "pending", "mismatch" or "unavailable".
+    #: "linked", "pending", "refused", "mismatch" or "unavailable".
     status: str
     user_id: str
     customer_id: str | None = None
     rows: tuple[ComparedField, ...] = ()
     problems: tuple[str, ...] = field(default=())
+    #: The links that are recorded for the user, of every account and mode.
+    links: tuple[RecordedLink, ...] = ()

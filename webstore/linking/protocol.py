@@ -34,7 +34,7 @@ from webstore.errors import (
     WebstoreError,
 )
 
-from . import models, worlds
+from . import worlds
 from .calls import (
     Call,
     CreateCustomer,
@@ -62,8 +62,6 @@ CUSTOMER_ID = re.compile(r"cus_[A-Za-z0-9_-]{1,250}")
 #: User IDs that Auth0 draws at random and never gives again. Others come again after a deletion: the ID of a
 #: social or enterprise user is the provider's, that of an imported one the importer's.
 RANDOM_USER_ID = re.compile(r"auth0\|[0-9a-f]{24}")
-#: Keys of `app_metadata` that do not name a world.
-_WITHOUT_A_WORLD = {models.ID, models.REPLACED, models.FAILED_AT, models.FAILED_TRY}
 #: Stripe's limits in characters, https://docs.stripe.com/api/customers/create#create_customer-name
 MAX_NAME, MAX_DESCRIPTION = 256, 350
 #: Creates in one attempt (replays, generations, deleted predecessors); after that the link stays pending.
@@ -250,8 +248,7 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
 
 def _of_our_world(user: User, policy: Policy) -> Steps[User]:
     """The user with the link of the key's world. A login does not wait long for the key's account."""
-    if not user.records.keys() - _WITHOUT_A_WORLD:
-        # Nothing names a world, so the account does not matter.
+    if not worlds.are_named(user):
         return user.with_keys("")
     try:
         account = yield from ask(ReadAccount(ACCOUNT_PATIENCE_S))

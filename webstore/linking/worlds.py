@@ -17,6 +17,11 @@ class SecondAccount(Exception):
     """The plain keys belong to another live account; that is more often a wrong key than a wish."""
 
 
+def are_named(user: User) -> bool:
+    """Whether any key names a world; otherwise the account of the store's key does not matter."""
+    return bool(user.records.keys() - {ID, REPLACED, FAILED_AT, FAILED_TRY})
+
+
 def in_world(user: User, account: Account, *, second_account: bool) -> User:
     """The user with this world's link, and with the place where it is to be recorded.
 
