@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from webstore import deadline
 from webstore.errors import (
@@ -314,6 +315,7 @@ def as_recorded(user: User) -> User:
         models.REPLACED: " ".join(user.replaced) or None,
         models.FAILED_AT: user.link_failed_at,
         models.FAILED_TRY: user.link_failed_try,
+        models.MERGED: " ".join(quote(it, safe="|") for it in user.merged) or None,
     }
     records = {**user.records, **plain}
     return replace(user, records={name: value for name, value in records.items() if value is not None})

@@ -11,6 +11,7 @@ from tests.gateways.tenant import ADA, TOKEN, USER, Tenant
 from webstore.errors import UserGone
 from webstore.gateways.auth0 import Auth0Directory
 from webstore.linking import worlds
+from webstore.linking.calls import RecordLink
 from webstore.sandbox.auth0.user import database_user, social_user
 
 # Reading
@@ -85,6 +86,22 @@ def test_an_optional_field_of_another_type_counts_as_absent(
     assert user.created_at == (0.0 if "created_at" in profile else 1_795_694_400.0)
 
 
+def test_the_accounts_that_were_merged_into_a_user_are_read(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    own = {"provider": "auth0", "user_id": ADA.removeprefix("auth0|"), "connection": "db", "isSocial": False}
+    listed = [
+        own,
+        {"provider": "google-oauth2", "user_id": "1042", "connection": "google-oauth2", "isSocial": True},
+        {"provider": "samlp", "user_id": "corp|ada b", "connection": "corp"},
+        *({"provider": "github"}, {"provider": 7, "user_id": "8"}, "x", None),
+    ]
+    body = {"user_id": ADA, "email": "ada@example.com", "identities": listed}
+    tenant.fault(action="status", path=USER, status=200, body=body)
+    assert directory.read_user(ADA).identities == ("google-oauth2|1042", "samlp|corp|ada b")
+    assert directory.read_user(ADA).identities == ()
+
+
 AWKWARD = [
     "google-oauth2|103547991597142817347",
     "samlp|corp|ada@corp.example",
@@ -140,7 +157,7 @@ def test_garbage_in_the_record_is_read_as_recorded_garbage(
 
 
 def record_link(directory: Auth0Directory, customer_id: str, pin: str | None, *replaced: str) -> None:
-    directory.write_records(ADA, worlds.metadata_of("", (), customer_id, pin, replaced))
+    directory.write_records(ADA, worlds.metadata_of(RecordLink(ADA, customer_id, pin, replaced)))
 
 
 def test_a_link_is_recorded_beside_what_others_keep_and_clears_the_failure_note(

@@ -36,7 +36,7 @@ T = TypeVar("T")
 _TOKEN_MARGIN_S = 120.0
 #: What the names of all keys of `app_metadata` begin with that the store reads and writes.
 _RECORDS = "stripe_"
-_FIELDS = "user_id,email,email_verified,name,picture,created_at,app_metadata"
+_FIELDS = "user_id,email,email_verified,name,picture,created_at,identities,app_metadata"
 
 
 class ManagementTokens:
@@ -187,6 +187,7 @@ class Auth0Directory:
             name=text_of(found, "name"),
             picture=text_of(found, "picture"),
             created_at=time_of(found, "created_at"),
+            identities=_identities(found),
             records=records,
         ).with_keys("")
 
@@ -277,6 +278,18 @@ def _translated(exc: ApiError) -> Exception:
     if status in (400, 403, 404):
         return DirectoryRefused(f"the Management API answered {status} {code}")
     return DirectoryUnavailable(f"the Management API answered {status}")
+
+
+def _identities(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The user IDs of the accounts that were merged into this one.
+
+    Source: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
+    """
+    listed = found.get("identities")
+    known = [it for it in listed if isinstance(it, dict)] if isinstance(listed, list) else []
+    pairs = [(text_of(it, "provider"), text_of(it, "user_id")) for it in known]
+    ids = [f"{provider}|{user_id}" for provider, user_id in pairs if provider and user_id]
+    return tuple(it for it in ids if it != found.get("user_id"))
 
 
 def _clean(value: object) -> object:

@@ -161,9 +161,8 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             return directory.read_user(user_id)
         case calls.ReadBoth(user_id, customer_id):
             return _read_both(linker, user_id, customer_id)
-        case calls.RecordLink(user_id, customer_id, account, replaced, suffix, moved):
-            written = worlds.metadata_of(suffix, moved, customer_id, account, replaced)
-            directory.write_records(user_id, written)
+        case calls.RecordLink():
+            directory.write_records(call.user_id, worlds.metadata_of(call))
         case calls.NoteFailure(user_id, at, which, suffix):
             note = {models.FAILED_AT + suffix: int(at), models.FAILED_TRY + suffix: which}
             directory.write_records(user_id, note)

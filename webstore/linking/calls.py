@@ -40,6 +40,8 @@ class RecordLink(Call[None]):
     #: As `User.suffix` and `User.moved`.
     suffix: str = ""
     moved: tuple[tuple[str, object], ...] = ()
+    #: Merged accounts that were looked up; empty: the list in the directory stays.
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

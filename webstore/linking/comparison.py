@@ -99,7 +99,7 @@ def _without_stripe(
 
 
 def _unread(vendor: str, user_id: str, exc: DirectoryError | PaymentsError) -> str:
-    """Why a record could not be read, for the page; a refusal is for the operator, who finds it in the log."""
+    """Why a record could not be read, for the page. The log tells an operator about a refusal."""
     if isinstance(exc, DirectoryUnavailable | PaymentsUnavailable):
         return f"{vendor} cannot be reached just now. Try again in a minute."
     log.error("the comparison of user=%s was refused: %s: %s", user_id, type(exc).__name__, exc)

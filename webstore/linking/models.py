@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from urllib.parse import unquote
 
 #: The keys in `app_metadata` of one world. A PATCH merges root keys, so each is one.
 ID, PIN, REPLACED = "stripe_customer_id", "stripe_account", "stripe_replaced"
 FAILED_AT, FAILED_TRY = "stripe_link_failed_at", "stripe_link_failed_try"
-KEYS = (ID, PIN, REPLACED, FAILED_AT, FAILED_TRY)
+MERGED = "stripe_merged"
+KEYS = (ID, PIN, REPLACED, FAILED_AT, FAILED_TRY, MERGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +39,22 @@ class User:
     #: `app_metadata.stripe_replaced`: customers that were recorded before and deleted, or left because they
     #: name somebody else; the oldest first.
     replaced: tuple[str, ...] = ()
+    #: `app_metadata.stripe_merged`: which of the `identities` were looked up already.
+    merged: tuple[str, ...] = ()
+    #: The user IDs of accounts that were merged into this one, read fresh:
+    #: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
+    identities: tuple[str, ...] = ()
     #: All keys of `app_metadata` that begin with "stripe_", as recorded: the links of every world.
     records: Mapping[str, object] = field(default_factory=dict)
     #: What follows the names of the keys above in `app_metadata`; see `worlds.py`.
     suffix: str = ""
     #: What else is written when the link is recorded: key and value; None removes a key.
     moved: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The user IDs that a customer of this user may name."""
+        return (self.user_id, *self.identities)
 
     def with_keys(self, suffix: str) -> User:
         """The user with the link in the keys that have this suffix; "" for the plain keys."""
@@ -56,6 +68,7 @@ class User:
             link_failed_at=_number(records.get(FAILED_AT + suffix)),
             link_failed_try=_text(records.get(FAILED_TRY + suffix)),
             replaced=tuple((_text(records.get(REPLACED + suffix)) or "").split()),
+            merged=tuple(map(unquote, (_text(records.get(MERGED + suffix)) or "").split())),
         )
 
 
@@ -187,6 +200,8 @@ class LinkOutcome:
     others: tuple[str, ...] = ()
     #: Customers that were recorded for the user before this one: older orders hang off them.
     predecessors: tuple[str, ...] = ()
+    #: `User.identities`: an order of a predecessor may name one of them.
+    identities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,8 @@ MAX_VERIFIED = 3
 ACCOUNT_PATIENCE_S = 0.5
 #: Seconds after which a create counts as slow: somebody else may have recorded a customer meanwhile.
 SLOW_CREATE_S = 1.0
+#: User IDs that one look-up searches for: the user's own, and those of merged accounts.
+MAX_OWNERS = 6
 #: Hits of a look-up that are confirmed by reading them one by one.
 MAX_CONFIRMED = 10
 #: Deleted predecessors that are remembered, the newest ones: older orders hang off them.
@@ -222,17 +224,21 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
     if customer.deleted:
         return (yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now))
     if names(customer, user, policy):
-        yield from _under_todays_tenant(user, customer, policy)
+        yield from _as_ours(user, customer, policy)
         yield from _pin(user, account, policy)
         yield from _carry_over(user, customer, policy)
-        return LinkOutcome(LinkStatus.VERIFIED, customer.id, "both sides agree", predecessors=user.replaced)
+        return (yield from _with_merged(user, customer, account, policy))
     if customer.owner is None:
         if (yield from _claim(user, customer, policy)) is None:
             raise NotYet(f"{customer.id} names nobody and could not be claimed")
         return LinkOutcome(
-            LinkStatus.CLAIMED, customer.id, "recorded, and named nobody", predecessors=user.replaced
+            LinkStatus.CLAIMED,
+            customer.id,
+            "recorded, and named nobody",
+            predecessors=user.replaced,
+            identities=user.identities,
         )
-    if customer.owner == user.user_id:
+    if customer.owner in user.owners:
         raise WrongTenant(
             f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
             "this tenant, add it to AUTH0_FORMER_TENANTS"
@@ -301,6 +307,7 @@ def _link_in(user: User, account: Account, policy: Policy, now: float) -> Steps[
         or bool(policy.former_tenants)
         or user.link_failed_at is not None
         or not RANDOM_USER_ID.fullmatch(user.user_id)
+        or bool(user.identities)
         or now - user.created_at >= policy.key_window_s
     )
     if looked_up:
@@ -325,19 +332,23 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
     """
     by_email = (yield from ask(ListByEmail(user.email))) if user.email else ()
     own = yield from _confirmed(by_email, user, policy)
-    if not own:
+    if not any(customer.owner == user.user_id for customer in own):
         try:
-            hits = yield from ask(SearchByOwner(user.user_id))
+            hits: list[Customer] = []
+            for owner in user.owners[:MAX_OWNERS]:
+                hits += yield from ask(SearchByOwner(owner))
         except SearchUnavailable:
             page = yield from ask(ListCreatedSince(user.created_at))
-            own = yield from _confirmed(page.customers, user, policy)
-            if not own and not page.complete:
+            by_name = yield from _confirmed(page.customers, user, policy)
+            if not own and not by_name and not page.complete:
                 raise NotYet("too many customers to look through without search", alarm=True) from None
         else:
-            own = yield from _confirmed(hits, user, policy)
+            by_name = yield from _confirmed(hits, user, policy)
+        own = list({customer.id: customer for customer in (*own, *by_name)}.values())
     if not own and policy.adopt_by_email and user.email_verified and user.email:
         return (yield from _adopt_unowned(by_email, user, user.email, policy))
-    return sorted(own, key=lambda c: (-c.generation, c.created, c.id))
+    # The user's own before that of an account that was merged into it.
+    return sorted(own, key=lambda c: (c.owner != user.user_id, -c.generation, c.created, c.id))
 
 
 def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
@@ -385,16 +396,19 @@ def _same_address(one: str | None, other: str) -> bool:
     return one is not None and one.casefold() == other.casefold()
 
 
-def _under_todays_tenant(user: User, customer: Customer, policy: Policy) -> Steps[None]:
-    """Have a customer that names a former domain of the tenant name today's. Raises `NotYet`."""
-    if customer.tenant in (None, policy.tenant):
+def _as_ours(user: User, customer: Customer, policy: Policy) -> Steps[None]:
+    """Have a customer that names a merged account, or a former domain of the tenant, name this user.
+
+    Raises `NotYet`.
+    """
+    if customer.owner == user.user_id and customer.tenant in (None, policy.tenant):
         return
     if (yield from _claim(user, customer, policy)) is None:
-        raise NotYet(f"{customer.id} names a former domain of this tenant and could not be claimed")
+        raise NotYet(f"{customer.id} names {customer.owner} of {customer.tenant} and could not be claimed")
 
 
 def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
-    """Write the user's ID and tenant on a customer that names nobody, or this user of a former domain.
+    """Write the user's ID and tenant on a customer that names nobody, a merged account, or a former domain.
 
     The idempotency key lets one claimant win.
     """
@@ -511,8 +525,12 @@ def _record(
     user: User, own: list[Customer], account: Account, policy: Policy, status: LinkStatus
 ) -> Steps[LinkOutcome]:
     """Record the first of these customers, unless another worker has recorded a different one."""
-    customer, others = own[0], tuple(other.id for other in own[1:])
-    yield from _under_todays_tenant(user, customer, policy)
+    customer, rest = own[0], own[1:]
+    yield from _as_ours(user, customer, policy)
+    merged = [other.id for other in rest if other.owner in user.identities]
+    others = tuple(other.id for other in rest if other.id not in merged)
+    for merged_id in merged:
+        user = _leaving(user, merged_id)
     read = yield from ask(ReadUser(user.user_id))
     fresh = _in_world(read, account, policy)
     if user.suffix and not fresh.suffix and fresh.account is None and fresh.customer_id is not None:
@@ -527,10 +545,69 @@ def _record(
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
         replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
         yield from ask(
-            RecordLink(user.user_id, customer.id, account.pin, replaced, fresh.suffix, fresh.moved)
+            RecordLink(
+                user.user_id,
+                customer.id,
+                account.pin,
+                replaced,
+                fresh.suffix,
+                fresh.moved,
+                user.identities,
+            )
         )
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
-    return LinkOutcome(status, customer.id, reason, others=others, predecessors=user.replaced)
+    outcome = LinkOutcome(
+        status, customer.id, reason, others=others, predecessors=user.replaced, identities=user.identities
+    )
+    return _told_of(merged, outcome)
+
+
+def _with_merged(user: User, customer: Customer, account: Account, policy: Policy) -> Steps[LinkOutcome]:
+    """The verified link; customers of accounts merged since then join the predecessors, once.
+
+    A failure does not keep the customer from being used: the next use tries again.
+    """
+    outcome = LinkOutcome(
+        LinkStatus.VERIFIED,
+        customer.id,
+        "both sides agree",
+        predecessors=user.replaced,
+        identities=user.identities,
+    )
+    new = [it for it in user.identities if it not in user.merged][:MAX_OWNERS]
+    if not new:
+        return outcome
+    found: list[Customer] = []
+    with suppress(PaymentsError, DirectoryError, WrongAccount):
+        for identity in new:
+            hits = yield from ask(SearchByOwner(identity))
+            found += yield from _confirmed(hits, user, policy)
+        known = (customer.id, *user.replaced)
+        theirs = [it.id for it in found if it.owner in user.identities and it.id not in known]
+        for merged_id in theirs:
+            user = _leaving(user, merged_id)
+        fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
+        if (fresh.customer_id, fresh.suffix) == (user.customer_id, user.suffix):
+            yield from ask(
+                RecordLink(
+                    user.user_id,
+                    customer.id,
+                    user.account,
+                    user.replaced if theirs else (),
+                    user.suffix,
+                    merged=user.identities,
+                )
+            )
+        return _told_of(theirs, replace(outcome, predecessors=user.replaced))
+    return outcome
+
+
+def _told_of(merged: list[str], outcome: LinkOutcome) -> LinkOutcome:
+    """The outcome, as an alarm if a merged account has a customer of its own: subscriptions may run on it."""
+    if not merged:
+        return outcome
+    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer: "
+    return replace(outcome, alarm=True, reason=f"{reason}look for running subscriptions there")
 
 
 def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
@@ -562,9 +639,12 @@ def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
 
 
 def names(customer: Customer, user: User, policy: Policy) -> bool:
-    """Whether the customer lives and its metadata names this user, of this tenant or of a former domain."""
+    """Whether the customer lives and its metadata names this user or an account that was merged into it.
+
+    The tenant counts, too: this one, or a former domain of it.
+    """
     tenants = (None, policy.tenant, *policy.former_tenants)
-    return not customer.deleted and customer.owner == user.user_id and customer.tenant in tenants
+    return not customer.deleted and customer.owner in user.owners and customer.tenant in tenants
 
 
 def idempotency_key(*parts: str | int | None) -> str:

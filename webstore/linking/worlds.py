@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from urllib.parse import quote
 
-from .models import FAILED_AT, FAILED_TRY, ID, KEYS, PIN, REPLACED, Account, User
+from .calls import RecordLink
+from .models import FAILED_AT, FAILED_TRY, ID, KEYS, MERGED, PIN, REPLACED, Account, User
 
 
 class SecondAccount(Exception):
@@ -19,7 +21,7 @@ class SecondAccount(Exception):
 
 def are_named(user: User) -> bool:
     """Whether any key names a world; otherwise the account of the store's key does not matter."""
-    return bool(user.records.keys() - {ID, REPLACED, FAILED_AT, FAILED_TRY})
+    return bool(user.records.keys() - {ID, REPLACED, FAILED_AT, FAILED_TRY, MERGED})
 
 
 def in_world(user: User, account: Account, *, second_account: bool) -> User:
@@ -89,18 +91,15 @@ def _mode(pin: str) -> str:
     return pin.rpartition(" ")[2]
 
 
-def metadata_of(
-    suffix: str,
-    moved: Iterable[tuple[str, object]],
-    customer_id: str,
-    pin: str | None,
-    replaced: Iterable[str],
-) -> Mapping[str, object]:
+def metadata_of(link: RecordLink) -> Mapping[str, object]:
     """What one PATCH of `app_metadata` writes to record a link; None removes a key."""
-    written: dict[str, object] = dict(moved)
-    written |= {ID + suffix: customer_id, FAILED_AT + suffix: None, FAILED_TRY + suffix: None}
-    if pin is not None:
-        written[PIN + suffix] = pin
-    if chain := " ".join(replaced):
-        written[REPLACED + suffix] = chain
+    suffix = link.suffix
+    written: dict[str, object] = dict(link.moved)
+    written |= {ID + suffix: link.customer_id, FAILED_AT + suffix: None, FAILED_TRY + suffix: None}
+    if link.account is not None:
+        written[PIN + suffix] = link.account
+    if link.replaced:
+        written[REPLACED + suffix] = " ".join(link.replaced)
+    if link.merged:
+        written[MERGED + suffix] = " ".join(quote(it, safe="|") for it in link.merged)
     return written

@@ -124,8 +124,8 @@ class Vendors:
         match call:
             case ReadUser(user_id):
                 return self._user(user_id)
-            case RecordLink(user_id, customer_id, account, replaced, suffix, moved):
-                self.patch(user_id, worlds.metadata_of(suffix, moved, customer_id, account, replaced))
+            case RecordLink():
+                self.patch(call.user_id, worlds.metadata_of(call))
             case NoteFailure(user_id, at, which, suffix):
                 self.patch(user_id, {models.FAILED_AT + suffix: at, models.FAILED_TRY + suffix: which})
             case ReadAccount(_):
