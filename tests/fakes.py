@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from webstore import deadline
 from webstore.errors import (
@@ -18,7 +19,7 @@ from webstore.errors import (
     StateUnavailable,
     UserGone,
 )
-from webstore.linking import Linker, Policy
+from webstore.linking import Linker, Policy, models
 from webstore.linking.models import Account, Creation, Customer, CustomerDraft, CustomerPage, User
 from webstore.shop.catalogue import CatalogueService
 from webstore.shop.models import (
@@ -279,21 +280,19 @@ class Accounts:
         self.reads.append(user_id)
         if self.user is None:
             raise UserGone(user_id)
-        return self.user
+        return as_recorded(self.user)
 
-    def record_link(
-        self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
-    ) -> None:
+    def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
         assert self.user is not None
-        self.user = replace(self.user, customer_id=customer_id, account=account, replaced=tuple(replaced))
-
-    def note_failure(self, user_id: str, at: float, which: str) -> None:
-        raise NotImplementedError
+        self.user = written(self.user, records)
 
     def delete_user(self, user_id: str) -> None:
         raise NotImplementedError
 
     def account(self) -> Account:
+        return Account("acct_1", livemode=False)
+
+    def known_account(self) -> Account:
         return Account("acct_1", livemode=False)
 
     def get_customer(self, customer_id: str) -> Customer:
@@ -325,6 +324,27 @@ class Accounts:
 
     def list_created_since(self, since: float) -> CustomerPage:
         return CustomerPage((), complete=True)
+
+
+def as_recorded(user: User) -> User:
+    """The user as the directory gives it: the fields about the link are in `records`."""
+    plain = {
+        models.ID: user.customer_id,
+        models.PIN: user.account,
+        models.REPLACED: " ".join(user.replaced) or None,
+        models.FAILED_AT: user.link_failed_at,
+        models.FAILED_TRY: user.link_failed_try,
+        models.MERGED: " ".join(quote(it, safe="|") for it in user.merged) or None,
+    }
+    records = {**user.records, **plain}
+    return replace(user, records={name: value for name, value in records.items() if value is not None})
+
+
+def written(user: User, changes: Mapping[str, object]) -> User:
+    """The user after a PATCH of these root keys of `app_metadata`."""
+    records = {**as_recorded(user).records, **changes}
+    kept = {name: value for name, value in records.items() if value is not None}
+    return replace(user, records=kept).with_keys("")
 
 
 # The catalogue

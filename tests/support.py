@@ -40,11 +40,13 @@ ADA = "auth0|000000000000000000000001"
 GRACE = "auth0|000000000000000000000002"
 RESTRICTED_KEY = "rk_test_restricted_key_of_the_first_account"
 OTHER_ACCOUNT, OTHER_KEY = "acct_1Sandbox00000002", "sk_test_key_of_another_account"
+SECOND_LIVE_KEY = "sk_live_key_of_another_account"
 STRIPE_KEYS = {
     TEST_KEY: (ACCOUNT, False),
     LIVE_KEY: (ACCOUNT, True),
     RESTRICTED_KEY: (ACCOUNT, False),
     OTHER_KEY: (OTHER_ACCOUNT, False),
+    SECOND_LIVE_KEY: (OTHER_ACCOUNT, True),
 }
 DAY_S = 24 * 3600.0
 # Nothing here speaks TLS, and loading the certificate authorities for each client takes a while.

@@ -155,6 +155,7 @@ def _services(settings: Settings) -> Services:
             tenant=settings.auth0_mgmt_domain,
             livemode=settings.stripe_livemode,
             former_tenants=settings.auth0_former_tenants,
+            second_account=settings.link_second_account,
             lookup_always=settings.link_lookup_always,
             adopt_by_email=settings.link_existing_by_email,
             settle_s=settings.link_settle_s,

@@ -76,6 +76,8 @@ class Settings:
     link_lookup_always: bool
     link_existing_by_email: bool
     link_settle_s: float
+    #: Whether a second live Stripe account may have links of its own on the tenant.
+    link_second_account: bool
     #: Requests that one address may make of the login, and one user of the JSON API, in ten seconds.
     login_rate: int
     #: Proxies in front of the store that add to X-Forwarded-For.
@@ -188,6 +190,7 @@ def _read(read: environment.Reader) -> Settings:
         link_lookup_always=read.choice("LINK_LOOKUP", ("auto", "always")) == "always",
         link_existing_by_email=read.flag("LINK_EXISTING_BY_EMAIL", default=False),
         link_settle_s=read.number("LINK_SETTLE_S", 600.0, 0.0, 86_400.0),
+        link_second_account=read.flag("LINK_SECOND_ACCOUNT", default=False),
         login_rate=read.whole_number("LOGIN_RATE_PER_10S", 300, 1, 1_000_000),
         trusted_proxy_hops=read.whole_number("TRUSTED_PROXY_HOPS", 0, 0, 10),
         metrics_token=read.optional("METRICS_TOKEN", "", environment.secret) or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.callers import ask, assert_problem, signed, user_token
-from tests.support import ADA, GRACE, Shop, the_customer
+from tests.support import ADA, GRACE, SECOND_LIVE_KEY, Shop, the_customer
 from webstore.sandbox.stripe import LIVE_KEY
 
 
@@ -68,9 +68,10 @@ def test_a_pending_link_asks_the_client_to_come_back(shop: Shop) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_link_of_another_set_up_is_refused(shop: Shop) -> None:
-    shop.browser().log_in()
+def test_a_link_of_another_live_account_is_refused(shop: Shop) -> None:
     shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    shop.browser().log_in(path="/")
+    shop.restart(STRIPE_SECRET_KEY=SECOND_LIVE_KEY)
 
     assert_problem(ask(shop, "/api/me", signed(shop)), 409)
     assert shop.customers() == []

@@ -21,7 +21,7 @@ from webstore.gateways.state import FileState
 def test_one_token_serves_many_calls(tenant: Tenant, directory: Auth0Directory) -> None:
     for _ in range(3):
         directory.read_user(ADA)
-        directory.note_failure(ADA, 1.0, "0")
+        directory.write_records(ADA, {"stripe_link_failed_at": 1})
     assert tenant.asked() == [f"POST {TOKEN}", *[f"GET {USER}", f"PATCH {USER}"] * 3]
 
 
@@ -75,7 +75,7 @@ def test_a_token_that_expired_on_the_tenants_clock_is_renewed_within_the_same_ca
     directory.read_user(ADA)
     tenant.auth0.control.clock.advance(90_000)
     tenant.asked()
-    directory.record_link(ADA, "cus_1", None)
+    directory.write_records(ADA, {"stripe_customer_id": "cus_1"})
     assert tenant.asked() == [f"PATCH {USER}", f"POST {TOKEN}", f"PATCH {USER}"]
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.gateways.tenant import ADA, TOKEN, USER, Tenant
 from webstore.errors import UserGone
 from webstore.gateways.auth0 import Auth0Directory
+from webstore.linking import worlds
+from webstore.linking.calls import RecordLink
 from webstore.sandbox.auth0.user import database_user, social_user
 
 # Reading
@@ -84,6 +86,22 @@ def test_an_optional_field_of_another_type_counts_as_absent(
     assert user.created_at == (0.0 if "created_at" in profile else 1_795_694_400.0)
 
 
+def test_the_accounts_that_were_merged_into_a_user_are_read(
+    tenant: Tenant, directory: Auth0Directory
+) -> None:
+    own = {"provider": "auth0", "user_id": ADA.removeprefix("auth0|"), "connection": "db", "isSocial": False}
+    listed = [
+        own,
+        {"provider": "google-oauth2", "user_id": "1042", "connection": "google-oauth2", "isSocial": True},
+        {"provider": "samlp", "user_id": "corp|ada b", "connection": "corp"},
+        *({"provider": "github"}, {"provider": 7, "user_id": "8"}, "x", None),
+    ]
+    body = {"user_id": ADA, "email": "ada@example.com", "identities": listed}
+    tenant.fault(action="status", path=USER, status=200, body=body)
+    assert directory.read_user(ADA).identities == ("google-oauth2|1042", "samlp|corp|ada b")
+    assert directory.read_user(ADA).identities == ()
+
+
 AWKWARD = [
     "google-oauth2|103547991597142817347",
     "samlp|corp|ada@corp.example",
@@ -105,7 +123,7 @@ def test_a_user_with_an_awkward_id_is_read_and_linked(
 ) -> None:
     tenant.auth0.state.users.add(database_user("awkward@example.com", "", time.time(), user_id=user_id))
     assert directory.read_user(user_id).user_id == user_id
-    directory.record_link(user_id, "cus_1", None)
+    directory.write_records(user_id, {"stripe_customer_id": "cus_1"})
     assert directory.read_user(user_id).customer_id == "cus_1"
     assert tenant.metadata() is None, "the link went into somebody else's record"
 
@@ -138,13 +156,17 @@ def test_garbage_in_the_record_is_read_as_recorded_garbage(
 # Writing
 
 
+def record_link(directory: Auth0Directory, customer_id: str, pin: str | None, *replaced: str) -> None:
+    directory.write_records(ADA, worlds.metadata_of(RecordLink(ADA, customer_id, pin, replaced)))
+
+
 def test_a_link_is_recorded_beside_what_others_keep_and_clears_the_failure_note(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
     tenant.keep({"plan": {"name": "gold"}, "stripe_link_failed_at": 1_700_000_000})
     directory.read_user(ADA)
     tenant.asked()
-    directory.record_link(ADA, "cus_1", "acct_1 test")
+    record_link(directory, "cus_1", "acct_1 test")
     assert tenant.asked() == [f"PATCH {USER}"]
     assert tenant.metadata() == {
         "plan": {"name": "gold"},
@@ -156,8 +178,8 @@ def test_a_link_is_recorded_beside_what_others_keep_and_clears_the_failure_note(
 def test_dead_predecessors_are_recorded_in_order_and_kept_by_later_links(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
-    directory.record_link(ADA, "cus_3", None, ("cus_1", "cus_2"))
-    directory.record_link(ADA, "cus_4", None)
+    record_link(directory, "cus_3", None, "cus_1", "cus_2")
+    record_link(directory, "cus_4", None)
     assert tenant.metadata() == {"stripe_customer_id": "cus_4", "stripe_replaced": "cus_1 cus_2"}
     assert directory.read_user(ADA).replaced == ("cus_1", "cus_2")
 
@@ -176,13 +198,13 @@ def test_a_link_to_an_unknown_account_leaves_the_account_as_it_is(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
     tenant.keep({"stripe_account": "acct_1 test"})
-    directory.record_link(ADA, "cus_2", None)
+    record_link(directory, "cus_2", None)
     assert tenant.metadata() == {"stripe_customer_id": "cus_2", "stripe_account": "acct_1 test"}
 
 
 def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Auth0Directory) -> None:
     tenant.keep({"plan": "gold", "stripe_customer_id": "cus_1"})
-    directory.note_failure(ADA, 1_800_000_000.9, "0")
+    directory.write_records(ADA, {"stripe_link_failed_at": 1_800_000_000, "stripe_link_failed_try": "0"})
     assert tenant.metadata() == {
         "plan": "gold",
         "stripe_customer_id": "cus_1",

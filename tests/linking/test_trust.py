@@ -8,7 +8,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import ADA, OTHER_ACCOUNT, OTHER_KEY, RESTRICTED_KEY, Shop, link_status, shown_customer
+from tests.support import (
+    ADA,
+    OTHER_ACCOUNT,
+    OTHER_KEY,
+    RESTRICTED_KEY,
+    SECOND_LIVE_KEY,
+    Shop,
+    link_status,
+    shown_customer,
+)
 from webstore.linking.models import LinkStatus
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
 
@@ -30,51 +39,87 @@ def assert_untouched(shop: Shop, metadata: dict[str, Any]) -> None:
     assert shop.app_metadata(ADA) == metadata
 
 
-MISMATCHES = {
-    "test key on a tenant with live links": (LIVE_KEY, TEST_KEY),
-    "live key on a tenant with test links": (TEST_KEY, LIVE_KEY),
-    "key of another account": (TEST_KEY, OTHER_KEY),
-    "restricted test key on a tenant with live links": (LIVE_KEY, RESTRICTED_KEY),
+WORLDS = {
+    "test, then live": (TEST_KEY, LIVE_KEY),
+    "live, then test": (LIVE_KEY, TEST_KEY),
+    "a second test account": (TEST_KEY, OTHER_KEY),
+    "live, then a restricted test key": (LIVE_KEY, RESTRICTED_KEY),
+    "a second test account, then live": (OTHER_KEY, LIVE_KEY),
 }
 
 
-@pytest.mark.parametrize(("linked_by", "key"), MISMATCHES.values(), ids=MISMATCHES)
-def test_link_of_another_account_or_mode_is_refused_and_nothing_is_written(
-    shop: Shop, caplog: pytest.LogCaptureFixture, linked_by: str, key: str
+@pytest.mark.parametrize(("first", "second"), WORLDS.values(), ids=WORLDS)
+def test_each_world_has_its_own_customer_and_keeps_it(
+    shop: Shop, caplog: pytest.LogCaptureFixture, first: str, second: str
 ) -> None:
     shop.sandbox.stripe.control.change_settings({"denied_permissions": ["account_read"]})
-    shop.restart(STRIPE_SECRET_KEY=linked_by)
+    linked = {}
+    for key in (first, second):
+        shop.restart(STRIPE_SECRET_KEY=key)
+        linked[key] = shown_customer(log_in(shop))
+        assert shop.use(ADA, linked[key]).customer_id == linked[key] is not None
+    assert linked[first] != linked[second]
+    metadata = shop.app_metadata(ADA)
+    for key in (first, second):
+        shop.restart(STRIPE_SECRET_KEY=key)
+        shop.forget_requests()
+        assert shown_customer(log_in(shop)) == linked[key]
+        # The ID of the other world, in an old session, does not get in the way.
+        assert shop.use(ADA, linked[second if key == first else first]).customer_id == linked[key]
+        assert_untouched(shop, metadata)
+    live = [key for key in (first, second) if key == LIVE_KEY]
+    assert metadata["stripe_customer_id"] == linked[live[0] if live else first]
+    assert alarms(caplog) == []
+
+
+def test_a_session_from_before_the_switch_of_keys_shows_no_customer_of_the_other_world(shop: Shop) -> None:
+    browser = shop.browser()
+    test_customer = shown_customer(browser.log_in())
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    # The store's shared state is another one, too, so the provider is asked silently who this is.
+    assert shown_customer(browser.open("/")) not in (None, test_customer)
+    assert shown_customer(browser.open("/account")) == the_customer_of_this_key(shop)
+
+
+def test_a_second_live_account_is_refused_and_nothing_is_written(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
     linked = shop.use(ADA).customer_id
     metadata = shop.app_metadata(ADA)
-    shop.restart(STRIPE_SECRET_KEY=key)
+    shop.restart(STRIPE_SECRET_KEY=SECOND_LIVE_KEY)
     shop.forget_requests()
     assert link_status(log_in(shop)) == "pending"
-    assert len(alarms(caplog)) == 1
     refused = shop.use(ADA, linked)
     assert (refused.status, refused.customer_id) == (LinkStatus.REFUSED, None)
     assert len(alarms(caplog)) == 2
     assert_untouched(shop, metadata)
     page = shop.browser().log_in("ada@example.com", path="/account")
     assert "belongs to another set-up of this store" in page.text
-    shop.restart(STRIPE_SECRET_KEY=linked_by)
-    assert shown_customer(log_in(shop)) == shop.use(ADA).customer_id == linked
+    shop.restart(STRIPE_SECRET_KEY=SECOND_LIVE_KEY, LINK_SECOND_ACCOUNT="1")
+    own = shown_customer(log_in(shop))
+    assert own not in (None, linked)
+    assert shop.app_metadata(ADA)["stripe_customer_id"] == linked
 
 
-def test_link_of_the_other_mode_without_a_pin_is_refused_on_use(
-    shop: Shop, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_link_of_the_other_mode_without_a_pin_is_left_alone_and_this_one_gets_its_own(shop: Shop) -> None:
     shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
     live = shop.stripe("POST", "/customers")["id"]
-    metadata = {"stripe_customer_id": live}
-    shop.management("PATCH", ADA, {"app_metadata": metadata})
+    shop.management("PATCH", ADA, {"app_metadata": {"stripe_customer_id": live}})
     shop.restart(STRIPE_SECRET_KEY=TEST_KEY)
-    shop.forget_requests()
-    assert shop.use(ADA, live).status is LinkStatus.REFUSED
-    assert len(alarms(caplog)) == 1
-    assert_untouched(shop, metadata)
+    own = shop.use(ADA, live)
+    assert (own.status, own.customer_id) == (LinkStatus.CREATED, the_customer_of_this_key(shop))
+    metadata = shop.app_metadata(ADA)
+    assert metadata["stripe_customer_id"] == live
+    assert metadata[f"stripe_customer_id_{ACCOUNT}_test"] == own.customer_id
 
 
-def test_link_of_another_account_is_refused_by_the_claim_alone_while_stripe_is_down(shop: Shop) -> None:
+def the_customer_of_this_key(shop: Shop) -> str:
+    (customer,) = shop.customers()
+    return str(customer["id"])
+
+
+def test_the_claim_of_another_world_is_not_shown_while_stripe_is_down(shop: Shop) -> None:
     metadata = {"stripe_customer_id": "cus_live", "stripe_account": f"{ACCOUNT} live"}
     shop.management("PATCH", ADA, {"app_metadata": metadata})
     shop.sandbox.stripe_server.stop()
@@ -82,18 +127,14 @@ def test_link_of_another_account_is_refused_by_the_claim_alone_while_stripe_is_d
     assert shop.app_metadata(ADA) == metadata
 
 
-def test_claim_in_the_id_token_does_not_hide_that_the_link_is_of_another_account_or_mode(
-    shop: Shop, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_claim_of_another_world_in_the_id_token_says_nothing_about_this_one(shop: Shop) -> None:
     shop.sandbox.auth0.control.change_settings({"claim_action": True})
     shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
-    assert shop.use(ADA).customer_id is not None
-    metadata = shop.app_metadata(ADA)
+    live = shop.use(ADA).customer_id
     shop.restart(STRIPE_SECRET_KEY=TEST_KEY)
-    shop.forget_requests()
-    assert link_status(log_in(shop)) == "pending"
-    assert len(alarms(caplog)) == 1
-    assert_untouched(shop, metadata)
+    own = shown_customer(log_in(shop))
+    assert own == the_customer_of_this_key(shop) != live
+    assert shop.app_metadata(ADA)["stripe_customer_id"] == live
 
 
 @pytest.mark.parametrize(
@@ -141,15 +182,18 @@ def test_customer_that_stripe_does_not_know_in_live_mode_is_not_taken_as_deleted
 
 
 @pytest.mark.parametrize("account", [None, f"{OTHER_ACCOUNT} test"], ids=["no account", "another account"])
-def test_customer_that_stripe_does_not_know_in_test_mode_is_not_taken_as_deleted_without_our_account(
-    shop: Shop, caplog: pytest.LogCaptureFixture, account: str | None
+def test_customer_that_stripe_does_not_know_in_test_mode_is_left_alone_and_this_world_gets_its_own(
+    shop: Shop, account: str | None
 ) -> None:
     metadata = {"stripe_customer_id": "cus_unknown"} | ({"stripe_account": account} if account else {})
     shop.management("PATCH", ADA, {"app_metadata": metadata})
-    shop.forget_requests()
-    assert shop.use(ADA, "cus_unknown").customer_id is None
-    assert len(alarms(caplog)) == 1
-    assert_untouched(shop, metadata)
+    own = shop.use(ADA, "cus_unknown").customer_id
+    assert own == the_customer_of_this_key(shop)
+    assert shop.app_metadata(ADA) == {
+        **metadata,
+        f"stripe_customer_id_{ACCOUNT}_test": own,
+        f"stripe_account_{ACCOUNT}_test": f"{ACCOUNT} test",
+    }
 
 
 def test_wiped_test_data_of_our_own_account_is_healed(shop: Shop) -> None:

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from tests.login.account_pages import Row, content, link_to, rows
-from tests.support import ADA, PASSWORD, Browser, Shop, link_status, shown_customer
+from tests.support import ADA, OTHER_ACCOUNT, PASSWORD, Browser, Shop, link_status, shown_customer
+from webstore.sandbox.stripe import LIVE_KEY
 
 # The account page
 
@@ -117,7 +118,8 @@ def test_a_linked_shopper_costs_the_account_page_the_list_of_subscriptions(shop:
 
 
 def test_a_link_of_another_set_up_is_said_plainly_and_offers_no_retry(shop: Shop) -> None:
-    metadata = {"stripe_customer_id": "cus_live", "stripe_account": "acct_1Sandbox00000001 live"}
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    metadata = {"stripe_customer_id": "cus_live", "stripe_account": f"{OTHER_ACCOUNT} live"}
     shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
     page = shop.browser().log_in()
     assert link_status(page) == "pending"

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from tests.login.account_pages import content, link_to
-from tests.support import ADA, Browser, Shop, link_status, shown_customer
+from tests.support import ADA, OTHER_ACCOUNT, Browser, Shop, link_status, shown_customer
 from webstore.routes.limits import SHOPPER_LIMIT
+from webstore.sandbox.stripe import LIVE_KEY
 
 
 def forms_token(page: httpx.Response) -> str:
@@ -67,8 +68,9 @@ def test_billing_while_stripe_is_down(shop: Shop, ada: Browser) -> None:
 
 
 def test_billing_with_a_link_of_another_set_up(shop: Shop, ada: Browser) -> None:
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
     page = ada.open("/account")
-    metadata = {"stripe_customer_id": "cus_live", "stripe_account": "acct_1Sandbox00000001 live"}
+    metadata = {"stripe_customer_id": "cus_live", "stripe_account": f"{OTHER_ACCOUNT} live"}
     shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
     refused = ada.submit(page, action="/account/portal")
     assert refused.status_code == 409

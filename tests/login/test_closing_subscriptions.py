@@ -11,8 +11,9 @@ import pytest
 from tests.fakes import a_subscription
 from tests.goods import content, go_to_payment, pay, put_in, sell
 from tests.login.subscribers import let_stripe_list, statuses, subscribe
-from tests.support import ADA, Browser, Shop, link_status
+from tests.support import ADA, OTHER_ACCOUNT, Browser, Shop, link_status
 from webstore.errors import PaymentsUnavailable
+from webstore.sandbox.stripe import LIVE_KEY, TEST_KEY
 
 PERMISSION = "The provided key does not have the required permissions for this endpoint."
 NAMES = ("Tea box", "Coffee box", "Cocoa box")
@@ -190,17 +191,19 @@ def test_a_user_whose_link_is_refused_can_leave(
     shop: Shop, ada: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     subscribe(shop)
-    metadata = {"stripe_account": "acct_1Sandbox00000001 live"}
+    metadata = {"stripe_account": f"{OTHER_ACCOUNT} live"}
     shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
+    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
     page = ada.open("/account/close")
     assert "belongs to another set-up of this store" in content(page)
     assert "end them before you close your account" in content(page)
     closed = close(ada, page)
     assert "What remains at Stripe" in content(closed)
     assert is_gone(shop)
+    shop.restart(STRIPE_SECRET_KEY=TEST_KEY)
     # It is not for this set-up to end them; the log says so.
     assert set(statuses(shop).values()) == {"active"}
-    assert "nothing was ended at Stripe: it is recorded for acct_1Sandbox00000001 live" in caplog.text
+    assert f"nothing was ended at Stripe: recorded for {OTHER_ACCOUNT} live" in caplog.text
 
 
 def test_a_user_whose_customer_was_deleted_can_leave(shop: Shop, ada: Browser) -> None:

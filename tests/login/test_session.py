@@ -71,7 +71,7 @@ def test_the_session_holds_who_logged_in_and_nothing_else(shared: Shop, shopper:
     login = content["login"]
     assert login.keys() == {
         *("iss", "sub", "name", "email", "picture", "sid", "cus"),
-        *("id", "epoch", "at", "seen"),
+        *("id", "epoch", "at", "seen", "world"),
     }
     assert len(login["id"]) >= 16
     assert login["iss"] == shared.environment["AUTH0_ISSUER"]

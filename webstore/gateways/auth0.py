@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -34,7 +34,9 @@ T = TypeVar("T")
 
 #: Seconds. A token is renewed this long before it expires, or at half its lifetime if that is later.
 _TOKEN_MARGIN_S = 120.0
-_FIELDS = "user_id,email,email_verified,name,picture,created_at,app_metadata"
+#: What the names of all keys of `app_metadata` begin with that the store reads and writes.
+_RECORDS = "stripe_"
+_FIELDS = "user_id,email,email_verified,name,picture,created_at,identities,app_metadata"
 
 
 class ManagementTokens:
@@ -177,6 +179,7 @@ class Auth0Directory:
         metadata = found.get("app_metadata") or {}
         if not isinstance(metadata, dict):
             raise DirectoryUnavailable("app_metadata is not an object")
+        records = {name: _clean(value) for name, value in metadata.items() if name.startswith(_RECORDS)}
         return User(
             user_id=user_id,
             email=text_of(found, "email"),
@@ -184,36 +187,17 @@ class Auth0Directory:
             name=text_of(found, "name"),
             picture=text_of(found, "picture"),
             created_at=time_of(found, "created_at"),
-            customer_id=_recorded(metadata, "stripe_customer_id"),
-            account=_recorded(metadata, "stripe_account"),
-            link_failed_at=_number(metadata.get("stripe_link_failed_at")),
-            link_failed_try=_recorded(metadata, "stripe_link_failed_try"),
-            replaced=tuple((_recorded(metadata, "stripe_replaced") or "").split()),
-        )
+            identities=_identities(found),
+            records=records,
+        ).with_keys("")
 
-    def record_link(
-        self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
-    ) -> None:
-        """Record the link in the user's `app_metadata` and remove the note of a failed attempt.
+    def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
+        """Write these root keys of the user's `app_metadata`. Raises what `read_user` raises.
 
-        A PATCH merges the root keys of `app_metadata`; null removes a key. Raises what `read_user` raises.
+        A PATCH merges the root keys of `app_metadata`; null removes a key.
         Source: https://auth0.com/docs/manage-users/user-accounts/metadata/manage-metadata-api
         """
-        metadata: dict[str, Any] = {
-            "stripe_customer_id": customer_id,
-            "stripe_link_failed_at": None,
-            "stripe_link_failed_try": None,
-        }
-        if account is not None:
-            metadata["stripe_account"] = account
-        if replaced:
-            metadata["stripe_replaced"] = " ".join(replaced)
-        self._write(lambda api: api.users.update(user_id, app_metadata=metadata))
-
-    def note_failure(self, user_id: str, at: float, which: str) -> None:
-        """Note in `app_metadata` that the attempt `which` failed at the Unix time `at`."""
-        metadata = {"stripe_link_failed_at": int(at), "stripe_link_failed_try": which}
-        self._write(lambda api: api.users.update(user_id, app_metadata=metadata))
+        self._write(lambda api: api.users.update(user_id, app_metadata=dict(records)))
 
     def delete_user(self, user_id: str) -> None:
         """Delete the user from Auth0. Raises what `read_user` raises.
@@ -296,19 +280,18 @@ def _translated(exc: ApiError) -> Exception:
     return DirectoryUnavailable(f"the Management API answered {status}")
 
 
-def _recorded(metadata: Mapping[str, Any], name: str) -> str | None:
-    """A recorded value as text. Another type becomes JSON text: it is recorded and invalid, not absent."""
-    value = metadata.get(name)
-    if value is None:
-        return None
-    return without_surrogates(value) if isinstance(value, str) else json.dumps(value)
+def _identities(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The user IDs of the accounts that were merged into this one.
+
+    Source: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
+    """
+    listed = found.get("identities")
+    known = [it for it in listed if isinstance(it, dict)] if isinstance(listed, list) else []
+    pairs = [(text_of(it, "provider"), text_of(it, "user_id")) for it in known]
+    ids = [f"{provider}|{user_id}" for provider, user_id in pairs if provider and user_id]
+    return tuple(it for it in ids if it != found.get("user_id"))
 
 
-def _number(value: object) -> float | None:
-    """A recorded number; None if it is missing, too large or of another type."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
+def _clean(value: object) -> object:
+    """A recorded value that can be written again: without lone surrogates, if it is a text."""
+    return without_surrogates(value) if isinstance(value, str) else value

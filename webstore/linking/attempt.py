@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from webstore import deadline
 from webstore.errors import OverBudget, PaymentsError
 
-from . import calls, protocol
+from . import calls, models, protocol, worlds
 from .calls import Call
 from .executor import Executor, InlineExecutor
 from .models import ClaimedLink, Customer, LinkOutcome, LinkStatus, User
@@ -161,10 +161,11 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             return directory.read_user(user_id)
         case calls.ReadBoth(user_id, customer_id):
             return _read_both(linker, user_id, customer_id)
-        case calls.RecordLink(user_id, customer_id, account, replaced):
-            directory.record_link(user_id, customer_id, account, replaced)
-        case calls.NoteFailure(user_id, at, which):
-            directory.note_failure(user_id, at, which)
+        case calls.RecordLink():
+            directory.write_records(call.user_id, worlds.metadata_of(call))
+        case calls.NoteFailure(user_id, at, which, suffix):
+            note = {models.FAILED_AT + suffix: int(at), models.FAILED_TRY + suffix: which}
+            directory.write_records(user_id, note)
         case calls.ReadAccount(patience_s):
             if patience_s is None:
                 return payments.account()

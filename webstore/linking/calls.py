@@ -37,6 +37,11 @@ class RecordLink(Call[None]):
     account: str | None
     #: Deleted customers that were recorded before; empty: the list in the directory stays.
     replaced: tuple[str, ...] = ()
+    #: As `User.suffix` and `User.moved`.
+    suffix: str = ""
+    moved: tuple[tuple[str, object], ...] = ()
+    #: Merged accounts that were looked up; empty: the list in the directory stays.
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class NoteFailure(Call[None]):
     at: float
     #: The create that failed: its predecessor, if there was one, and its generation.
     which: str
+    suffix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from urllib.parse import unquote
+
+#: The keys in `app_metadata` of one world. A PATCH merges root keys, so each is one.
+ID, PIN, REPLACED = "stripe_customer_id", "stripe_account", "stripe_replaced"
+FAILED_AT, FAILED_TRY = "stripe_link_failed_at", "stripe_link_failed_try"
+MERGED = "stripe_merged"
+KEYS = (ID, PIN, REPLACED, FAILED_AT, FAILED_TRY, MERGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,54 @@ class User:
     #: `app_metadata.stripe_replaced`: customers that were recorded before and deleted, or left because they
     #: name somebody else; the oldest first.
     replaced: tuple[str, ...] = ()
+    #: `app_metadata.stripe_merged`: which of the `identities` were looked up already.
+    merged: tuple[str, ...] = ()
+    #: The user IDs of accounts that were merged into this one, read fresh:
+    #: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
+    identities: tuple[str, ...] = ()
+    #: All keys of `app_metadata` that begin with "stripe_", as recorded: the links of every world.
+    records: Mapping[str, object] = field(default_factory=dict)
+    #: What follows the names of the keys above in `app_metadata`; see `worlds.py`.
+    suffix: str = ""
+    #: What else is written when the link is recorded: key and value; None removes a key.
+    moved: tuple[tuple[str, object], ...] = ()
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The user IDs that a customer of this user may name."""
+        return (self.user_id, *self.identities)
+
+    def with_keys(self, suffix: str) -> User:
+        """The user with the link in the keys that have this suffix; "" for the plain keys."""
+        records = self.records
+        return replace(
+            self,
+            suffix=suffix,
+            moved=(),
+            customer_id=_text(records.get(ID + suffix)),
+            account=_text(records.get(PIN + suffix)),
+            link_failed_at=_number(records.get(FAILED_AT + suffix)),
+            link_failed_try=_text(records.get(FAILED_TRY + suffix)),
+            replaced=tuple((_text(records.get(REPLACED + suffix)) or "").split()),
+            merged=tuple(map(unquote, (_text(records.get(MERGED + suffix)) or "").split())),
+        )
+
+
+def _text(value: object) -> str | None:
+    """A recorded value as text. Another type becomes JSON text: it is recorded and invalid, not absent."""
+    if value is None:
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _number(value: object) -> float | None:
+    """A recorded number; None if it is missing, too large or of another type."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +156,17 @@ class Account:
         """The mode's name: `live` or `test`."""
         return "live" if self.livemode else "test"
 
+    def may_be(self, other: Account) -> bool:
+        """Whether the two are the same world, as far as their accounts are known."""
+        return self.livemode == other.livemode and (None in (self.id, other.id) or self.id == other.id)
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLink:
     """What an ID token says about the link: the namespaced claims, if the tenant adds them."""
 
-    #: The claim `stripe_customer_id`.
-    customer_id: str | None = None
-    #: The claim `stripe_account`, as `User.account`.
-    account: str | None = None
+    #: The claims by their names without the namespace, as `User.records`.
+    records: Mapping[str, object] = field(default_factory=dict)
 
 
 class LinkStatus(StrEnum):
@@ -142,6 +200,8 @@ class LinkOutcome:
     others: tuple[str, ...] = ()
     #: Customers that were recorded for the user before this one: older orders hang off them.
     predecessors: tuple[str, ...] = ()
+    #: `User.identities`: an order of a predecessor may name one of them.
+    identities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +217,25 @@ class ComparedField:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedLink:
+    """A link in a user's record."""
+
+    #: Where it is recorded.
+    field: str
+    customer_id: str
+    #: "acct_... test" or "acct_... live"; None if it names no account.
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The Auth0 user and the Stripe customer, both read fresh."""
 
-    #: "linked", "pending", "mismatch" or "unavailable".
+    #: "linked", "pending", "refused", "mismatch" or "unavailable".
     status: str
     user_id: str
     customer_id: str | None = None
     rows: tuple[ComparedField, ...] = ()
     problems: tuple[str, ...] = field(default=())
+    #: The links that are recorded for the user, of every account and mode.
+    links: tuple[RecordedLink, ...] = ()

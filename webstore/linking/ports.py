@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from .models import Account, Creation, Customer, CustomerDraft, CustomerPage, User
@@ -14,16 +14,8 @@ class Directory(Protocol):
     def read_user(self, user_id: str) -> User:
         """The user, immediately consistent."""
 
-    def record_link(
-        self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
-    ) -> None:
-        """Write the customer's ID and the account it belongs to, and clear the failure note, in one PATCH.
-
-        `replaced`: the dead customers that were recorded before.
-        """
-
-    def note_failure(self, user_id: str, at: float, which: str) -> None:
-        """Note that a create ended indeterminately at `at` (Unix seconds), and `which` one."""
+    def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
+        """Write these root keys of `app_metadata` in one PATCH; None removes a key."""
 
     def delete_user(self, user_id: str) -> None:
         """Delete the user for good; deleting one who is gone is not an error."""
@@ -34,6 +26,9 @@ class Payments(Protocol):
 
     def account(self) -> Account:
         """The account and mode of the store's key."""
+
+    def known_account(self) -> Account:
+        """The same as far as this process knows it; makes no call."""
 
     def get_customer(self, customer_id: str) -> Customer:
         """One customer, dead or alive; `NoSuchCustomer` otherwise."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from webstore.errors import (
+    DirectoryError,
     DirectoryRefused,
     EmailRefused,
     KeyInFlight,
@@ -33,6 +34,7 @@ from webstore.errors import (
     WebstoreError,
 )
 
+from . import worlds
 from .calls import (
     Call,
     CreateCustomer,
@@ -70,6 +72,8 @@ MAX_VERIFIED = 3
 ACCOUNT_PATIENCE_S = 0.5
 #: Seconds after which a create counts as slow: somebody else may have recorded a customer meanwhile.
 SLOW_CREATE_S = 1.0
+#: User IDs that one look-up searches for: the user's own, and those of merged accounts.
+MAX_OWNERS = 6
 #: Hits of a look-up that are confirmed by reading them one by one.
 MAX_CONFIRMED = 10
 #: Deleted predecessors that are remembered, the newest ones: older orders hang off them.
@@ -85,6 +89,8 @@ class Policy:
     livemode: bool
     #: Domains that the tenant had before: customers that name them are this tenant's.
     former_tenants: tuple[str, ...] = ()
+    #: Whether a second live account may have links of its own on the tenant (LINK_SECOND_ACCOUNT).
+    second_account: bool = False
     lookup_always: bool = False
     adopt_by_email: bool = False
     #: How old an indeterminate failure must be before the next generation is tried (LINK_SETTLE_S).
@@ -181,23 +187,25 @@ def _errors_as_outcomes(steps: Steps[LinkOutcome]) -> Steps[LinkOutcome]:
 
 
 def _at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) -> Steps[LinkOutcome]:
-    if claimed.customer_id is not None and CUSTOMER_ID.fullmatch(claimed.customer_id):
-        yield from _believe(User(user_id, customer_id=claimed.customer_id, account=claimed.account), policy)
-        return LinkOutcome(LinkStatus.ALREADY_LINKED, claimed.customer_id, "the ID token names the customer")
-    user = yield from ask(ReadUser(user_id))
+    told = yield from _of_our_world(User(user_id, records=claimed.records), policy)
+    if told.customer_id is not None and CUSTOMER_ID.fullmatch(told.customer_id):
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, told.customer_id, "the ID token names the customer")
+    user = yield from _of_our_world((yield from ask(ReadUser(user_id))), policy)
     if user.customer_id is None:
         return (yield from _link(user, policy, now))
-    yield from _believe(user, policy)
+    _check_shape(user)
     return LinkOutcome(LinkStatus.ALREADY_LINKED, user.customer_id, "recorded")
 
 
 def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
-    user, customer = yield from ask(ReadBoth(user_id, remembered))
+    read, customer = yield from ask(ReadBoth(user_id, remembered))
+    if not read.records:
+        return (yield from _link(read, policy, now))
+    account = yield from ask(ReadAccount())
+    user = _in_world(read, account, policy)
     if user.customer_id is None:
         return (yield from _link(user, policy, now))
     _check_shape(user)
-    account = yield from ask(ReadAccount())
-    _check_account(user, account)
     if user.customer_id != remembered:
         customer = None
     try:
@@ -206,8 +214,9 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         if customer is None:
             customer = yield from ask(GetCustomer(user.customer_id))
     except NoSuchCustomer as exc:
-        if exc.other_mode:
-            raise WrongAccount(f"{user.customer_id} exists in the other mode") from exc
+        if user.account is None and (exc.other_mode or not policy.livemode):
+            # It belongs to another world, or nothing says to which: this one gets a link of its own.
+            return (yield from _link_beside(user, account, policy, now))
         if policy.livemode or account.pin is None or user.account != account.pin:
             raise NotYet(f"Stripe does not know {user.customer_id}; this proves nothing", alarm=True) from exc
         # Test mode, and the ID was recorded for this account: its test data was deleted.
@@ -215,16 +224,21 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
     if customer.deleted:
         return (yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now))
     if names(customer, user, policy):
-        yield from _under_todays_tenant(user, customer, policy)
+        yield from _as_ours(user, customer, policy)
+        yield from _pin(user, account, policy)
         yield from _carry_over(user, customer, policy)
-        return LinkOutcome(LinkStatus.VERIFIED, customer.id, "both sides agree", predecessors=user.replaced)
+        return (yield from _with_merged(user, customer, account, policy))
     if customer.owner is None:
         if (yield from _claim(user, customer, policy)) is None:
             raise NotYet(f"{customer.id} names nobody and could not be claimed")
         return LinkOutcome(
-            LinkStatus.CLAIMED, customer.id, "recorded, and named nobody", predecessors=user.replaced
+            LinkStatus.CLAIMED,
+            customer.id,
+            "recorded, and named nobody",
+            predecessors=user.replaced,
+            identities=user.identities,
         )
-    if customer.owner == user.user_id:
+    if customer.owner in user.owners:
         raise WrongTenant(
             f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
             "this tenant, add it to AUTH0_FORMER_TENANTS"
@@ -238,28 +252,28 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
 # Believe, look up, create, record
 
 
-def _believe(user: User, policy: Policy) -> Steps[None]:
-    """At login a recorded ID counts, unless it is known to belong to another account or mode."""
-    _check_shape(user)
-    if user.account is None:
-        return
+def _of_our_world(user: User, policy: Policy) -> Steps[User]:
+    """The user with the link of the key's world. A login does not wait long for the key's account."""
+    if not worlds.are_named(user):
+        return user.with_keys("")
     try:
-        _check_account(user, (yield from ask(ReadAccount(ACCOUNT_PATIENCE_S))))
+        account = yield from ask(ReadAccount(ACCOUNT_PATIENCE_S))
     except (PaymentsError, OverBudget):
-        _check_account(user, Account(None, policy.livemode))
+        account = Account(None, policy.livemode)
+    return _in_world(user, account, policy)
+
+
+def _in_world(user: User, account: Account, policy: Policy) -> User:
+    """The user with the link of this account and mode. Raises `WrongAccount`."""
+    try:
+        return worlds.in_world(user, account, second_account=policy.second_account)
+    except worlds.SecondAccount as exc:
+        raise WrongAccount(str(exc)) from exc
 
 
 def _check_shape(user: User) -> None:
     if not CUSTOMER_ID.fullmatch(user.customer_id or ""):
         raise NotYet("the recorded customer ID is not a Stripe customer ID", alarm=True)
-
-
-def _check_account(user: User, account: Account) -> None:
-    if user.account is None or user.account == account.pin:
-        return
-    if account.id is None and user.account.endswith(f" {account.mode}"):
-        return
-    raise WrongAccount(f"recorded for {user.account}, the store's key is of {account.pin or account.mode}")
 
 
 def _leaving(user: User, customer_id: str) -> User:
@@ -270,6 +284,22 @@ def _leaving(user: User, customer_id: str) -> User:
 def _link(user: User, policy: Policy, now: float) -> Steps[LinkOutcome]:
     """Nothing is recorded: use the customer of an earlier attempt, else create one."""
     account = yield from ask(ReadAccount())
+    user = _in_world(user, account, policy)
+    if user.customer_id is not None:
+        # At first the account could not be read, so this world's own keys were not known.
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, user.customer_id, "recorded for this account")
+    return (yield from _link_in(user, account, policy, now))
+
+
+def _link_beside(user: User, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
+    """The plain keys hold a link of another world without saying so: link in this world's own keys."""
+    own = worlds.beside(user, account)
+    if own.customer_id is not None:
+        return LinkOutcome(LinkStatus.ALREADY_LINKED, own.customer_id, "recorded for this account")
+    return (yield from _link_in(own, account, policy, now))
+
+
+def _link_in(user: User, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
     looked_up = (
         policy.lookup_always
         or policy.adopt_by_email
@@ -277,6 +307,7 @@ def _link(user: User, policy: Policy, now: float) -> Steps[LinkOutcome]:
         or bool(policy.former_tenants)
         or user.link_failed_at is not None
         or not RANDOM_USER_ID.fullmatch(user.user_id)
+        or bool(user.identities)
         or now - user.created_at >= policy.key_window_s
     )
     if looked_up:
@@ -301,19 +332,23 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
     """
     by_email = (yield from ask(ListByEmail(user.email))) if user.email else ()
     own = yield from _confirmed(by_email, user, policy)
-    if not own:
+    if not any(customer.owner == user.user_id for customer in own):
         try:
-            hits = yield from ask(SearchByOwner(user.user_id))
+            hits: list[Customer] = []
+            for owner in user.owners[:MAX_OWNERS]:
+                hits += yield from ask(SearchByOwner(owner))
         except SearchUnavailable:
             page = yield from ask(ListCreatedSince(user.created_at))
-            own = yield from _confirmed(page.customers, user, policy)
-            if not own and not page.complete:
+            by_name = yield from _confirmed(page.customers, user, policy)
+            if not own and not by_name and not page.complete:
                 raise NotYet("too many customers to look through without search", alarm=True) from None
         else:
-            own = yield from _confirmed(hits, user, policy)
+            by_name = yield from _confirmed(hits, user, policy)
+        own = list({customer.id: customer for customer in (*own, *by_name)}.values())
     if not own and policy.adopt_by_email and user.email_verified and user.email:
         return (yield from _adopt_unowned(by_email, user, user.email, policy))
-    return sorted(own, key=lambda c: (-c.generation, c.created, c.id))
+    # The user's own before that of an account that was merged into it.
+    return sorted(own, key=lambda c: (c.owner != user.user_id, -c.generation, c.created, c.id))
 
 
 def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
@@ -361,16 +396,19 @@ def _same_address(one: str | None, other: str) -> bool:
     return one is not None and one.casefold() == other.casefold()
 
 
-def _under_todays_tenant(user: User, customer: Customer, policy: Policy) -> Steps[None]:
-    """Have a customer that names a former domain of the tenant name today's. Raises `NotYet`."""
-    if customer.tenant in (None, policy.tenant):
+def _as_ours(user: User, customer: Customer, policy: Policy) -> Steps[None]:
+    """Have a customer that names a merged account, or a former domain of the tenant, name this user.
+
+    Raises `NotYet`.
+    """
+    if customer.owner == user.user_id and customer.tenant in (None, policy.tenant):
         return
     if (yield from _claim(user, customer, policy)) is None:
-        raise NotYet(f"{customer.id} names a former domain of this tenant and could not be claimed")
+        raise NotYet(f"{customer.id} names {customer.owner} of {customer.tenant} and could not be claimed")
 
 
 def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
-    """Write the user's ID and tenant on a customer that names nobody, or this user of a former domain.
+    """Write the user's ID and tenant on a customer that names nobody, a merged account, or a former domain.
 
     The idempotency key lets one claimant win.
     """
@@ -406,7 +444,8 @@ def _create(
         except PaymentsFailed as exc:
             noted = _noted_generation(user, replaces)
             if not exc.replayed or generation > noted:
-                yield from ask(NoteFailure(user.user_id, now, f"{replaces or ''} {generation}".strip()))
+                which = f"{replaces or ''} {generation}".strip()
+                yield from ask(NoteFailure(user.user_id, now, which, user.suffix))
                 raise
             # Earlier generations count as failed: otherwise the noted one would not have been tried.
             failed_for_good = looked_up and now - (user.link_failed_at or now) >= policy.settle_s
@@ -419,7 +458,10 @@ def _create(
                 # An import may have recorded a customer during a slow create, or at any time.
                 at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
                 if first and at_once and not policy.adopt_by_email:
-                    yield from ask(RecordLink(user.user_id, creation.customer.id, account.pin))
+                    made = creation.customer.id
+                    yield from ask(
+                        RecordLink(user.user_id, made, account.pin, user.replaced, user.suffix, user.moved)
+                    )
                     return LinkOutcome(status, creation.customer.id, "created and recorded")
                 return (yield from _record(user, [creation.customer], account, policy, status))
             customer = yield from _replayed(creation.customer, policy)
@@ -483,21 +525,99 @@ def _record(
     user: User, own: list[Customer], account: Account, policy: Policy, status: LinkStatus
 ) -> Steps[LinkOutcome]:
     """Record the first of these customers, unless another worker has recorded a different one."""
-    customer, others = own[0], tuple(other.id for other in own[1:])
-    yield from _under_todays_tenant(user, customer, policy)
-    fresh = yield from ask(ReadUser(user.user_id))
+    customer, rest = own[0], own[1:]
+    yield from _as_ours(user, customer, policy)
+    merged = [other.id for other in rest if other.owner in user.identities]
+    others = tuple(other.id for other in rest if other.id not in merged)
+    for merged_id in merged:
+        user = _leaving(user, merged_id)
+    read = yield from ask(ReadUser(user.user_id))
+    fresh = _in_world(read, account, policy)
+    if user.suffix and not fresh.suffix and fresh.account is None and fresh.customer_id is not None:
+        # The plain keys hold a link of another world without saying so.
+        fresh = worlds.beside(read, account)
     if fresh.customer_id != user.customer_id:
         if fresh.customer_id is None:
             raise NotYet("the link was removed while it was being replaced")
         _check_shape(fresh)
-        _check_account(fresh, account)
         return LinkOutcome(LinkStatus.ALREADY_LINKED, fresh.customer_id, "another worker recorded it")
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
-        replaced = user.replaced if user.replaced != fresh.replaced else ()
-        yield from ask(RecordLink(user.user_id, customer.id, account.pin, replaced))
+        replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
+        yield from ask(
+            RecordLink(
+                user.user_id,
+                customer.id,
+                account.pin,
+                replaced,
+                fresh.suffix,
+                fresh.moved,
+                user.identities,
+            )
+        )
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
-    return LinkOutcome(status, customer.id, reason, others=others, predecessors=user.replaced)
+    outcome = LinkOutcome(
+        status, customer.id, reason, others=others, predecessors=user.replaced, identities=user.identities
+    )
+    return _told_of(merged, outcome)
+
+
+def _with_merged(user: User, customer: Customer, account: Account, policy: Policy) -> Steps[LinkOutcome]:
+    """The verified link; customers of accounts merged since then join the predecessors, once.
+
+    A failure does not keep the customer from being used: the next use tries again.
+    """
+    outcome = LinkOutcome(
+        LinkStatus.VERIFIED,
+        customer.id,
+        "both sides agree",
+        predecessors=user.replaced,
+        identities=user.identities,
+    )
+    new = [it for it in user.identities if it not in user.merged][:MAX_OWNERS]
+    if not new:
+        return outcome
+    found: list[Customer] = []
+    with suppress(PaymentsError, DirectoryError, WrongAccount):
+        for identity in new:
+            hits = yield from ask(SearchByOwner(identity))
+            found += yield from _confirmed(hits, user, policy)
+        known = (customer.id, *user.replaced)
+        theirs = [it.id for it in found if it.owner in user.identities and it.id not in known]
+        for merged_id in theirs:
+            user = _leaving(user, merged_id)
+        fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
+        if (fresh.customer_id, fresh.suffix) == (user.customer_id, user.suffix):
+            yield from ask(
+                RecordLink(
+                    user.user_id,
+                    customer.id,
+                    user.account,
+                    user.replaced if theirs else (),
+                    user.suffix,
+                    merged=user.identities,
+                )
+            )
+        return _told_of(theirs, replace(outcome, predecessors=user.replaced))
+    return outcome
+
+
+def _told_of(merged: list[str], outcome: LinkOutcome) -> LinkOutcome:
+    """The outcome, as an alarm if a merged account has a customer of its own: subscriptions may run on it."""
+    if not merged:
+        return outcome
+    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer: "
+    return replace(outcome, alarm=True, reason=f"{reason}look for running subscriptions there")
+
+
+def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
+    """Have a link without an account name it, in passing; a failure does not keep it from being used."""
+    if user.account is not None or account.pin is None or user.suffix:
+        return
+    with suppress(DirectoryError, WrongAccount):
+        fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
+        if (fresh.customer_id, fresh.account, fresh.suffix) == (user.customer_id, None, ""):
+            yield from ask(RecordLink(user.user_id, user.customer_id or "", account.pin))
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
@@ -519,9 +639,12 @@ def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
 
 
 def names(customer: Customer, user: User, policy: Policy) -> bool:
-    """Whether the customer lives and its metadata names this user, of this tenant or of a former domain."""
+    """Whether the customer lives and its metadata names this user or an account that was merged into it.
+
+    The tenant counts, too: this one, or a former domain of it.
+    """
     tenants = (None, policy.tenant, *policy.former_tenants)
-    return not customer.deleted and customer.owner == user.user_id and customer.tenant in tenants
+    return not customer.deleted and customer.owner in user.owners and customer.tenant in tenants
 
 
 def idempotency_key(*parts: str | int | None) -> str:

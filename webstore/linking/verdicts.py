@@ -34,10 +34,15 @@ def verdict(linker: Linker, state: State, user_id: str, remembered: str | None =
                 str(stored["customer"]),
                 "verified within the last minute",
                 predecessors=tuple(map(str, stored["predecessors"])),
+                identities=tuple(map(str, stored["identities"])),
             )
     outcome = verified_customer(linker, user_id, remembered)
     if outcome.customer_id is not None:
-        found = {"customer": outcome.customer_id, "predecessors": outcome.predecessors}
+        found = {
+            "customer": outcome.customer_id,
+            "predecessors": outcome.predecessors,
+            "identities": outcome.identities,
+        }
         with suppress(StateUnavailable):
             # The way back first: `forget_verdict_of` finds the verdict through it.
             state.set(_of_customer(outcome.customer_id), key, 2 * VERDICT_S)

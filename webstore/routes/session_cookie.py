@@ -19,7 +19,7 @@ from flask import abort, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from webstore.errors import StateUnavailable
-from webstore.linking.models import LinkOutcome
+from webstore.linking.models import Account, LinkOutcome
 from webstore.sessions import revocation
 from webstore.sessions.models import Identity
 from webstore.sessions.revocation import SessionMark, Standing
@@ -124,9 +124,20 @@ def _shopper(stored: dict[str, Any]) -> Shopper:
         stored["email"],
         stored["picture"],
         stored["sid"],
-        stored["cus"],
+        stored["cus"] if _world().may_be(Account(*stored.get("world", _world_data()))) else None,
         mark,
     )
+
+
+def _world() -> Account:
+    """The Stripe account and mode of the store's key, as far as they are known."""
+    return services().linker.payments.known_account()
+
+
+def _world_data() -> list[Any]:
+    """The world that a customer ID in the cookie belongs to: after a switch of keys it counts as none."""
+    world = _world()
+    return [world.id, world.livemode]
 
 
 def start_session(identity: Identity, link: LinkOutcome | None) -> None:
@@ -144,6 +155,7 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
         "picture": picture,
         "sid": _shortened(identity.sid) if identity.sid else None,
         "cus": link.customer_id if link else None,
+        "world": _world_data(),
         "id": secrets.token_urlsafe(12),
         "epoch": revocation.current_epoch(services().state),
         "at": round(now, 3),
@@ -161,8 +173,9 @@ def _shortened(text: str) -> str:
 def remember_customer(customer_id: str | None) -> None:
     """Update the session's copy of the customer ID."""
     stored = session.get("login")
-    if stored and stored["cus"] != customer_id:
-        session["login"] = {**stored, "cus": customer_id}
+    remembered = {"cus": customer_id, "world": _world_data()}
+    if stored and not remembered.items() <= stored.items():
+        session["login"] = {**stored, **remembered}
         shopper = current_shopper()
         if shopper is not None:
             # Not read again: a request keeps its shopper, even if another request ends the session.

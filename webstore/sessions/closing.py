@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from webstore.errors import NoSuchCustomer, StateUnavailable, UserGone
-from webstore.linking import Linker
+from webstore.linking import Linker, worlds
 from webstore.linking.models import User
 from webstore.linking.protocol import CUSTOMER_ID, names
 from webstore.linking.verdicts import forget_verdict
 from webstore.state import State
 
 from . import revocation
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +43,18 @@ def _holding_of(linker: Linker, user_id: str, remembered: str | None) -> Holding
     recorded = True
     try:
         user = directory.read_user(user_id)
+        if user.records:
+            own = worlds.in_world(user, payments.account(), second_account=policy.second_account)
+            _name_other_worlds(user, own)
+            user = own
+    except worlds.SecondAccount as exc:
+        return Holding(unusable=str(exc))
     except UserGone:
         user, recorded = User(user_id, customer_id=remembered), False
     if user.customer_id is None:
         return Holding()
     if not CUSTOMER_ID.fullmatch(user.customer_id):
         return Holding(unusable="the recorded ID is not a Stripe customer ID")
-    account = payments.account()
-    same_mode = account.id is None and (user.account or "").endswith(f" {account.mode}")
-    if user.account is not None and user.account != account.pin and not same_mode:
-        return Holding(unusable=f"it is recorded for {user.account}, and the key is of {account.pin}")
     try:
         customer = payments.get_customer(user.customer_id)
     except NoSuchCustomer:
@@ -60,6 +65,14 @@ def _holding_of(linker: Linker, user_id: str, remembered: str | None) -> Holding
     if names(customer, user, policy) or (recorded and customer.owner is None):
         return Holding(customer.id)
     return Holding(unusable=f"{customer.id} does not name the user")
+
+
+def _name_other_worlds(user: User, own: User) -> None:
+    """Say in the log that the user's customers of other accounts or modes are not touched."""
+    others = [it for it in worlds.links(user).values() if it.customer_id != own.customer_id]
+    if others:
+        named = ", ".join(f"{it.customer_id} ({it.account or 'no account recorded'})" for it in others)
+        log.warning("user=%s has other customers, whose subscriptions go on: %s", user.user_id, named)
 
 
 def close_account(

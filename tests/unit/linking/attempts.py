@@ -17,6 +17,12 @@ DAY_S = 86_400.0
 NOTHING_CLAIMED = ClaimedLink()
 
 
+def claim(customer_id: str, account: str | None = None, **others: str) -> ClaimedLink:
+    """What an ID token says about the link; `others`: the claims of other worlds."""
+    records = {"stripe_customer_id": customer_id, **others}
+    return ClaimedLink(records if account is None else {**records, "stripe_account": account})
+
+
 def with_a_new_user() -> Vendors:
     """Both vendors. Auth0 has one user, who has just signed up."""
     made = Vendors()

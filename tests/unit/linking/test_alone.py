@@ -8,6 +8,8 @@ import sys
 ALONE = """
 import sys
 
+from dataclasses import replace
+
 from webstore import linking
 from webstore.linking.models import Account, Creation, Customer, User
 
@@ -18,10 +20,12 @@ class Directory:
 
     def read_user(self, user_id):
         assert user_id == self.user.user_id
-        return self.user
+        return self.user.with_keys("")
 
-    def record_link(self, user_id, customer_id, account, replaced=()):
-        self.user = User(user_id, self.user.email, customer_id=customer_id, account=account)
+    def write_records(self, user_id, records):
+        assert user_id == self.user.user_id
+        kept = {name: value for name, value in {**self.user.records, **records}.items() if value is not None}
+        self.user = replace(self.user, records=kept)
 
 
 class Payments:

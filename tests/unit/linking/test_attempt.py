@@ -5,22 +5,21 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.unit.linking.attempts import ADA, DAY_S, change, policy_of
+from tests.unit.linking.attempts import ADA, DAY_S, change, claim, policy_of
 from tests.unit.linking.vendors import Vendors
 from webstore import deadline, linking
 from webstore.errors import NoSuchCustomer
-from webstore.linking import Linker, LinkOutcome, LinkStatus, calls, protocol
+from webstore.linking import Linker, LinkOutcome, LinkStatus, calls, models, protocol
 from webstore.linking.calls import Call
 from webstore.linking.executor import BoundedExecutor
 from webstore.linking.models import (
     Account,
-    ClaimedLink,
     Creation,
     Customer,
     CustomerDraft,
@@ -54,19 +53,22 @@ class Ports:
     def read_user(self, user_id: str) -> User:
         return self._answer(calls.ReadUser(user_id))
 
-    def record_link(
-        self, user_id: str, customer_id: str, account: str | None, replaced: Sequence[str] = ()
-    ) -> None:
-        self._answer(calls.RecordLink(user_id, customer_id, account, tuple(replaced)))
-
-    def note_failure(self, user_id: str, at: float, which: str) -> None:
-        self._answer(calls.NoteFailure(user_id, at, which))
+    def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
+        at, customer_id = records[models.FAILED_AT], records.get(models.ID)
+        if isinstance(at, int):
+            self._answer(calls.NoteFailure(user_id, at, str(records[models.FAILED_TRY])))
+        else:
+            pin = records.get(models.PIN)
+            self._answer(calls.RecordLink(user_id, str(customer_id), None if pin is None else str(pin)))
 
     def delete_user(self, user_id: str) -> None:
         raise NotImplementedError
 
     def account(self) -> Account:
         return self._answer(calls.ReadAccount())
+
+    def known_account(self) -> Account:
+        return Account("acct_1", livemode=False)
 
     def get_customer(self, customer_id: str) -> Customer:
         return self._answer(calls.GetCustomer(customer_id))
@@ -139,7 +141,7 @@ def log_in(linker: Linker) -> LinkOutcome:
 
 
 def log_in_with_the_claim(linker: Linker) -> LinkOutcome:
-    return linking.ensure_customer(linker, ADA, ClaimedLink("cus_9", "acct_1 test"))
+    return linking.ensure_customer(linker, ADA, claim("cus_9", "acct_1 test"))
 
 
 def use(linker: Linker) -> LinkOutcome:
@@ -284,7 +286,7 @@ def test_each_outcome_is_counted_once_by_its_status(ports: Ports) -> None:
     linker = linker_on(ports, count=counted.append)
     linking.ensure_customer(linker, ADA)
     linking.ensure_customer(linker, ADA)
-    linking.ensure_customer(linker, ADA, ClaimedLink("cus_1"))
+    linking.ensure_customer(linker, ADA, claim("cus_1"))
     linking.verified_customer(linker, ADA, None)
     assert counted == ["created", "already_linked", "already_linked", "verified"]
 

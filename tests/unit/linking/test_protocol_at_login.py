@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.linking.attempts import ADA, DAY_S, Attempt, asked, change, login, run
+from tests.unit.linking.attempts import ADA, DAY_S, Attempt, asked, change, claim, login, run
 from tests.unit.linking.vendors import Vendors
 from webstore.linking.calls import (
     CreateCustomer,
@@ -18,30 +18,33 @@ from webstore.linking.calls import (
     RecordLink,
     SearchByOwner,
 )
-from webstore.linking.models import Account, ClaimedLink, Customer, CustomerPage, LinkStatus, User
+from webstore.linking.models import Account, Customer, CustomerPage, LinkStatus, User
 
 
 def test_claim_in_the_id_token_costs_no_call(vendors: Vendors) -> None:
-    outcome = run(vendors, login(vendors, ClaimedLink("cus_1")))
+    outcome = run(vendors, login(vendors, claim("cus_1")))
     assert (outcome.status, outcome.customer_id) == (LinkStatus.ALREADY_LINKED, "cus_1")
     assert asked(vendors) == []
 
 
 def test_claim_with_its_account_costs_the_account_read(vendors: Vendors) -> None:
-    claimed = ClaimedLink("cus_1", "acct_1 test")
+    claimed = claim("cus_1", "acct_1 test")
     assert run(vendors, login(vendors, claimed)).customer_id == "cus_1"
     assert asked(vendors) == [ReadAccount]
 
 
 @pytest.mark.parametrize("account", ["acct_1 live", "acct_2 test"])
-def test_claim_of_another_account_is_refused(vendors: Vendors, account: str) -> None:
-    claimed = ClaimedLink("cus_1", account)
-    outcome = run(vendors, login(vendors, claimed))
-    assert (outcome.status, outcome.customer_id, outcome.alarm) == (LinkStatus.REFUSED, None, True)
+def test_claim_of_another_world_says_nothing_about_this_one(vendors: Vendors, account: str) -> None:
+    run(vendors, login(vendors, claim("cus_9", account)))
+    assert asked(vendors)[:2] == [ReadAccount, ReadUser]
+    change(vendors, customer_id="cus_9", account=account)
+    own = {"stripe_customer_id_acct_1_test": "cus_1", "stripe_account_acct_1_test": "acct_1 test"}
+    outcome = run(vendors, login(vendors, claim("cus_9", account, **own)))
+    assert (outcome.customer_id, asked(vendors)) == ("cus_1", [ReadAccount])
 
 
 def test_claim_that_is_no_customer_id_is_not_believed(vendors: Vendors) -> None:
-    run(vendors, login(vendors, ClaimedLink("garbage")))
+    run(vendors, login(vendors, claim("garbage")))
     assert asked(vendors)[0] is ReadUser
 
 
@@ -105,9 +108,10 @@ def test_key_window_ends_before_stripe_forgets_the_key(vendors: Vendors) -> None
 
 def test_account_of_a_restricted_key_is_compared_by_its_mode(vendors: Vendors) -> None:
     vendors.account = Account(None, livemode=False)
-    for account, status in (("acct_1 test", LinkStatus.ALREADY_LINKED), ("acct_1 live", LinkStatus.REFUSED)):
-        change(vendors, customer_id="cus_1", account=account)
-        assert run(vendors, login(vendors)).status is status
+    for account, linked in (("acct_1 test", "cus_9"), ("acct_1 live", "cus_1")):
+        change(vendors, customer_id="cus_9", account=account)
+        assert run(vendors, login(vendors)).customer_id == linked
+    assert vendors.users[ADA].records["stripe_customer_id_test"] == "cus_1"
 
 
 def test_listing_without_search_that_was_cut_off_proves_no_absence(vendors: Vendors) -> None:

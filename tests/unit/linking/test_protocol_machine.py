@@ -64,6 +64,7 @@ class Linking(RuleBasedStateMachine):
         #: Unless people delete, unlink or link by hand, a user never has two customers.
         self.calm = True
         self.emails_change = False
+        self.merged = False
 
     @initialize(
         age_s=st.sampled_from([0.0, 3600.0, 22 * 3600.0, 90 * 86400.0]),
@@ -85,6 +86,8 @@ class Linking(RuleBasedStateMachine):
 
     @rule(worker=st.sampled_from(WORKERS), user_id=st.sampled_from(USERS), for_use=st.booleans())
     def start(self, worker: int, user_id: str, for_use: bool) -> None:
+        if user_id not in self.vendors.users:
+            return
         now = self.vendors.now
         if for_use:
             remembered = self.vendors.users[user_id].customer_id
@@ -141,10 +144,12 @@ class Linking(RuleBasedStateMachine):
     @precondition(lambda self: self.emails_change)
     @rule(user_id=st.sampled_from(USERS), number=st.integers(0, 2))
     def email_changes(self, user_id: str, number: int) -> None:
+        if user_id not in self.vendors.users:
+            return
         user = self.vendors.users[user_id]
         self.vendors.users[user_id] = replace(user, email=f"user{USERS.index(user_id)}{number}@example.com")
 
-    @precondition(lambda self: not self.vendors.search_missing)
+    @precondition(lambda self: not self.vendors.search_missing and not self.merged)
     @rule(later_s=st.sampled_from([0.0, 25 * 3600.0]))
     def social_user_is_made_anew(self, later_s: float) -> None:
         """The account is closed; at the next login Auth0 makes the same ID again, with an empty record."""
@@ -156,6 +161,33 @@ class Linking(RuleBasedStateMachine):
         )
         self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))
 
+    @precondition(lambda self: not self.merged and not self.vendors.search_missing)
+    @rule()
+    def accounts_are_merged(self) -> None:
+        """Auth0 has one user from now on; the second one's record is gone."""
+        self.settle()
+        first, second = USERS
+        self.merged = True
+        self.vendors.users[first] = replace(self.vendors.users[first], identities=(second,))
+        del self.vendors.users[second]
+
+    @precondition(lambda self: self.merged)
+    @rule()
+    def accounts_are_split(self) -> None:
+        """The second account is a user again, with an empty record."""
+        self.settle()
+        first, second = USERS
+        self.merged = False
+        self.vendors.users[first] = replace(self.vendors.users[first], identities=())
+        self.vendors.users[second] = User(
+            second, email="grace@example.com", name="A", created_at=self.vendors.now
+        )
+
+    def settle(self) -> None:
+        """No attempt is under way, and search has seen everything."""
+        self.workers.clear()
+        self.vendors.advance(1000)
+
     @precondition(lambda self: not self.policy.former_tenants)
     @rule(metadata_lost=st.booleans())
     def tenant_moves(self, metadata_lost: bool) -> None:
@@ -165,17 +197,23 @@ class Linking(RuleBasedStateMachine):
         if metadata_lost and not self.vendors.search_missing:
             for user in list(self.vendors.users.values()):
                 self.vendors.users[user.user_id] = User(
-                    user.user_id, email=user.email, name=user.name, created_at=self.vendors.now
+                    user.user_id,
+                    email=user.email,
+                    name=user.name,
+                    created_at=self.vendors.now,
+                    identities=user.identities,
                 )
         former, self.vendors.tenant = self.vendors.tenant, "new.eu.auth0.com"
         self.policy = replace(self.policy, tenant=self.vendors.tenant, former_tenants=(former,))
-        for user_id in USERS:
+        for user_id in list(self.vendors.users):
             self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))
 
     @precondition(lambda self: not self.calm)
     @rule(user_id=st.sampled_from(USERS))
     def operator_relinks(self, user_id: str) -> None:
         """A new customer made by hand, with both sides written."""
+        if user_id not in self.vendors.users:
+            return
         vendors = self.vendors
         vendors.made += 1
         vendors.put(
@@ -198,7 +236,7 @@ class Linking(RuleBasedStateMachine):
         if customer is not None and not customer.deleted:
             self.vendors.put(replace(customer, owner=None, tenant=None))
 
-    @precondition(lambda self: not self.calm and self.vendors.owned_by(USERS[0]))
+    @precondition(lambda self: not self.calm and not self.merged and self.vendors.owned_by(USERS[0]))
     @rule(data=st.data())
     def somebody_elses_id_is_recorded(self, data: st.DataObject) -> None:
         """An administrator's mistake: the second user's record names the first one's customer."""
@@ -240,7 +278,7 @@ class Linking(RuleBasedStateMachine):
             seen = worker.saw == before.customer_id and before.customer_id not in worker.deleted_since
             left_one = customers[before.customer_id]
             if seen and (left_one.deleted or left_one.owner not in (None, before.user_id)):
-                assert after.replaced[-1:] == (before.customer_id,)
+                assert before.customer_id in after.replaced
         # A living one is left only if it names somebody else.
         left = [customers[it] for it in after.replaced if it not in before.replaced]
         assert all(it.deleted or it.owner != before.user_id for it in left)
@@ -252,14 +290,16 @@ class Linking(RuleBasedStateMachine):
             assert outcome.status is not LinkStatus.ALREADY_LINKED
             if outcome.customer_id not in worker.deleted_since:
                 assert not customer.deleted, outcome
-                assert customer.owner in (worker.user_id, None), (outcome, customer)
+                owners = self.vendors.users[worker.user_id].owners
+                assert customer.owner in (*owners, None), (outcome, customer)
 
     @invariant()
     def nobody_is_relabelled(self) -> None:
         """A customer that names one user never names another one later, unless it was unlinked in between."""
         for customer in self.vendors.customers.values():
             before = self.owners.get(customer.id)
-            assert before is None or customer.owner in (before, None), (before, customer)
+            was_merged = self.merged and (before, customer.owner) == (USERS[1], USERS[0])
+            assert before is None or customer.owner in (before, None) or was_merged, (before, customer)
             self.owners[customer.id] = customer.owner
 
     @invariant()
@@ -275,13 +315,14 @@ class Linking(RuleBasedStateMachine):
         if not self.vendors.users:
             return
         self.vendors.advance(1000)
-        for user_id in USERS:
+        there = list(self.vendors.users)
+        for user_id in there:
             self.link_undisturbed(user_id)
-        for user_id in USERS:
+        for user_id in there:
             recorded = self.vendors.users[user_id].customer_id
             assert recorded is not None
             assert not self.calm or len(self.vendors.owned_by(user_id)) == 1
-            assert self.vendors.customers[recorded].owner == user_id
+            assert self.vendors.customers[recorded].owner in self.vendors.users[user_id].owners
             made = self.vendors.made
             again = self.quiet(protocol.before_use(user_id, None, self.policy, self.vendors.now))
             login = self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))

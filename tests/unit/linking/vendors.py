@@ -6,10 +6,11 @@ for 24 hours, a search that lags, deleted customers, `app_metadata` that merges.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.fakes import as_recorded, written
 from webstore.errors import (
     DirectoryUnavailable,
     EmailRefused,
@@ -21,6 +22,7 @@ from webstore.errors import (
     SearchUnavailable,
     UserGone,
 )
+from webstore.linking import models, worlds
 from webstore.linking.calls import (
     Call,
     CreateCustomer,
@@ -65,6 +67,10 @@ class Vendors:
     search_missing: bool = False
     late: list[tuple[float, Customer]] = field(default_factory=list)
     made: int = 0
+    #: What the IDs of this account's customers begin with.
+    ids: str = "cus_"
+    #: The same account in the other mode.
+    other_mode: Vendors | None = None
     #: Every call answered, for counting.
     calls: list[Call[Any]] = field(default_factory=list)
     _indexed: list[tuple[float, Customer]] = field(default_factory=list)
@@ -118,18 +124,10 @@ class Vendors:
         match call:
             case ReadUser(user_id):
                 return self._user(user_id)
-            case RecordLink(user_id, customer_id, account, replaced):
-                user = self._user(user_id)
-                self.users[user_id] = replace(
-                    user,
-                    customer_id=customer_id,
-                    account=account or user.account,
-                    replaced=replaced or user.replaced,
-                    link_failed_at=None,
-                    link_failed_try=None,
-                )
-            case NoteFailure(user_id, at, which):
-                self.users[user_id] = replace(self._user(user_id), link_failed_at=at, link_failed_try=which)
+            case RecordLink():
+                self.patch(call.user_id, worlds.metadata_of(call))
+            case NoteFailure(user_id, at, which, suffix):
+                self.patch(user_id, {models.FAILED_AT + suffix: at, models.FAILED_TRY + suffix: which})
             case ReadAccount(_):
                 return self.account
             case GetCustomer(customer_id):
@@ -152,11 +150,16 @@ class Vendors:
     def _user(self, user_id: str) -> User:
         if user_id not in self.users:
             raise UserGone("gone")
-        return self.users[user_id]
+        return as_recorded(self.users[user_id])
+
+    def patch(self, user_id: str, changes: Mapping[str, object]) -> None:
+        """Write root keys of `app_metadata`; None removes a key."""
+        self.users[user_id] = written(self._user(user_id), changes)
 
     def _customer(self, customer_id: str) -> Customer:
         if customer_id not in self.customers:
-            raise NoSuchCustomer("resource_missing")
+            there = self.other_mode is not None and customer_id in self.other_mode.customers
+            raise NoSuchCustomer("resource_missing", other_mode=there)
         return self.customers[customer_id]
 
     def _search(self, fits: Callable[[Customer], bool]) -> tuple[Customer, ...]:
@@ -184,7 +187,7 @@ class Vendors:
                 raise PaymentsFailed("500", replayed=True)
             return Creation(Customer(stored.customer_id, created=self.now), replayed=True)
         self.made += 1
-        customer = _made(f"cus_{self.made}", draft, self.now)
+        customer = _made(f"{self.ids}{self.made}", draft, self.now)
         if fault in ("500", "500 late", "500 effect"):
             self.keys[call.key] = Stored(params, self.now, None)
             if fault == "500 late":

@@ -62,12 +62,14 @@ def test_somebody_elses_customer_is_left_alone(accounts: Leavers) -> None:
 
 
 @pytest.mark.parametrize("account", ["acct_1 live", "acct_2 test"])
-def test_a_customer_of_another_set_up_is_left_alone(accounts: Leavers, account: str) -> None:
+def test_a_customer_of_another_world_is_left_alone_and_named_in_the_log(
+    accounts: Leavers, account: str, caplog: pytest.LogCaptureFixture
+) -> None:
     assert accounts.user is not None
     accounts.user = replace(accounts.user, account=account)
-    found = held(accounts)
-    assert (found.customer_id, account in (found.unusable or "")) == (None, True)
+    assert held(accounts) == Holding()
     assert "cus_1" not in accounts.reads
+    assert f"cus_1 ({account})" in caplog.text
 
 
 def test_a_malformed_record_is_left_alone(accounts: Leavers) -> None:

@@ -237,11 +237,15 @@ class LoginClient:
             email=email,
             picture=picture if picture and picture.startswith(("https://", "data:image/")) else None,
             sid=text_of(claims, "sid"),
-            claimed=ClaimedLink(
-                text_of(claims, f"{self._namespace}/stripe_customer_id"),
-                text_of(claims, f"{self._namespace}/stripe_account"),
-            ),
+            claimed=ClaimedLink(self._claimed(claims)),
         )
+
+    def _claimed(self, claims: Mapping[str, Any]) -> Mapping[str, str]:
+        """The namespaced claims about links, of every world, by their names without the namespace."""
+        start = f"{self._namespace}/"
+        names = [name.removeprefix(start) for name in claims if name.startswith(f"{start}stripe_")]
+        found = {name: text_of(claims, start + name) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
 
     def logout_url(self, return_url: str, sid: str | None) -> str:
         """The URL at which the browser ends the provider's own session. Raises `LoginError`.

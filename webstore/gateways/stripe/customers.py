@@ -45,6 +45,10 @@ class StripePayments:
             self._account = self._flight.run(lambda: self._stored_account() or self._read_account())
         return self._account
 
+    def known_account(self) -> Account:
+        """The account of the API key, if this process has read it already; makes no call."""
+        return self._account or Account(None, self._livemode)
+
     def _stored_account(self) -> Account | None:
         with suppress(StateUnavailable):
             stored = self._state.get(self._account_key)

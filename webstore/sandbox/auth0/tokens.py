@@ -6,6 +6,7 @@ age sessions with the clock, and new tokens still are not from the future. A tes
 the future sets `Settings.token_skew_s`.
 """
 
+import re
 import secrets
 import threading
 import time
@@ -170,8 +171,13 @@ class Tokens:
         https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims
         """
         metadata = user.app_metadata or {}
-        names = ("stripe_customer_id", "stripe_account") if self.settings.claim_action else ()
+        names = _claimed(metadata) if self.settings.claim_action else ()
         return {self.config.claim(name): metadata[name] for name in names if metadata.get(name)}
 
     def _now(self) -> int:
         return int(time.time() + self.settings.token_skew_s)
+
+
+def _claimed(metadata: Mapping[str, Any]) -> list[str]:  # Any: `app_metadata` is JSON
+    """The keys of `app_metadata` that the Action copies: the links of every Stripe account and mode."""
+    return [name for name in metadata if re.match(r"stripe_(customer_id|account)(_|$)", name)]
