@@ -357,7 +357,9 @@ def test_a_refused_key_keeps_the_cart(shop: Shop, ada: Browser) -> None:
 
 
 def test_a_link_of_another_set_up_is_refused(shop: Shop, ada: Browser) -> None:
-    metadata = {"stripe_customer_id": "cus_live", "stripe_account": "acct_1Sandbox00000001 live"}
+    of_another_tenant = {"metadata[auth0_user_id]": ADA, "metadata[auth0_tenant]": "old.eu.auth0.com"}
+    customer = shop.stripe("POST", "/customers", **of_another_tenant)["id"]
+    metadata = {"stripe_customer_id": customer}
     shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
     page = go_to_payment(ada)
     assert page.status_code == 409

@@ -58,10 +58,11 @@ class OrderPage:
 def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Cursor | None) -> OrderPage:
     """A page of the orders of the linked customer, then of its deleted predecessors, the latest one first.
 
-    A predecessor's order is shown only if the order itself names this user. Near the deadline nothing more is
-    read, and the page ends where it is. Raises `CursorUnknown` and the `PaymentsError`s.
+    A predecessor's order is shown only if the order itself names this user, or an account merged into it.
+    Near the deadline nothing more is read, and the page ends where it is. Raises `CursorUnknown` and the
+    `PaymentsError`s.
     """
-    chain = _chain(link)
+    chain, owners = _chain(link), (user_id, *link.identities)
     place = Place.first(chain) if cursor is None else Place.parse(cursor, chain)
     found: dict[str, list[Order]] = {customer: [] for customer in chain}
     count = 0
@@ -81,7 +82,7 @@ def page_of_orders(orders: Orders, user_id: str, link: LinkOutcome, cursor: Curs
             if order.maybe_of_purchase:
                 streams[0].read_back_to(order.created - _SESSION_LASTS_S)
             of_a_purchase = order.id in streams[0].invoice_ids
-            if (place.index == 0 or order.owner == user_id) and not of_a_purchase:
+            if (place.index == 0 or order.owner in owners) and not of_a_purchase:
                 found[customer].append(order)
                 count += 1
         # A purchase that was read later may show that one of them is its invoice.
@@ -105,12 +106,13 @@ def find_order(orders: Orders, user_id: str, link: LinkOutcome, number: str) -> 
 
     Raises the `PaymentsError`s.
     """
+    owners = (user_id, *link.identities)
     look = where_to_look(number)
     if look is None:
         return None
     for index, customer in enumerate(_chain(link)):
         for order in _of_the_day(orders, customer, look, deleted=index > 0):
-            if order.number == number and (index == 0 or order.owner == user_id):
+            if order.number == number and (index == 0 or order.owner in owners):
                 return _in_full(orders, order)
     return None
 

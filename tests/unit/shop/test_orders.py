@@ -183,6 +183,13 @@ def test_the_orders_of_deleted_customers_follow(part: int) -> None:
     assert shown == [f"cs_3{n}" for n in range(9, 0, -1)] + ["in_2"] + [f"cs_1{n}" for n in range(9, 0, -1)]
 
 
+def test_orders_that_name_a_merged_account_are_shown_until_the_accounts_are_split() -> None:
+    books = Books({"cus_2": [order("cs_a", 3, "google-oauth2|7"), order("cs_b", 2, "auth0|other")]})
+    merged = replace(link("cus_1", "cus_2"), identities=("google-oauth2|7",))
+    assert flat(all_pages(books, merged)) == ["cs_a"]
+    assert flat(all_pages(books, link("cus_1", "cus_2"))) == []
+
+
 def test_of_a_deleted_customer_only_the_orders_of_this_user_are_shown() -> None:
     books = Books({"cus_1": [order("cs_a", 3, "auth0|other"), order("cs_b", 2, None), order("cs_c", 1)]})
     assert flat(all_pages(books, link("cus_2", "cus_1"))) == ["cs_c"]
