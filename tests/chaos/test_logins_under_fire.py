@@ -129,6 +129,7 @@ def table(storm: Storm, after: Aftermath) -> str:
         ("logins", ledger.done),
         ("workers killed", storm.store.kills()),
         ("logins cut off by a kill", ledger.cut),
+        ("visits that were asked to wait a moment", ledger.limited),
         ("logins that left the link pending", ledger.pending),
         (
             "callbacks, in seconds: median, 99 of 100, slowest",

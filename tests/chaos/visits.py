@@ -29,6 +29,8 @@ class Ledger:
     pending: int = 0
     #: Visits whose request was under way on a worker when it was killed.
     cut: int = 0
+    #: Visits that were asked to wait, because the shopper came too often within a few seconds.
+    limited: int = 0
     #: What no shopper should meet, in words.
     bad: list[str] = field(default_factory=list)
     #: Seconds that each callback took.
@@ -55,6 +57,11 @@ class Ledger:
         with self._lock:
             self.cut += 1
 
+    def was_limited(self) -> None:
+        """The shopper opened the account page more often than a person does, and was asked to wait."""
+        with self._lock:
+            self.limited += 1
+
     def went_wrong(self, what: str) -> None:
         """A visit met what no shopper should meet."""
         say(f"  WRONG    {what}")
@@ -65,6 +72,10 @@ class Ledger:
         """A callback was answered."""
         with self._lock:
             self.callbacks.append(seconds)
+
+
+class _Limited(Exception):
+    """The page says that this shopper has to wait a moment."""
 
 
 class _NotServed(Exception):
@@ -94,6 +105,8 @@ class Visit:
         ) as client:
             try:
                 return self._on_the_road(Browser(client), compare=compare)
+            except _Limited:
+                self._ledger.was_limited()
             except (_NotServed, AssertionError) as problem:
                 self._ledger.went_wrong(f"{self._person.user_id} ({self._person.kind}): {problem}")
             except httpx.TransportError as problem:
@@ -129,6 +142,8 @@ class Visit:
     def _answered(self, response: httpx.Response) -> None:
         if response.url.path == "/callback":
             self._ledger.called_back(time.monotonic() - self._began)
+        if response.status_code == 429 and response.url.path == "/account":
+            raise _Limited
         if response.status_code >= 400:
             response.read()
             words = " ".join(response.text.split())[-400:]

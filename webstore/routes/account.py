@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -12,10 +13,10 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore import linking
-from webstore.errors import PaymentsError, PaymentsUnavailable, UserGone
+from webstore.errors import PaymentsError, PaymentsUnavailable, StateUnavailable, UserGone
 from webstore.linking import LinkStatus
 from webstore.linking.models import Comparison, LinkOutcome
-from webstore.linking.verdicts import verdict
+from webstore.linking.verdicts import forget_verdict, verdict
 from webstore.settings import Settings
 from webstore.shop.subscriptions import ShownSubscription, list_shown
 
@@ -122,6 +123,10 @@ def link() -> Response | str:
         found = linking.compare(services().linker, logged_in_shopper().user_id)
     except UserGone:
         return user_gone()
+    if found.status not in ("linked", "unavailable"):
+        # What was verified a moment ago is not true any more: the next page verifies it again.
+        with suppress(StateUnavailable):
+            forget_verdict(services().state, found.user_id)
     if found.status != "unavailable":
         remember_customer(found.customer_id)
     return render_template(
