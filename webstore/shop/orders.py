@@ -39,6 +39,8 @@ PAGE_SIZE = 10
 MAX_READS = 6
 #: Calls for a page: usually two slices, the charges and the disputes. More slices take more.
 MAX_CALLS, _MIN_SIDE_CALLS = 4, 2
+#: Calls for the page of one order.
+MAX_CALLS_FOR_ONE = 3
 #: Seconds from a Checkout Session's creation to its invoice. A session ends after a day at the latest.
 _SESSION_LASTS_S = 25 * 3600.0
 #: Slices that are read for the orders of one day.
@@ -156,10 +158,20 @@ def _of_the_day(orders: Orders, customer: str, look: WhereToLook, *, deleted: bo
 
 
 def _in_full(orders: Orders, order: Order) -> Order:
-    """The order with all lines, and with what became of its payments."""
-    order = with_all_payments(orders, orders.with_all_lines(order))
-    (order,) = with_disputes(orders, [order], Calls(_MIN_SIDE_CALLS))
-    return with_credit_refunds(orders, order)
+    """The order with what became of its payments, and with all lines, as far as three calls go.
+
+    The first call found the order. Money goes before items: those that are missing are on the invoice, too.
+    """
+    left = MAX_CALLS_FOR_ONE - 1
+    paid = with_all_payments(orders, order)
+    left -= paid is not order
+    (told,) = with_disputes(orders, [paid], Calls(_MIN_SIDE_CALLS))
+    left -= any(charge.disputed for charge in paid.charges)
+    if left > 0:
+        credited = with_credit_refunds(orders, told)
+        left -= credited is not told
+        told = credited
+    return orders.with_all_lines(told) if left > 0 else told
 
 
 def _with_variant(line: BoughtLine, catalogue: Catalogue) -> BoughtLine:
