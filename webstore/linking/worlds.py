@@ -50,7 +50,7 @@ def in_world(user: User, account: Account, *, second_account: bool) -> User:
 
 
 def beside(user: User, account: Account) -> User:
-    """The user with this world's link in the keys with a suffix, whoever owns the plain ones."""
+    """The user with this world's link in the suffixed keys, even if another world owns the plain ones."""
     found = [user.with_keys(suffix) for suffix in _suffixes(user, account)]
     own = next((it for it in found if it.customer_id is not None), found[0])
     if own.suffix == found[0].suffix:
@@ -70,13 +70,13 @@ def _suffixes(user: User, account: Account) -> Iterable[str]:
     by_mode = f"_{account.mode}"
     if account.id is not None:
         return (f"_{account.id}{by_mode}", by_mode)
-    # The key may not read its account: the mode alone decides. One link of this mode is taken for ours.
+    # The key may not read its account: the mode alone decides. A single link of this mode is ours.
     known = [it for it in links(user) if it.endswith(by_mode) and it != by_mode]
     return (by_mode, *known) if len(known) == 1 else (by_mode,)
 
 
 def _moved(user: User, pin: str, own_suffix: str) -> Iterable[tuple[str, object]]:
-    """What is written beside the live link: the test world's values under its suffix, ours taken away."""
+    """The keys beside the live link: the test world's values under its suffix, ours removed."""
     foreign = f"_{pin.replace(' ', '_')}"
     for key in KEYS:
         value = user.records.get(key)

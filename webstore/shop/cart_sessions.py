@@ -119,16 +119,20 @@ def expire_all(session_ids: Iterable[str], checkouts: Checkouts) -> tuple[str, .
 
 
 def expire(session_id: str, checkouts: Checkouts) -> bool:
-    """Expire a Checkout Session. Returns False if it was not open any more, because it was paid just now.
+    """Expire a Checkout Session. Returns False if it was over: paid just now, expired, or unknown to Stripe.
 
-    Raises `PaymentsRefused` if Stripe refuses it although the session is open, and other `PaymentsError`s.
+    Raises `PaymentsRefused` if Stripe refuses it although the session is open, and other `PaymentsError`s:
+    the session may still be open.
     """
     try:
         checkouts.expire_session(session_id)
+    except NoSuchObject:
+        return False
     except PaymentsRefused as exc:
         # Stripe refuses a session that is not open, and a key without the permission.
-        if checkouts.get_session(session_id).status is SessionStatus.OPEN:
-            raise
+        with suppress(NoSuchObject):
+            if checkouts.get_session(session_id).status is SessionStatus.OPEN:
+                raise
         log.info("session=%s stays as it is: %s", session_id, exc)
         return False
     return True

@@ -38,6 +38,7 @@ from webstore.state import State
 
 from .catalogue_format import packed, unpacked
 from .models import Catalogue
+from .own_memory import OwnMemory
 from .ports import Catalogues
 
 log = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class CatalogueService:
         """
         self._catalogues, self._state, self._ttl_s = catalogues, state, ttl_s
         self._background, self._now, self._sleep = background, now, sleep
-        self._own = _OwnMarks(now)
+        self._own = OwnMemory(now)
         self._held: _Held | None = None
         self._reading: Future[None] | None = None
         self._looking = threading.Lock()
@@ -287,31 +288,6 @@ class CatalogueService:
 
     def _mark(self, key: str, value: str, ttl_s: float) -> None:
         self._ask(lambda state: state.set(key, value, ttl_s))
-
-
-class _OwnMarks:
-    """Marks of this process alone."""
-
-    def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
-        self._lock = threading.Lock()
-        self._entries: dict[str, tuple[str, float]] = {}
-
-    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
-        with self._lock:
-            found = {key: self._entries[key] for key in keys if key in self._entries}
-        return {key: value for key, (value, until) in found.items() if until > self._now()}
-
-    def set(self, key: str, value: str, ttl_s: float) -> None:
-        with self._lock:
-            self._entries[key] = value, self._now() + ttl_s
-
-    def add(self, key: str, value: str, ttl_s: float) -> bool:
-        with self._lock:
-            if key in self._entries and self._entries[key][1] > self._now():
-                return False
-            self._entries[key] = value, self._now() + ttl_s
-            return True
 
 
 def _wait(reading: Future[None], patience_s: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
 from webstore import deadline
-from webstore.errors import NoSuchObject, PaymentsError, StateUnavailable
+from webstore.errors import PaymentsError, StateUnavailable
 from webstore.state import State
 
 from .cart_sessions import expire
@@ -52,7 +52,7 @@ class EarlierSessions:
         failure: PaymentsError | None = None
         for session_id in dict.fromkeys(it for ids in self._ids.values() for it in ids if it not in keep):
             try:
-                end_session(self._checkouts, session_id)
+                expire(session_id, self._checkouts)
             except PaymentsError as exc:
                 log.info("session=%s may still be open: %s: %s", session_id, type(exc).__name__, exc)
                 failure = failure or exc
@@ -67,12 +67,6 @@ class EarlierSessions:
         with suppress(StateUnavailable):
             for key, ids in self._ids.items():
                 self._state.set(key, " ".join(ids[-_MOST:]), self._keep_s)
-
-
-def end_session(checkouts: Checkouts, session_id: str) -> None:
-    """Expire a session, unless it is over. Raises `PaymentsError` if it may still be open."""
-    with suppress(NoSuchObject):
-        expire(session_id, checkouts)
 
 
 def end_withdrawn(
@@ -100,7 +94,7 @@ def end_withdrawn(
             if session.owner != user_id or not (offer.archived or _sells(session, gone, one_of)):
                 continue
             try:
-                end_session(checkouts, session.id)
+                expire(session.id, checkouts)
             except PaymentsError as exc:
                 log.warning("session=%s may still be open: %s: %s", session.id, type(exc).__name__, exc)
 
@@ -129,7 +123,7 @@ def while_for_sale(checkouts: Checkouts, session: CheckoutSession) -> CheckoutSe
     found = checkouts.availability([line.product_id for line in session.lines if line.product_id])
     if not offer.archived and all(it is Availability.FOR_SALE for it in found.values()):
         return offer.session
-    end_session(checkouts, session.id)
+    expire(session.id, checkouts)
     return checkouts.get_session(session.id)
 
 

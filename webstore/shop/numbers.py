@@ -41,7 +41,7 @@ def invoice_number(invoice_id: str, at: float) -> str:
 
 
 def where_to_look(number: str) -> WhereToLook | None:
-    """Where to find the order with this number; None if it is no order number."""
+    """Where to find the order with this number; None if this is not an order number."""
     found = _NUMBER.fullmatch(number)
     if found is None:
         return None

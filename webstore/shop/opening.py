@@ -29,7 +29,8 @@ from webstore.errors import (
 from webstore.linking.protocol import idempotency_key
 from webstore.state import State
 
-from .earlier_sessions import EarlierSessions, end_session
+from .cart_sessions import expire
+from .earlier_sessions import EarlierSessions
 from .models import CheckoutSession, SessionStatus
 from .numbers import session_number
 from .ports import Checkouts, SessionDraft
@@ -109,7 +110,7 @@ def open_session(
             offer = checkouts.get_offer(session.id)
             session = offer.session
             if session.status is SessionStatus.OPEN and offer.archived:
-                end_session(checkouts, session.id)
+                expire(session.id, checkouts)
                 session = replace(session, status=SessionStatus.EXPIRED)
         if session.status is SessionStatus.OPEN:
             return Opening(session, draft.customer_id, _replaced(checkouts, asked, state, session.id, over))

@@ -71,7 +71,7 @@ class OrderStatus(StrEnum):
 
 
 class Part(StrEnum):
-    """A line between the items and the total, or between the total and what was to be paid."""
+    """A line between the items and the total, or between the total and the amount to pay."""
 
     DISCOUNT = "discount"
     SHIPPING = "shipping"
@@ -99,7 +99,7 @@ class Order:
     kind: OrderKind
     lines: tuple[BoughtLine, ...]
     total: Money
-    #: What is between the items and the total; zero amounts are left out.
+    #: The lines between the items and the total; zero amounts are left out.
     parts: tuple[tuple[Part, Money], ...] = ()
     #: The tax in the items' prices, if there is any.
     included_tax: int = 0
@@ -112,7 +112,7 @@ class Order:
     earlier: int = 0
     #: The part that is too small to be charged; the next invoice contains it.
     carried: int = 0
-    #: What is still to be paid.
+    #: The amount that is still to be paid.
     due: int = 0
     #: Credit notes after the payment; they may or may not have led to a refund.
     credit_notes: int = 0
@@ -157,7 +157,7 @@ class Order:
 
     @property
     def refunded(self) -> int:
-        """What was given back to the payment methods, as far as it is known."""
+        """The amount that was refunded to the payment methods, as far as it is known."""
         known = sum(charge.refunded for charge in self.charges if charge.status == "succeeded")
         return max(known, self.credit_refunds or 0) if self.unread else known
 

@@ -30,7 +30,7 @@ class Kind(StrEnum):
     DISPUTE_LOST = "dispute_lost"
     #: The subscription ends at the end of its period, or on a day.
     CANCELLATION_SCHEDULED = "cancellation_scheduled"
-    #: A scheduled cancellation was taken back.
+    #: A scheduled cancellation was undone.
     CANCELLATION_UNDONE = "cancellation_undone"
     SUBSCRIPTION_ENDED = "subscription_ended"
 
@@ -40,7 +40,7 @@ class OrderEvent:
     """What happened to an order of one of the store's users."""
 
     kind: Kind
-    #: The same however often the event is told; no two events share it. ASCII letters, digits, "_", "-", ".".
+    #: The same in every delivery of the event; no two events share it. ASCII letters, digits, "_", "-", ".".
     id: str
     #: When it happened; of the payment of a Checkout Session, when Stripe said so.
     at: float
@@ -52,7 +52,7 @@ class OrderEvent:
     object_id: str
     livemode: bool
     customer_id: str | None = None
-    #: What was paid, asked for, refunded or disputed; None for a change of a subscription.
+    #: The amount that was paid, asked for, refunded or disputed; None for a change of a subscription.
     money: Money | None = None
     #: What the order consists of.
     lines: tuple[BoughtLine, ...] = ()

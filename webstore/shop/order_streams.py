@@ -177,7 +177,7 @@ def newest(streams: list[Stream], reads: Reads) -> Order | None:
 def listing_of(
     read: Callable[[str, str | None], OrderSlice], customer_id: str, *, deleted: bool
 ) -> Callable[[str | None], OrderSlice]:
-    """A customer's listing. Of a deleted customer nothing may be left, which is no error."""
+    """A customer's listing. It is empty if Stripe does not know a deleted customer any more."""
 
     def part(after: str | None) -> OrderSlice:
         try:

@@ -28,6 +28,13 @@ class OwnMemory:
         with self._lock:
             self._store(key, value, self._now() + ttl_s)
 
+    def add(self, key: str, value: str, ttl_s: float) -> bool:
+        """Keep the value for `ttl_s` seconds unless the key has one. Returns whether it is kept."""
+        with self._lock:
+            if key in self._entries and self._entries[key][1] > self._now():
+                return False
+            return self._store(key, value, self._now() + ttl_s)
+
     def count(self, key: str, ttl_s: float) -> int:
         """Add one to a counter that lives `ttl_s` seconds from its first count; how many there are now."""
         with self._lock:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Places:
-    """So many threads at a time have a place. The others are told at once that there is none."""
+    """So many threads at a time have a place. The others learn at once that there is none."""
 
     def __init__(self, number: int | None = None) -> None:
         """`number`: the limit in this process; None: there is none."""

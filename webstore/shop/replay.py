@@ -113,7 +113,7 @@ def _time(text: str, otherwise: float) -> float:
 
 
 def _replay_all(webhooks: Webhooks, since: float) -> None:
-    """Handle all events since the Unix time; what fails is left for the next start."""
+    """Handle all events since the Unix time; events that fail are left for the next start."""
     outcomes: Counter[Outcome] = Counter()
     try:
         _handle_all(webhooks, since, outcomes)

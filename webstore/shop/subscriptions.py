@@ -1,4 +1,4 @@
-"""A shopper's subscriptions as the pages show them, and what ends all of them when the account is closed."""
+"""A shopper's subscriptions as the pages show them, and how all of them end when the account is closed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webstore.errors import NoSuchCustomer, PaymentsError, PaymentsUnavailable
 from .models import Catalogue, CheckoutSession, Money, Recurrence, Subscription, SubscriptionItem
 from .ports import OpenSessions, Subscriptions
 
-#: Seconds that are kept for reading again what is still running.
+#: Seconds that are kept for reading again which ones still run.
 _RESERVE_S = 1.5
 
 
@@ -48,9 +48,9 @@ class ShownSubscription:
     items: tuple[ShownItem, ...]
     #: Its description at Stripe.
     description: str | None
-    #: What is due in each interval, before discounts and tax; empty if it depends on usage.
+    #: The amount due in each interval, before discounts and tax; empty if it depends on usage.
     amounts: tuple[tuple[Money, Recurrence], ...]
-    #: None if there is no further charge, or none is planned.
+    #: None if no other charge is planned.
     next_charge: float | None
     ends_at: float | None
     #: The end of the trial.
@@ -167,7 +167,7 @@ class NotEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tills:
-    """What can charge a customer."""
+    """Lists and ends the sessions and subscriptions that can charge a customer."""
 
     subscriptions: Subscriptions
     open_sessions: OpenSessions
@@ -178,9 +178,9 @@ class Tills:
 def end_all(tills: Tills, customer_id: str, user_id: str) -> Ending:
     """End every subscription of the customer now, and expire the user's open Checkout Sessions.
 
-    The sessions come first: one that is paid meanwhile may be a new subscription. Afterwards both are read
-    again. A customer who does not exist has nothing to end. Raises `NotEnded`; the next call goes on from
-    there.
+    The sessions come first: one that is paid at this moment may be a new subscription. Afterwards both are
+    read again. A customer who does not exist has nothing to end. Raises `NotEnded`; the next call goes on
+    from there.
     """
     try:
         before = _still_there(tills, customer_id, user_id)
@@ -233,7 +233,7 @@ class _Tried:
 def _end_each(
     tills: Tills, sessions: tuple[CheckoutSession, ...], subscriptions: tuple[Subscription, ...]
 ) -> _Tried:
-    """Expire the sessions and end the subscriptions, until there is no answer or no time."""
+    """Expire the sessions and end the subscriptions, until Stripe does not answer or the time is up."""
     tried = _Tried()
     steps = [(it.id, tills.expire_session) for it in sessions]
     steps += [(it.id, tills.subscriptions.cancel_subscription) for it in subscriptions]
@@ -245,7 +245,7 @@ def _end_each(
                 tried.no_answer = exc
                 break
             except PaymentsError as exc:
-                # A session may have been paid or have expired meanwhile: reading again tells.
+                # A session may have been paid or have expired: the next reading shows it.
                 tried.refusals[key] = exc
             else:
                 tried.ended.add(key)

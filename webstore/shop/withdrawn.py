@@ -1,4 +1,4 @@
-"""Expires open Checkout Sessions that sell what is no longer for sale.
+"""Expires open Checkout Sessions with goods that are no longer for sale.
 
 Stripe sends several events about one change, and hundreds if a program changes many things. So the question
 whether something is for sale is asked at most once in `EVERY_S` seconds for each product or price:

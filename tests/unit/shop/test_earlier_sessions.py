@@ -11,7 +11,8 @@ from tests.fakes import Memory, Till
 from tests.unit.purchases import DRAFT, MONTHLY, MUG, PRICE
 from webstore import deadline
 from webstore.errors import NoSuchObject, PaymentsError, PaymentsFailed, PaymentsRefused
-from webstore.shop.earlier_sessions import EarlierSessions, end_session, end_withdrawn, while_for_sale
+from webstore.shop.cart_sessions import expire
+from webstore.shop.earlier_sessions import EarlierSessions, end_withdrawn, while_for_sale
 from webstore.shop.models import Product, Purchase, SessionStatus
 from webstore.shop.opening import SLOT_S, Opening, end_other_subscriptions, open_session
 from webstore.shop.ports import Availability, SessionDraft
@@ -144,9 +145,9 @@ def test_ending_a_session_fails_while_it_may_be_open(failure: PaymentsError) -> 
     desk.click(boxes(1))
     desk.till.cannot_expire = failure
     with pytest.raises(type(failure)):
-        end_session(desk.till, "cs_1")
+        expire("cs_1", desk.till)
     desk.till.cannot_expire = NoSuchObject("cs_1")
-    end_session(desk.till, "cs_1")
+    expire("cs_1", desk.till)
 
 
 # What is not for sale any more

@@ -20,6 +20,17 @@ def test_values_and_counters_expire() -> None:
     assert memory.count("b", 10.0) == 1
 
 
+def test_a_value_is_added_once_in_its_time() -> None:
+    clock = Clock()
+    memory = OwnMemory(clock)
+    assert memory.add("a", "1", 10.0)
+    assert not memory.add("a", "2", 10.0)
+    assert memory.get_many(("a",)) == {"a": "1"}
+    clock.now += 10.0
+    assert memory.add("a", "2", 10.0)
+    assert memory.get_many(("a",)) == {"a": "2"}
+
+
 def test_entries_that_have_expired_make_space() -> None:
     clock = Clock()
     memory = OwnMemory(clock)

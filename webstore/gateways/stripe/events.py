@@ -24,6 +24,7 @@ from .client import amount, moment, text, translated
 from .embedded import Item, complete, page_of
 from .listing import read_page
 from .order_documents import invoice_line
+from .order_fields import user_id_of
 from .webhooks import event_of
 
 T = TypeVar("T")
@@ -194,7 +195,7 @@ class StripeRecords:
             attempts=_count(found.get("attempt_count")),
             paid_at=_when(part(found, "status_transitions").get("paid_at")),
             customer_id=id_of(found.get("customer")),
-            user_id=_user_id(details),
+            user_id=user_id_of(details),
             subscription_id=id_of(details.get("subscription")),
         )
 
@@ -252,7 +253,7 @@ def _subscription(found: Mapping[str, Any]) -> SubscriptionState:
         created=moment(found.get("created")),
         status=text(found.get("status")),
         customer_id=id_of(found.get("customer")),
-        user_id=_user_id(found),
+        user_id=user_id_of(found),
         ends=found.get("cancel_at_period_end") is True or _when(found.get("cancel_at")) is not None,
         cancelled_at=_when(found.get("canceled_at")),
         ended_at=_when(found.get("ended_at")),
@@ -271,12 +272,6 @@ def _bought(line: Item, currency: str) -> BoughtLine:
         recurrence=found.recurrence,
         variant=found.variant,
     )
-
-
-def _user_id(found: Mapping[str, Any]) -> str | None:
-    """The user's ID in the metadata, which the store wrote."""
-    user_id = part(found, "metadata").get("auth0_user_id")
-    return user_id if isinstance(user_id, str) and user_id else None
 
 
 def _when(value: object) -> float | None:

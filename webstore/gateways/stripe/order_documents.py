@@ -11,7 +11,7 @@ from webstore.shop.order import InvoiceLine, Order, OrderKind
 
 from .checkout import id_of, part, session_lines
 from .client import amount, moment, text
-from .order_fields import Found, currency_of, objects, page, presented, some_text
+from .order_fields import Found, currency_of, objects, page, presented, some_text, user_id_of
 from .order_payments import payment_of_session, payments_of, was_released
 from .order_sums import carried, invoice_sums, session_sums
 from .session_params import variant_key
@@ -46,7 +46,7 @@ def purchase(found: Found) -> Order | None:
         attempted=True,
         complete=part(found, "line_items").get("has_more") is not True,
         presented=presented(found),
-        owner=_user_id(part(found, "metadata")),
+        owner=user_id_of(found),
     )
     own = payment_of_session(found, intent, total)
     if invoice:
@@ -74,9 +74,10 @@ def invoice_order(found: Found) -> Order | None:
     Source: https://docs.stripe.com/api/invoices/object
     """
     reason = str(found.get("billing_reason") or "")
-    noted = part(part(part(found, "parent"), "subscription_details"), "metadata")
-    owner, is_first = _user_id(noted), reason == "subscription_create"
-    if found.get("status") == "draft" or (is_first and some_text(noted.get("order_number"))):
+    subscription = part(part(found, "parent"), "subscription_details")
+    noted = some_text(part(subscription, "metadata").get("order_number"))
+    owner, is_first = user_id_of(subscription), reason == "subscription_create"
+    if found.get("status") == "draft" or (is_first and noted):
         return None
     currency, created = currency_of(found), moment(found["created"])
     total = amount(found.get("total"))
@@ -94,7 +95,7 @@ def invoice_order(found: Found) -> Order | None:
         attempted=found.get("attempted") is True,
         complete=listed.get("has_more") is not True,
         maybe_of_purchase=is_first and owner is not None,
-        owner=owner or _user_id(part(found, "metadata")),
+        owner=owner or user_id_of(found),
     )
     return _with_invoice(order, found)
 
@@ -162,10 +163,6 @@ def purchase_lines(found: Sequence[Found], currency: str) -> tuple[BoughtLine, .
         replace(line, total=Money(amount(raw.get("amount_subtotal", line.total.amount)), line.total.currency))
         for line, raw in zip(lines, found, strict=True)
     )
-
-
-def _user_id(metadata: Found) -> str | None:
-    return some_text(metadata.get("auth0_user_id"))
 
 
 def _noted_number(found: Found, created: float) -> str | None:

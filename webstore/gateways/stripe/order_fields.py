@@ -47,6 +47,11 @@ def some_text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def user_id_of(found: Found) -> str | None:
+    """The user's ID in the document's metadata, which the store wrote; None without one."""
+    return some_text(part(found, "metadata").get("auth0_user_id"))
+
+
 def page(value: object) -> str | None:
     """The address of a page at Stripe; None unless it is http or https."""
     return value if isinstance(value, str) and value.startswith(("https://", "http://")) else None

@@ -1,4 +1,4 @@
-"""What leads from the items of an order to its total, and from the total to what was to be paid."""
+"""The lines from the items of an order to its total, and from the total to the amount to pay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sums = tuple[tuple[tuple[Part, Money], ...], int]
 def session_sums(found: Found) -> Sums:
     """The parts of a Checkout Session's total.
 
-    Prices may contain their tax, so only what is missing from the total is shown as added tax. Source:
+    Prices may contain their tax, so only the tax that is not in them is shown as added. Source:
     https://docs.stripe.com/api/checkout/sessions/object#checkout_session_object-total_details
     """
     details = part(found, "total_details")

@@ -25,7 +25,7 @@ _CHARGES_AT_A_TIME, _DISPUTES_AT_A_TIME = (100, 20), (100, 20)
 
 _SESSION_PARTS = ["data.line_items", "data.payment_intent.latest_charge", "data.invoice.payments"]
 _PAYMENT_PARTS = ["data.payment.payment_intent.latest_charge", "data.payment.charge"]
-#: An embedded list of which nothing has been read yet.
+#: An embedded list before its first page is read.
 _NOTHING_READ: Mapping[str, object] = {"data": [], "has_more": True}
 
 #: An interval of creation in Unix seconds, the end excluded.

@@ -52,7 +52,7 @@ class StripeSubscriptions:
         return translated(listed)
 
     def cancel_subscription(self, subscription_id: str) -> None:
-        """End a subscription at once. One that has ended already, or does not exist, is no error.
+        """End a subscription at once. Nothing happens if it has ended or does not exist.
 
         Stripe makes no further invoice, refunds nothing, and stops collecting the open ones.
         Raises `PaymentsError`. Source: https://docs.stripe.com/api/subscriptions/cancel

@@ -9,20 +9,11 @@ from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.expanding import expands
 from webstore.sandbox.stripe.payments.portal import add_configuration, saved_default
 from webstore.sandbox.stripe.resources.reading import found, page, sublist_params
+from webstore.sandbox.stripe.resources.subscriptions import CANCELLATION_REASONS
 from webstore.sandbox.stripe.routing import Call, Route
 from webstore.sandbox.stripe.state import World
 
 _ROOT, _ONE = "/v1/billing_portal/configurations", "/v1/billing_portal/configurations/{}"
-_REASONS = (
-    "customer_service",
-    "low_quality",
-    "missing_features",
-    "other",
-    "switched_service",
-    "too_complex",
-    "too_expensive",
-    "unused",
-)
 
 
 def table(world: World) -> Documents:
@@ -131,7 +122,7 @@ _FEATURES = params.fields(
                     {
                         "enabled": params.boolean,
                         "feedback_options": params.not_in_sandbox,
-                        "options": params.list_of(params.one_of(*_REASONS)),
+                        "options": params.list_of(params.one_of(*CANCELLATION_REASONS)),
                     },
                     required=("enabled", "options"),
                 ),

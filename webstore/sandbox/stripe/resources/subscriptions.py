@@ -16,6 +16,17 @@ from webstore.sandbox.stripe.routing import Call, Route
 from webstore.sandbox.stripe.state import World
 
 _ROOT, _ONE = "/v1/subscriptions", "/v1/subscriptions/{}"
+#: Why a shopper cancelled: https://docs.stripe.com/api/subscriptions/object
+CANCELLATION_REASONS = (
+    "customer_service",
+    "low_quality",
+    "missing_features",
+    "other",
+    "switched_service",
+    "too_complex",
+    "too_expensive",
+    "unused",
+)
 _STATUSES = (
     "active all canceled ended incomplete incomplete_expired past_due paused trialing unpaid".split()  # noqa: SIM905
 )
@@ -87,16 +98,7 @@ def _not_canceled(call: Call) -> Document:
 _DETAILS = params.fields(
     {
         "comment": params.text(),
-        "feedback": params.one_of(
-            "customer_service",
-            "low_quality",
-            "missing_features",
-            "other",
-            "switched_service",
-            "too_complex",
-            "too_expensive",
-            "unused",
-        ),
+        "feedback": params.one_of(*CANCELLATION_REASONS),
         "feedback_option": params.not_in_sandbox,
     }
 )
