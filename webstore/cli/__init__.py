@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Flask
 
 from .events import events
+from .setup import setup
 
 
 def register(app: Flask) -> None:
     """Add the commands to the application."""
     app.cli.add_command(events)
+    app.cli.add_command(setup)

@@ -2,7 +2,7 @@
 
 from .catalogue import StripeCatalogue
 from .checkout import StripeCheckouts
-from .client import stripe_client
+from .client import API_VERSION, stripe_client
 from .customers import StripePayments
 from .events import StripeEvents, StripeRecords
 from .open_sessions import StripeOpenSessions
@@ -13,6 +13,7 @@ from .subscriptions import StripeSubscriptions
 from .webhooks import read_event, verify
 
 __all__ = [
+    "API_VERSION",
     "StripeCatalogue",
     "StripeCheckouts",
     "StripeEvents",

@@ -29,6 +29,9 @@ _MAX_AMOUNT = 10**15
 _MAX_TIME = 253_402_300_799
 
 
+#: The version of Stripe's API that the SDK asks for, https://docs.stripe.com/api/versioning
+API_VERSION: str = stripe.api_version
+
 # The SDK would write an ID into the home directory and report how long calls take.
 stripe.enable_telemetry = False
 
