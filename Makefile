@@ -4,12 +4,12 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench chaos clean usable-port browser-and-redis
+.PHONY: help run setup unit test check fix coverage bench chaos clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
 ARGS ?=
-# no: `make test` installs no browser and no Redis with the system's package manager.
+# no: `make test` installs no browser, no Redis and no Node with the system's package manager.
 SYSTEM_PACKAGES ?= yes
 # Commands that may be the Python for .venv, best first.
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
@@ -18,6 +18,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 RUN_TIME := $(VENV)/run-time.stamp
 TOOLS := $(VENV)/tools.stamp
+NODE_PACKAGES := tests/action/node_modules/.package-lock.json
 PIP := $(PY) -m pip install -qq --no-input --disable-pip-version-check
 # One module or one test runs in one process, which starts sooner.
 PARALLEL := $(if $(strip $(ARGS)),,-n 2 --dist loadscope)
@@ -39,7 +40,7 @@ unit: $(TOOLS) ## Run the tests without sockets, browser and sandbox: seconds (A
 	MACHINE_EXAMPLES=$${MACHINE_EXAMPLES:-50} \
 	    $(PY) -m pytest -q -p no:anyio $(PARALLEL:loadscope=load) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
 
-test: $(TOOLS) browser-and-redis ## Run all tests, in a browser too (ARGS="-k login" to choose some)
+test: $(TOOLS) $(NODE_PACKAGES) ## Run all tests, in a browser too (ARGS="-k login" to choose some)
 	$(PY) -m pytest -q $(PARALLEL) $(ARGS)
 
 check: $(TOOLS) ## Lint, types, import contracts, templates
@@ -53,17 +54,17 @@ fix: $(TOOLS) ## Format the code and fix simple lint
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-coverage: $(TOOLS) browser-and-redis ## Run all tests and report the branch coverage of the store
+coverage: $(TOOLS) $(NODE_PACKAGES) ## Run all tests and report the branch coverage of the store
 	$(PY) -m pytest -q -n 2 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
 
 bench: $(TOOLS) ## Run the benchmarks
 	$(PY) -m pytest -q tests/benchmarks $(ARGS)
 
-chaos: $(TOOLS) browser-and-redis ## Run the tests that break things at random
+chaos: $(TOOLS) $(NODE_PACKAGES) ## Run the tests that break things at random
 	$(PY) -m pytest -q tests/chaos $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind
-	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results
+	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run usable-port: export PORT := $(PORT)
@@ -123,13 +124,15 @@ fi; \
 exit 1
 endef
 
-# The browser tests need Chromium, the tests of the Redis state need redis-server. Without them these tests are
-# skipped, and fail if CI is set.
-browser-and-redis:
+# The browser tests need Chromium, the tests of the Redis state need redis-server, those of the Auth0 Action need
+# Node with npm. Without them these tests are skipped, and fail if CI is set.
+system-packages:
 	@has() { command -v "$$1" >/dev/null 2>&1; }; \
 	missing=; \
 	has chromium || has chromium-browser || has google-chrome || missing="fonts-liberation chromium"; \
 	has redis-server || missing="$$missing redis-server"; \
+	has node || missing="$$missing nodejs"; \
+	has npm || missing="$$missing npm"; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$(SYSTEM_PACKAGES)" = no ]; then \
 	    echo "Without$$(printf ' %s' $$missing): the tests that need them are skipped (SYSTEM_PACKAGES=no)."; \
@@ -139,12 +142,18 @@ browser-and-redis:
 	if [ "$$(id -u)" = 0 ]; then as_root=; \
 	elif sudo -n true 2>/dev/null; then as_root="sudo -n"; \
 	else exit 0; fi; \
-	echo "The browser tests need Chromium, the tests of the shared state need Redis."; \
+	echo "The browser tests need Chromium, the tests of the shared state Redis, those of the Auth0 Action Node."; \
 	echo "Installing with apt-get:" $$missing; \
-	echo "(make test SYSTEM_PACKAGES=no skips this and these tests; make unit needs neither.)"; \
+	echo "(make test SYSTEM_PACKAGES=no skips this and these tests; make unit needs none of them.)"; \
 	$$as_root apt-get update -qq; \
 	for package in $$missing; do \
 	    $$as_root env DEBIAN_FRONTEND=noninteractive \
 	        apt-get install -y -qq --no-install-recommends $$package >/dev/null \
 	        || echo "Going on without $$package."; \
 	done
+
+# Stripe's SDK for the tests of the Auth0 Action; npm writes this file last.
+$(NODE_PACKAGES): tests/action/package-lock.json | system-packages
+	@command -v npm >/dev/null 2>&1 || exit 0; \
+	npm ci --prefix tests/action --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@ \
+	    || echo "Going on without npm's packages; npm's reason is above."
