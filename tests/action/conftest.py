@@ -11,15 +11,23 @@ from tests.action.under_node import Tenant, running_tenant
 from tests.support import Shop
 
 
-@pytest.fixture
-def tenant(shop: Shop, tmp_path: Path) -> Iterator[Tenant]:
-    """A tenant with a store and the store's Action, both new."""
-    with running_tenant(shop, tmp_path) as tenant:
+@pytest.fixture(scope="module")
+def same(shared: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+    """A store and its Action, for all tests of a file."""
+    with running_tenant(shared, tmp_path_factory.mktemp("action")) as tenant:
         yield tenant
 
 
-@pytest.fixture(scope="module")
-def same(shared: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
-    """A tenant for all tests of a file that need no other users' absence."""
-    with running_tenant(shared, tmp_path_factory.mktemp("action")) as tenant:
+@pytest.fixture
+def tenant(same: Tenant) -> Iterator[Tenant]:
+    """The same store and Action, with no fault and no request so far."""
+    same.shop.forget_requests()
+    yield same
+    same.shop.sandbox.stripe.control.clear_faults()
+
+
+@pytest.fixture
+def alone(shop: Shop, tmp_path: Path) -> Iterator[Tenant]:
+    """A store and its Action for one test, which may move time on."""
+    with running_tenant(shop, tmp_path) as tenant:
         yield tenant

@@ -143,6 +143,18 @@ def under_node(printed: str, folder: Path, stripe_url: str) -> Iterator[Runner]:
         process.stdout.close()
 
 
+def living(shop: Shop) -> dict[str, list[str]]:
+    """The living customers at Stripe by the user whom they name."""
+    found: dict[str, list[str]] = {}
+    page: dict[str, Any] = {"has_more": True, "data": []}
+    while page["has_more"]:
+        after = {"starting_after": page["data"][-1]["id"]} if page["data"] else {}
+        page = shop.stripe("GET", "/customers", limit="100", **after)
+        for customer in page["data"]:
+            found.setdefault(customer["metadata"].get("auth0_user_id", ""), []).append(customer["id"])
+    return found
+
+
 def printed_action(shop: Shop, *arguments: str) -> str:
     """What `flask setup action` prints for this store."""
     done = shop.app.test_cli_runner().invoke(args=["setup", "action", *arguments])
@@ -158,7 +170,7 @@ class Tenant:
     action: Runner
     secret_key: str
 
-    def event(self, user_id: str, **changes: Any) -> dict[str, Any]:
+    def event(self, user_id: str, /, **changes: Any) -> dict[str, Any]:
         """The event of a login of this user; `changes`: fields of `event.user`."""
         user = self.shop.sandbox.auth0.state.users.get(user_id)
         assert user is not None

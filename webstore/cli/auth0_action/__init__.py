@@ -7,6 +7,7 @@ docs/auth0-action.md explains when one wants it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -59,8 +60,9 @@ def claims_only_action(namespace: str) -> str:
 def _filled(template: str, constants: Mapping[str, object], words: Mapping[str, str]) -> str:
     """The template with its constants and, in comments, its words."""
     code = "".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in (template, "claims.js"))
-    for name, value in constants.items():
-        code = code.replace(f'"%{name}%"', json.dumps(value))
-    for name, word in words.items():
-        code = code.replace(f"%{name}%", word)
-    return code
+
+    def value(found: re.Match[str]) -> str:
+        constant, word = found.groups()
+        return json.dumps(constants[constant]) if constant else words[word]
+
+    return re.sub(r'"%([A-Z_]+)%"|%([A-Z_]+)%', value, code)
