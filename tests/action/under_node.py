@@ -85,7 +85,7 @@ class Runner:
         found = self._send({"call": {"name": name, "args": args}}).result(60)
         if "error" in found:
             raise ActionError(found["error"])
-        return found["value"]
+        return found.get("value")
 
     def _send(self, line: Mapping[str, Any]) -> Future[Any]:
         answer: Future[Any] = Future()

@@ -1,5 +1,7 @@
 """Workers of the linking protocol, stepped call by call in any order, against both vendors in memory.
 
+A worker is a store's, or a login flow at Auth0 with the tenant's Action in it.
+
 Hypothesis looks for an order of calls, faults, crashes, clock moves and interventions after which one of
 the protocol's invariants does not hold. `MACHINE_EXAMPLES` sets how many histories it tries.
 """
@@ -15,7 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.unit.linking.action_model import at_action
 from tests.unit.linking.vendors import Vendors
+from webstore.cli.auth0_action import looks_up_new_users
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
 from webstore.linking.calls import Call, ReadUser, RecordLink
@@ -84,22 +88,36 @@ class Linking(RuleBasedStateMachine):
                 user_id, email=address, name="A", created_at=self.vendors.now - age_s
             )
 
-    @rule(worker=st.sampled_from(WORKERS), user_id=st.sampled_from(USERS), for_use=st.booleans())
-    def start(self, worker: int, user_id: str, for_use: bool) -> None:
+    @rule(
+        worker=st.sampled_from(WORKERS),
+        user_id=st.sampled_from(USERS),
+        for_use=st.booleans(),
+        in_action=st.booleans(),
+    )
+    def start(self, worker: int, user_id: str, for_use: bool, in_action: bool = False) -> None:
         if user_id not in self.vendors.users:
             return
         now = self.vendors.now
-        if for_use:
+        if in_action and not looks_up_new_users(self.policy):
+            for_use = False
+            steps = at_action(user_id, self.vendors.account, self.policy, now)
+        elif for_use:
             remembered = self.vendors.users[user_id].customer_id
             steps = protocol.before_use(user_id, remembered, self.policy, now)
         else:
             steps = protocol.at_login(user_id, ClaimedLink(), self.policy, now)
         self.workers[worker] = Worker(user_id, steps, next(steps), for_use)
 
-    @rule(user_id=st.sampled_from(USERS), calls=st.integers(0, 5), fault=FAULTS, dies=st.booleans())
-    def attempt(self, user_id: str, calls: int, fault: str | None, dies: bool) -> None:
+    @rule(
+        user_id=st.sampled_from(USERS),
+        calls=st.integers(0, 5),
+        fault=FAULTS,
+        dies=st.booleans(),
+        in_action=st.booleans(),
+    )
+    def attempt(self, user_id: str, calls: int, fault: str | None, dies: bool, in_action: bool) -> None:
         """A whole login, with a fault at one of its calls. After the fault the worker may be killed."""
-        self.start(len(WORKERS), user_id, for_use=False)
+        self.start(len(WORKERS), user_id, for_use=False, in_action=in_action)
         for number in range(calls + 1):
             if len(WORKERS) in self.workers:
                 self.advance_worker(len(WORKERS), fault if number == calls else None)
