@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from flask import request
 
 from tests.action.steps import claims, new_user
-from tests.action.under_node import Tenant, living, running_tenant
+from tests.action.under_node import Tenant, living, running_tenant, under_node
 from tests.linking.steps import EVE
-from tests.support import OTHER_ACCOUNT, Shop
+from tests.support import OTHER_ACCOUNT, RESTRICTED_KEY, Shop
+from webstore.cli.auth0_action import linking_action
+from webstore.gateways.stripe import API_VERSION
 from webstore.linking import ensure_customer
 from webstore.linking.models import LinkStatus
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY
 
 PIN = f"{ACCOUNT} test"
+NOT_PERMITTED = '{"error": {"type": "invalid_request_error", "message": "not permitted"}}'
 
 
 def test_test_mode_records_beside_a_live_link(tenant: Tenant) -> None:
@@ -44,3 +48,38 @@ def test_live_mode_leaves_plain_keys_of_another_world_to_the_store(
         assert asked.id_token == claims(tenant, others)
     assert shop.customers() == []
     assert ensure_customer(shop.linker, eve).status is becomes
+
+
+def test_without_the_account_the_mode_alone_decides(shop: Shop, tmp_path: Path) -> None:
+    """The store's key may not read its account; the Action records as that store does."""
+    shop.restart(STRIPE_SECRET_KEY=RESTRICTED_KEY)
+    shop.sandbox.stripe.control.add_fault(
+        action="status", status=403, path="/v1/account", times=None, body=NOT_PERMITTED
+    )
+    with running_tenant(shop, tmp_path) as tenant:
+        eve, known = new_user(tenant), new_user(tenant, app_metadata={"stripe_customer_id_test": "cus_1"})
+        asked = tenant.log_in(eve)
+        (made,) = living(shop)[eve]
+        assert asked.metadata == {"stripe_customer_id": made}
+        assert asked.id_token == claims(tenant, asked.metadata)
+        assert tenant.log_in(known).metadata == {}
+        assert ensure_customer(shop.linker, eve).customer_id == made
+        assert ensure_customer(shop.linker, known).customer_id == "cus_1"
+
+
+def test_organization_key_acts_for_the_account(shop: Shop, tmp_path: Path) -> None:
+    """The header is what Stripe documents for these keys; any other key sends none."""
+    received: list[str | None] = []
+    shop.sandbox.stripe.app.before_request(lambda: received.append(request.headers.get("Stripe-Context")))
+    printed = linking_action(
+        shop.linker.policy,
+        shop.linker.payments.account(),
+        namespace=shop.url,
+        time_limit_s=3.0,
+        stripe_api_version=API_VERSION,
+    )
+    with under_node(printed, tmp_path, shop.environment["STRIPE_API_BASE"]) as action:
+        for key in ("sk_org_test_1", shop.environment["STRIPE_SECRET_KEY"]):
+            received.clear()
+            action.log_in(Tenant(shop, action, key).event(shop.add_user(None)))
+            assert received == [ACCOUNT if key.startswith("sk_org_") else None]
