@@ -86,7 +86,7 @@ def test_recorded_garbage_is_left_alone(tenant: Tenant, garbage: object) -> None
     assert asked.threw is None
 
 
-# What is left to the store
+# Left to the store
 
 
 def ago(**how_long: float) -> str:

@@ -39,7 +39,7 @@ class Asked:
 
     @property
     def nothing(self) -> bool:
-        """Whether the login went on as if there were no Action."""
+        """Whether the login goes on without any effect of the Action."""
         return not (self.metadata or self.id_token or self.access_token or self.denied or self.threw)
 
 

@@ -1,4 +1,4 @@
-"""`flask setup`: prints what an operator installs at a vendor."""
+"""`flask setup`: prints code that an operator installs at a vendor."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _account_id(_ctx: click.Context, _param: click.Parameter, value: str | None)
         raise click.BadParameter(f"{value!r} {exc}.") from None
 
 
-@click.group(short_help="Print what is to be installed at a vendor.")
+@click.group(short_help="Print code to install at a vendor.")
 def setup() -> None:
-    """What an operator installs at a vendor."""
+    """Code to install at a vendor."""
 
 
 @setup.command(help=_HELP, short_help="Print the Auth0 Action that links users at their login.")

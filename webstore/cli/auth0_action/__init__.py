@@ -1,6 +1,6 @@
 """The tenant's own Auth0 Action, as JavaScript: the linking protocol's first create, or the claims alone.
 
-The templates beside this file are complete programs. Values take the place of "%NAMES%".
+The templates beside this file are complete programs. Each "%NAME%" in them is filled in.
 docs/auth0-action.md explains when one wants it.
 """
 
