@@ -11,11 +11,12 @@ import pytest
 from tests.action.steps import assert_linked_by_the_store, claims, new_user
 from tests.action.under_node import Tenant, living
 from webstore.linking import ensure_customer
-from webstore.linking.models import LinkStatus
+from webstore.linking.models import ClaimedLink, LinkStatus
 from webstore.linking.protocol import link_key
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY
 
 PIN = f"{ACCOUNT} test"
+NEW_ID = "auth0|0123456789abcdef01234567"
 
 
 # New and linked users
@@ -43,6 +44,20 @@ def test_store_finds_the_link_of_the_action_without_a_call_to_stripe(tenant: Ten
     outcome = ensure_customer(tenant.shop.linker, eve)
     assert (outcome.status, outcome.customer_id) == (LinkStatus.ALREADY_LINKED, made)
     assert tenant.shop.stripe_requests() == []
+
+
+def test_tokens_of_the_first_login_spare_the_store_every_call(tenant: Tenant) -> None:
+    shop, eve = tenant.shop, new_user(tenant)
+    shop.linker.payments.account()  # once in a process
+    asked = tenant.log_in(eve)
+    shop.forget_requests()
+    claimed = {name.rpartition("/")[2]: value for name, value in asked.id_token.items()}
+    outcome = ensure_customer(shop.linker, eve, ClaimedLink(claimed))
+    assert (outcome.status, outcome.customer_id) == (
+        LinkStatus.ALREADY_LINKED,
+        asked.metadata["stripe_customer_id"],
+    )
+    assert (shop.stripe_requests(), shop.management_requests()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -122,8 +137,9 @@ LEFT: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("profile", LEFT.values(), ids=LEFT)
 def test_left_to_the_store_without_a_call(tenant: Tenant, profile: dict[str, Any]) -> None:
-    event = tenant.event(new_user(tenant), user_id="auth0|0123456789abcdef01234567")
-    event["user"] |= {"identities": [{"provider": "auth0", "user_id": "0123456789abcdef01234567"}], **profile}
+    event = tenant.event(new_user(tenant), user_id=NEW_ID)
+    provider, _, rest = str(profile.get("user_id", NEW_ID)).partition("|")
+    event["user"] |= {"identities": [{"provider": provider, "user_id": rest}], **profile}
     asked = tenant.action.log_in(event)
     assert tenant.shop.stripe_requests() == []
     assert asked.nothing

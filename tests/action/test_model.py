@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -67,7 +67,7 @@ def actions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Account, 
     age_s=st.sampled_from([0.0, 22.9 * 3600, 23.1 * 3600, -60.0]),
     merged=st.booleans(),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_action_decides_as_its_model(
     actions: dict[Account, Runner],
     *,
@@ -99,7 +99,7 @@ def test_action_decides_as_its_model(
         assert place_of(actions[account], profile, records) == expected
 
 
-def place_of(action: Runner, profile: dict[str, object], records: dict[str, object]) -> str | None:
+def place_of(action: Runner, profile: Mapping[str, object], records: Mapping[str, object]) -> str | None:
     place: str | None = action.call("placeToRecord", records)
     if place is not None:
         action.call("requireNewUser", profile, records)

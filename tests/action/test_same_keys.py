@@ -43,7 +43,7 @@ def test_odd_user_ids_have_the_same_key(same: Tenant, text: str) -> None:
 
 
 @given(user_id=TEXTS, replaces=st.none() | TEXTS, generation=st.integers(0, 99))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_user_id_has_the_same_key(
     same: Tenant, user_id: str, replaces: str | None, generation: int
 ) -> None:
@@ -62,7 +62,7 @@ def test_odd_profiles_have_the_same_parameters(same: Tenant, text: str) -> None:
 
 
 @given(email=TEXTS, name=TEXTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_profile_has_the_same_parameters(same: Tenant, email: str, name: str) -> None:
     assert_same_parameters(same, "auth0|" + "0" * 24, email, name)
 
