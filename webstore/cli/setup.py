@@ -12,7 +12,7 @@ from webstore.linking import Linker
 from webstore.linking.models import Account
 from webstore.routes import services
 
-from .auth0_action import claims_only_action, linking_action, looks_up_new_users
+from .auth0_action import claims_only_action, linking_action
 
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """Print the post-login Action that links users at Auth0, for this store's tenant and Stripe account.
@@ -65,7 +65,7 @@ def action(given: str | None, *, claims_only: bool) -> None:
             raise click.UsageError("--account has no use with --claims-only.")
         click.echo(claims_only_action(namespace), nl=False)
         return
-    if looks_up_new_users(linker.policy):
+    if linker.policy.looks_up_everyone:
         raise click.ClickException(
             "With LINK_LOOKUP=always, LINK_EXISTING_BY_EMAIL=1 or AUTH0_FORMER_TENANTS, the store looks for "
             "an existing customer of every new user first. The Action cannot, and would make a second one. "

@@ -101,6 +101,14 @@ class Policy:
     #: Pauses while another worker's create is in flight.
     in_flight_pauses_s: tuple[float, ...] = (0.1, 0.2, 0.4, 0.8)
 
+    @property
+    def looks_up_everyone(self) -> bool:
+        """Whether a customer is looked for before one is created for any user, however new the account is.
+
+        With a former tenant, users were imported from it, so the age of the record proves nothing.
+        """
+        return self.lookup_always or self.adopt_by_email or bool(self.former_tenants)
+
 
 def ask(call: Call[T]) -> Steps[T]:
     """Yield the call and return its answer, with its type."""
@@ -301,10 +309,7 @@ def _link_beside(user: User, account: Account, policy: Policy, now: float) -> St
 
 def _link_in(user: User, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
     looked_up = (
-        policy.lookup_always
-        or policy.adopt_by_email
-        # The user was imported from the former tenant, so the age of the record proves nothing.
-        or bool(policy.former_tenants)
+        policy.looks_up_everyone
         or user.link_failed_at is not None
         or not RANDOM_USER_ID.fullmatch(user.user_id)
         or bool(user.identities)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from webstore.cli.auth0_action import looks_up_new_users
 from webstore.errors import WebstoreError
 from webstore.linking import worlds
 from webstore.linking.calls import CreateCustomer, ReadUser, RecordLink
@@ -16,7 +15,7 @@ class LeftToStore(Exception):
 
 def at_action(user_id: str, account: Account, policy: Policy, now: float) -> Steps[LinkOutcome]:
     """A login flow with the Action in it. Auth0 reads the user when it begins, and writes when it ends."""
-    assert not looks_up_new_users(policy), "the command does not print it for such a store"
+    assert not policy.looks_up_everyone, "the command does not print it for such a store"
     try:
         return (yield from _flow(user_id, account, policy, now))
     except (LeftToStore, WebstoreError) as exc:

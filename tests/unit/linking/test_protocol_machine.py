@@ -19,7 +19,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.unit.linking.action_model import at_action
 from tests.unit.linking.vendors import Vendors
-from webstore.cli.auth0_action import looks_up_new_users
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
 from webstore.linking.calls import Call, ReadUser, RecordLink
@@ -98,7 +97,7 @@ class Linking(RuleBasedStateMachine):
         if user_id not in self.vendors.users:
             return
         now = self.vendors.now
-        if in_action and not looks_up_new_users(self.policy):
+        if in_action and not self.policy.looks_up_everyone:
             for_use = False
             steps = at_action(user_id, self.vendors.account, self.policy, now)
         elif for_use:

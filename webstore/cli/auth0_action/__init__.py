@@ -21,11 +21,6 @@ _MAX_TIME_LIMIT_S = 10.0
 _TEMPLATES = Path(__file__).parent
 
 
-def looks_up_new_users(policy: Policy) -> bool:
-    """Whether the store looks for a customer of a new user before it creates one, which the Action cannot."""
-    return policy.lookup_always or policy.adopt_by_email or bool(policy.former_tenants)
-
-
 def linking_action(
     policy: Policy, account: Account, *, namespace: str, time_limit_s: float, stripe_api_version: str
 ) -> str:
