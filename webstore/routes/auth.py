@@ -9,6 +9,7 @@ from flask import Blueprint, abort, jsonify, redirect, render_template, request,
 from werkzeug.wrappers import Response
 
 from webstore.errors import (
+    LoginDenied,
     LoginError,
     LoginInteractionNeeded,
     LoginRejected,
@@ -70,11 +71,11 @@ def callback() -> Response:
     try:
         identity = client.finish(transaction)
     except LoginError as exc:
-        exc.return_path = return_path
+        exc.return_path, exc.organization = return_path, transaction.asked.get("organization")
         if transaction.asked.get("prompt") != "none":
             raise
         # The store, not the shopper, began this login if the session's revocation record may be lost.
-        if not isinstance(exc, LoginInteractionNeeded) and not must_ask_provider():
+        if not isinstance(exc, LoginInteractionNeeded | LoginDenied) and not must_ask_provider():
             raise
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
@@ -107,6 +108,8 @@ def logout() -> Response | str:
     except LoginError as exc:
         log.warning("a shopper was logged out of the store, but not at the provider: %s", exc)
         return render_template("auth/logged_out.html")
+    if url is None:
+        return render_template("auth/logged_out.html", provider_session_goes_on=True)
     return redirect(url)
 
 
