@@ -75,7 +75,9 @@ class TransactionUnknown(LoginError):
 class LoginDenied(LoginError):
     """The provider's answer is a well-formed "no": nobody is logged in, and another account may be."""
 
-    def __init__(self, message: str, *, words: str, reason: str = "") -> None:
+    def __init__(
+        self, message: str, *, words: str = "This account cannot log in here.", reason: str = ""
+    ) -> None:
         """`message`: for the log. `words`: what happened, for the shopper.
 
         `reason`: the provider's own words (`error_description`), printable; empty without any.

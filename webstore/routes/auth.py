@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from urllib.parse import urlencode
 
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
@@ -20,10 +21,10 @@ from webstore.errors import (
 from webstore.gateways.oidc.login_client import FORWARDED
 from webstore.sessions import login, revocation
 
-from . import services
+from . import header_room, services
 from .limits import limited_per_address
 from .marks import signed
-from .return_path import safe_return_path
+from .return_path import MAX_BYTES, safe_return_path
 from .session_cookie import (
     ABSOLUTE_S,
     current_shopper,
@@ -37,6 +38,10 @@ from .session_cookie import (
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
 
+#: Maximum number of bytes of the parameters that a login passes on. They share the answer's header with the
+#: return path, which is in the login's cookie.
+_MAX_ASKED = 500
+
 
 @blueprint.get("/login", endpoint="login")
 @limited_per_address
@@ -44,10 +49,12 @@ def begin_login() -> Response:
     """Begin a login and redirect the browser to the provider."""
     if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")).lower():
         abort(503, "A login is not prefetched.")
-    asked = {name: value for name in FORWARDED if (value := request.args.get(name, "")[:500])}
+    asked = {name: value for name in FORWARDED if (value := request.args.get(name, ""))}
+    if (length := len(urlencode(asked))) > _MAX_ASKED:
+        abort(400, "This login link has a part that is too long.")
     if not asked.get("max_age", "0").isascii() or not asked.get("max_age", "0").isdigit():
         abort(400, "max_age must be a number of seconds.")
-    return_path = safe_return_path(request.args.get("next"))
+    return_path = safe_return_path(request.args.get("next"), MAX_BYTES - length)
     try:
         return redirect(services().login_client.begin(return_path, asked))
     except LoginError:
@@ -80,7 +87,7 @@ def callback() -> Response:
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
     event = login.complete_login(identity, services().hooks)
-    start_session(identity, event.link)
+    start_session(identity, event.link, room=header_room.for_session(return_path))
     if current_shopper() is None and not must_ask_provider():
         # Otherwise a page that needs a login would begin another login, in an endless loop.
         session.clear()
