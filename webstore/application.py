@@ -226,7 +226,8 @@ def _services(settings: Settings) -> Services:
         background_webhooks=in_the_background,
         catch_up=CatchUp(in_the_background, in_background) if settings.stripe_webhook_secrets else None,
         access_tokens=_access_tokens(settings, to_provider),
-        logout_tokens=LogoutTokens(provider, settings.auth0_client_id),
+        # Its own provider, as for access tokens: strangers can send logout tokens, too.
+        logout_tokens=LogoutTokens(Provider(to_provider, settings.auth0_issuer), settings.auth0_client_id),
         close=close,
     )
 

@@ -113,6 +113,13 @@ def test_a_page_instead_of_discovery_or_keys_is_no_failed_check(shop: Shop, path
     assert "The login page is not available" in content(page)
 
 
+def test_discovery_that_is_not_there_names_the_settings(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.sandbox.auth0.control.add_fault(action="status", path=DISCOVERY, status=404, body="<h1>None</h1>")
+    page = shop.browser().open("/login")
+    assert page.status_code == 503
+    assert "status 404; check AUTH0_DOMAIN and AUTH0_ISSUER" in cause(caplog, page)
+
+
 def test_a_wrong_client_secret_is_the_set_ups_fault(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
     shop.restart(AUTH0_CLIENT_SECRET="wrong+secret%")
     page = shop.browser().log_in()

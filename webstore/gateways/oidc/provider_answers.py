@@ -26,7 +26,7 @@ _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,59}")
 #: Errors of a silent login that only the shopper can resolve.
 _NEEDS_SHOPPER = ("login_required", "interaction_required", "consent_required", "account_selection_required")
 _NOT_NOW = ("server_error", "temporarily_unavailable", "too_many_requests")
-#: The provider refuses the application itself, whoever logs in.
+#: The provider refuses the application itself: no user can log in.
 _APPLICATION_REFUSED = (
     "unauthorized_client",
     "invalid_client",
