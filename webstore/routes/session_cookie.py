@@ -112,7 +112,8 @@ def _from_session() -> Shopper | None:
             return None
         case Standing.GOOD:
             pass
-    if now - stored["seen"] > _TOUCH_S:
+    # Not in the answer to a form: its header may have a cart and a long Location already.
+    if now - stored["seen"] > _TOUCH_S and request.method == "GET":
         session["login"] = {**stored, "seen": now}
     return found
 
