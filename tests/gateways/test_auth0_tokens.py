@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_the_token_is_asked_for_as_documented(tenant: Tenant) -> None:
     ids=["the custom domain", "the secret", "the application"],
 )
 def test_a_refused_token_names_the_setting_that_is_likely_wrong(
-    tenant: Tenant, changes: dict[str, str], setting: str
+    tenant: Tenant, changes: dict[str, Any], setting: str
 ) -> None:
     with pytest.raises(DirectoryRefused, match=setting) as refused:
         tenant.directory(**changes).read_user(ADA)

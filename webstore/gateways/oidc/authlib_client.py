@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import requests
 from authlib.integrations.flask_client import FlaskOAuth2App
+from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.auth import ClientAuth
 
 from webstore.errors import LoginMisconfigured
@@ -64,15 +65,14 @@ class AuthlibClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no
             token: dict[str, Any] = client.fetch_token(metadata["token_endpoint"], **parameters)
         return token
 
-    def _get_oauth_client(self, **metadata: object) -> requests.Session:
-        http: Any = super()._get_oauth_client(**metadata)
+    def _get_oauth_client(self, **metadata: object) -> OAuth2Session:
+        http = super()._get_oauth_client(**metadata)
         http.trust_env = False
         for scheme in ("https://", "http://"):
             http.mount(scheme, RequestsAdapter(self.wire))
         http.register_client_auth_method(("client_secret_basic", _encode_basic))
         http.register_compliance_hook("access_token_response", _checked)
-        client: requests.Session = http
-        return client
+        return http
 
 
 def _offered(metadata: dict[str, Any]) -> list[str]:
