@@ -21,7 +21,7 @@ class KnownProvider(Provider):
         self.known = {"token_endpoint": f"{issuer}oauth/token", **metadata}
 
     def metadata(self) -> dict[str, Any]:
-        """What was given."""
+        """The given metadata."""
         return self.known
 
 
