@@ -9,7 +9,7 @@
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
 ARGS ?=
-# no: `make test` installs no browser, no Redis and no Node with the system's package manager.
+# no: `make test` installs no browser, no Redis, no nginx and no Node with the system's package manager.
 SYSTEM_PACKAGES ?= yes
 # Commands that may be the Python for .venv, best first.
 PYTHON ?= python3.13 python3.12 python3.11 python3 python
@@ -124,8 +124,8 @@ fi; \
 exit 1
 endef
 
-# The browser tests need Chromium, the tests of the Redis state need redis-server, those of the Auth0 Action need
-# Node with npm. Without them these tests are skipped, and fail if CI is set.
+# The browser tests need Chromium, the tests of the Redis state need redis-server, those of a proxy need nginx,
+# those of the Auth0 Action need Node with npm. Without them these tests are skipped, and fail if CI is set.
 system-packages:
 	@has() { command -v "$$1" >/dev/null 2>&1; }; \
 	missing=; \
@@ -133,6 +133,7 @@ system-packages:
 	has redis-server || missing="$$missing redis-server"; \
 	has node || missing="$$missing nodejs"; \
 	has npm || missing="$$missing npm"; \
+	has nginx || [ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$(SYSTEM_PACKAGES)" = no ]; then \
 	    echo "Without$$(printf ' %s' $$missing): the tests that need them are skipped (SYSTEM_PACKAGES=no)."; \
@@ -142,7 +143,8 @@ system-packages:
 	if [ "$$(id -u)" = 0 ]; then as_root=; \
 	elif sudo -n true 2>/dev/null; then as_root="sudo -n"; \
 	else exit 0; fi; \
-	echo "The browser tests need Chromium, the tests of the shared state Redis, those of the Auth0 Action Node."; \
+	echo "The browser tests need Chromium, the tests of the shared state Redis, those of a proxy nginx, those of"; \
+	echo "the Auth0 Action Node."; \
 	echo "Installing with apt-get:" $$missing; \
 	echo "(make test SYSTEM_PACKAGES=no skips this and these tests; make unit needs none of them.)"; \
 	$$as_root apt-get update -qq; \

@@ -83,6 +83,10 @@ class Shop:
         services: Services = self.app.extensions["webstore"]
         return services.linker
 
+    def cookie(self, purpose: str = "") -> str:
+        """The name of the store's cookie for this purpose; without one, of the session cookie."""
+        return cookie_name(self.url, purpose)
+
     def use(self, user_id: str, remembered: str | None = None) -> LinkOutcome:
         """Ask the store for the customer to use for money, as a session does that remembers one."""
         return linking.verified_customer(self.linker, user_id, remembered)
@@ -211,6 +215,10 @@ class Browser:
 
     client: httpx.Client
 
+    def cookie(self, purpose: str = "") -> str:
+        """The name of the store's cookie for this purpose; without one, of the session cookie."""
+        return cookie_name(str(self.client.base_url), purpose)
+
     def open(self, path: str) -> httpx.Response:
         """Open a page of the store (or any address)."""
         return self.client.get(path)
@@ -249,6 +257,11 @@ class Browser:
     def log_out(self) -> httpx.Response:
         """Press the log-out button."""
         return self.submit(self.open("/account"), action="/logout")
+
+
+def cookie_name(url: str, purpose: str = "") -> str:
+    """The name of a cookie of the store at this address, which is http and has a port."""
+    return "-".join(filter(None, ("webstore", str(httpx.URL(url).port), purpose)))
 
 
 def shown_customer(page: httpx.Response) -> str | None:

@@ -105,7 +105,7 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY=settings.app_secret_key,
         SECRET_KEY_FALLBACKS=list(settings.app_secret_key_fallbacks),
-        SESSION_COOKIE_NAME="__Host-webstore" if settings.secure else "webstore",
+        SESSION_COOKIE_NAME=settings.cookie_name(),
         SESSION_COOKIE_PATH="/",
         SESSION_COOKIE_SECURE=settings.secure,
         SESSION_COOKIE_HTTPONLY=True,
@@ -284,6 +284,7 @@ def _login_client(settings: Settings, provider: Provider, wire: Sender) -> Login
         claim_namespace=settings.auth0_claim_namespace,
         auth0_domain=settings.auth0_domain,
         cookie_keys=(settings.app_secret_key, *settings.app_secret_key_fallbacks),
+        cookie_prefix=settings.cookie_name("login-"),
         secure_cookies=settings.secure,
     )
 

@@ -72,6 +72,8 @@ class Settings:
     app_secret_key: str = field(repr=False)
     app_secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     base_url: str
+    #: Whether browsers are told to use https for all subdomains of BASE_URL's host, too.
+    hsts_subdomains: bool
     redis_url: str | None = field(repr=False)
     state_dir: Path | None
     link_budget_s: float
@@ -92,6 +94,16 @@ class Settings:
     def secure(self) -> bool:
         """Whether shoppers reach the store over https."""
         return self.base_url.startswith("https://")
+
+    def cookie_name(self, purpose: str = "") -> str:
+        """The name of the store's cookie for this purpose; without one, of the session cookie.
+
+        It carries the port of BASE_URL, because cookies are shared by all ports of a host (RFC 6265, section
+        8.5). A host keeps `__Host-` cookies from its subdomains.
+        """
+        port = urlsplit(self.base_url).port
+        parts = ("webstore", str(port) if port else "", purpose)
+        return f"{'__Host-' if self.secure else ''}{'-'.join(filter(None, parts))}"
 
     @property
     def stripe_livemode(self) -> bool:
@@ -185,6 +197,7 @@ def _read(read: environment.Reader) -> Settings:
         app_secret_key=read.required("APP_SECRET_KEY", environment.RANDOM_TEXT, environment.secret),
         app_secret_key_fallbacks=read.many("APP_SECRET_KEY_FALLBACKS", environment.secret),
         base_url=base_url,
+        hsts_subdomains=read.flag("HSTS_INCLUDE_SUBDOMAINS", default=False),
         redis_url=read.optional("REDIS_URL", "", environment.redis_url) or None,
         state_dir=Path(value)
         if (value := read.optional("STATE_DIR", "", environment.absolute_path))

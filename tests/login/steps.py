@@ -19,7 +19,6 @@ from webstore.sandbox.control import LoggedRequest
 GRACE_EMAIL = "grace@example.com"
 ORGANIZATION = "org_sandbox000000001"
 DISCOVERY, KEYS = r"/\.well-known/openid-configuration", r"/\.well-known/jwks\.json"
-PREFIX = "webstore-login-"
 
 
 # Steps
@@ -75,7 +74,11 @@ def deliver(shop: Shop, token: str | None) -> httpx.Response:
 
 def transactions(browser: Browser) -> dict[str, str]:
     """The cookies of logins under way."""
-    return {c.name: c.value or "" for c in browser.client.cookies.jar if c.name.startswith(PREFIX)}
+    return {
+        c.name: c.value or ""
+        for c in browser.client.cookies.jar
+        if c.name.startswith(browser.cookie("login-"))
+    }
 
 
 def replace_cookie(browser: Browser, name: str, value: str) -> None:

@@ -52,7 +52,9 @@ def test_log_out_ends_at_the_provider_and_comes_back(shared: Shop, shopper: Brow
 
 def session_id(shop: Shop, browser: Browser) -> str:
     """The provider's ID of the browser's session there."""
-    session = shop.sandbox.auth0.state.sessions.find(browser.client.cookies["auth0_sandbox"])
+    session = shop.sandbox.auth0.state.sessions.find(
+        browser.client.cookies[f"auth0_sandbox_{shop.sandbox.auth0_server.port}"]
+    )
     assert session is not None
     return session.sid
 

@@ -20,7 +20,7 @@ def test_a_logout_while_the_state_is_unreachable_ends_the_session_in_its_browser
     browser.log_in()
     block_state(shop)
     browser.log_out()
-    assert "webstore" not in browser.client.cookies
+    assert browser.cookie() not in browser.client.cookies
     assert "the shared state is unreachable" in caplog.text
 
 
@@ -100,7 +100,7 @@ def test_a_lost_state_makes_a_stranger_of_a_shopper_whom_the_provider_has_forgot
     page = browser.open("/?a=b")
     assert (page.status_code, str(page.url)) == (200, f"{shop.url}/?a=b")
     assert link_status(page) is None
-    assert "webstore" not in browser.client.cookies
+    assert browser.cookie() not in browser.client.cookies
     browser.open("/")
     assert prompts(shop) == ["none"]
 
@@ -179,7 +179,9 @@ def test_a_lost_state_and_a_session_revoked_before_at_the_provider_stays_ended(s
     browser.log_out()
     shop.lose_state()
     thief = shop.browser()
-    name, _, value = next(part for part in copied.split("; ") if part.startswith("webstore=")).partition("=")
+    name, _, value = next(
+        part for part in copied.split("; ") if part.startswith(f"{shop.cookie()}=")
+    ).partition("=")
     thief.client.cookies.set(name, value, domain="127.0.0.1")
     assert not is_logged_in(thief)
 

@@ -108,7 +108,7 @@ def test_a_silent_login_for_a_page_that_needs_a_login_shows_the_login_page(shop:
 def test_a_silent_login_logs_in_a_shopper_whom_the_provider_knows(shop: Shop) -> None:
     browser = shop.browser()
     browser.log_in()
-    browser.client.cookies.delete("webstore")
+    browser.client.cookies.delete(browser.cookie())
     assert link_status(browser.open("/login?prompt=none&next=/")) == "linked"
 
 

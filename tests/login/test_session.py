@@ -45,15 +45,15 @@ def serializer(app: Flask) -> URLSafeTimedSerializer:
 
 def session_of(shop: Shop, browser: Browser) -> dict[str, Any]:
     """The content of the browser's session cookie."""
-    content = serializer(shop.app).loads(browser.client.cookies["webstore"])
+    content = serializer(shop.app).loads(browser.client.cookies[browser.cookie()])
     assert isinstance(content, dict)
     return content
 
 
 def put_session(shop: Shop, browser: Browser, content: Mapping[str, Any]) -> None:
     """Replace the browser's session cookie by one with this content, signed by the store's key."""
-    browser.client.cookies.delete("webstore")
-    browser.client.cookies.set("webstore", str(serializer(shop.app).dumps(content)), domain="127.0.0.1")
+    browser.client.cookies.delete(browser.cookie())
+    browser.client.cookies.set(browser.cookie(), str(serializer(shop.app).dumps(content)), domain="127.0.0.1")
 
 
 def change_login(shop: Shop, browser: Browser, **changes: object) -> None:
@@ -89,7 +89,7 @@ def test_no_cookie_holds_a_token(shared: Shop, shopper: Browser) -> None:
     userinfo = f"{shared.environment['AUTH0_ISSUER']}userinfo"
     transactions = URLSafeTimedSerializer(shared.app.secret_key or "", salt="webstore-login-transaction")
     for name, value in own.items():
-        content = (serializer(shared.app) if name == "webstore" else transactions).loads(value)
+        content = (serializer(shared.app) if name == shared.cookie() else transactions).loads(value)
         for text in texts(content):
             assert not text.startswith("eyJ")
             if text.isprintable():
@@ -123,8 +123,8 @@ def test_a_long_name_in_any_script_leaves_the_cookie_far_below_four_kilobytes(sh
     login = session_of(shop, browser)["login"]
     assert (login["name"], login["picture"]) == (name, picture)
     assert name in page.text
-    cookie = browser.client.cookies["webstore"]
-    assert len("webstore=") + len(cookie) < 2_500
+    cookie = browser.client.cookies[browser.cookie()]
+    assert len(f"{browser.cookie()}=") + len(cookie) < 2_500
 
 
 def test_a_long_name_of_pictures_leaves_the_cookie_below_three_kilobytes(shop: Shop) -> None:
@@ -136,7 +136,7 @@ def test_a_long_name_of_pictures_leaves_the_cookie_below_three_kilobytes(shop: S
     kept = session_of(shop, browser)["login"]["name"]
     assert kept == name[: len(kept)]
     assert len(kept) == 225
-    assert len("webstore=") + len(browser.client.cookies["webstore"]) < 3_000
+    assert len(f"{browser.cookie()}=") + len(browser.client.cookies[browser.cookie()]) < 3_000
 
 
 def test_longer_names_are_cut_and_longer_pictures_left_out(shop: Shop) -> None:
@@ -157,7 +157,7 @@ def test_the_cookie_is_http_only_lax_and_lives_seven_days(shared: Shop) -> None:
         cookie
         for step in page.history
         for cookie in step.headers.get_list("Set-Cookie")
-        if cookie.startswith("webstore=")
+        if cookie.startswith(f"{shared.cookie()}=")
     ]
     attributes = cookie.split("; ")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
@@ -232,7 +232,7 @@ def test_a_session_ends_after_a_day_without_use(shared: Shop, shopper: Browser) 
     assert is_logged_in(shopper)
     change_login(shared, shopper, at=now - 2 * DAY, seen=now - 25 * HOUR)
     assert not is_logged_in(shopper)
-    assert "webstore" not in shopper.client.cookies
+    assert shopper.cookie() not in shopper.client.cookies
 
 
 def test_a_session_ends_after_seven_days_however_much_it_is_used(shared: Shop, shopper: Browser) -> None:
@@ -241,7 +241,7 @@ def test_a_session_ends_after_seven_days_however_much_it_is_used(shared: Shop, s
     assert is_logged_in(shopper)
     change_login(shared, shopper, at=now - 7 * DAY - HOUR, seen=now)
     assert not is_logged_in(shopper)
-    assert "webstore" not in shopper.client.cookies
+    assert shopper.cookie() not in shopper.client.cookies
 
 
 def test_use_keeps_a_session_alive_without_making_it_younger(shared: Shop, shopper: Browser) -> None:
@@ -290,9 +290,9 @@ def test_a_session_of_another_version_of_the_store_is_refused(
 
 
 def test_a_session_that_was_tampered_with_is_refused(shopper: Browser) -> None:
-    value = shopper.client.cookies["webstore"]
-    shopper.client.cookies.delete("webstore")
-    shopper.client.cookies.set("webstore", value[:-3] + "AAA", domain="127.0.0.1")
+    value = shopper.client.cookies[shopper.cookie()]
+    shopper.client.cookies.delete(shopper.cookie())
+    shopper.client.cookies.set(shopper.cookie(), value[:-3] + "AAA", domain="127.0.0.1")
     page = shopper.open("/")
     assert page.status_code == 200
     assert link_status(page) is None
@@ -353,8 +353,8 @@ def test_a_login_under_way_survives_a_new_key_and_its_session_is_signed_with_it(
     rotated = store_with_keys(shared, NEW_KEY, shared.environment["APP_SECRET_KEY"])
     status, location, cookies = get(rotated, shared, browser, f"{callback.path}?{callback.query}")
     assert (status, location) == (302, "/account")
-    (session,) = [cookie for cookie in cookies if cookie.startswith("webstore=")]
-    value = session.partition(";")[0].removeprefix("webstore=")
+    (session,) = [cookie for cookie in cookies if cookie.startswith(f"{browser.cookie()}=")]
+    value = session.partition(";")[0].removeprefix(f"{browser.cookie()}=")
     only_new = store_with_keys(shared, NEW_KEY)
     assert serializer(only_new).loads(value)["login"]["sub"] == ADA
     for app in (rotated, only_new):

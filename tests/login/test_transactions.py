@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from tests.login.steps import (
-    PREFIX,
     FourteenMinutesAgo,
     SixteenMinutesAgo,
     assert_not_continued,
@@ -61,7 +60,7 @@ def test_the_transaction_cookie_is_http_only_lax_and_lives_fifteen_minutes(brows
     answer = stop_at(browser, "/login")
     (cookie,) = answer.headers.get_list("Set-Cookie")
     attributes = cookie.split("; ")
-    assert attributes[0].startswith(PREFIX)
+    assert attributes[0].startswith(browser.cookie("login-"))
     assert {"HttpOnly", "SameSite=Lax", "Max-Age=900", "Path=/"} <= set(attributes)
     assert not any(attribute.startswith("Domain") for attribute in attributes)
 

@@ -150,7 +150,10 @@ def test_the_session_cookie_is_not_the_session_id_and_cannot_clash_with_the_stor
     sid = browser.id_token()["sid"]
     cookies = dict(browser.http.cookies)
 
-    assert cookies.keys() == {"auth0_sandbox", "auth0_sandbox_browser"}
+    assert cookies.keys() == {
+        f"auth0_sandbox_{tenant.server.port}",
+        f"auth0_sandbox_{tenant.server.port}_browser",
+    }
     assert sid not in cookies.values()
 
 

@@ -1,6 +1,7 @@
 """The command `python -m webstore.sandbox`, run in a process as a person runs it."""
 
 import os
+import re
 import shlex
 import signal
 import socket
@@ -124,6 +125,14 @@ def test_env_prints_what_a_shell_can_evaluate() -> None:
     }
     assert environment["STRIPE_SECRET_KEY"].startswith("sk_test_")
     assert _finish(*_arguments(9001, 9000, "--env")).stdout == printed.stdout
+
+
+def test_a_store_of_another_run_does_not_know_the_sessions_of_the_last_one() -> None:
+    command = ("--", sys.executable, "-c", "import os; print('key', os.environ['APP_SECRET_KEY'])")
+    first, second = (_finish(*_arguments(*_free_ports(), *command)).stdout for _ in range(2))
+    keys = [re.findall("^key (.{32,})$", output, re.MULTILINE) for output in (first, second)]
+    assert [len(found) for found in keys] == [1, 1]
+    assert keys[0] != keys[1]
 
 
 def test_the_two_vendors_run_alone_until_ctrl_c(tmp_path: Path) -> None:

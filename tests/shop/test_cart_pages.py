@@ -54,7 +54,7 @@ def test_the_remove_button_takes_a_line_out(shared: Shop, mug: Good, teapot: Goo
     assert in_cart(page) == [("Teapot", 1)]
     page = browser.submit(page, action="/cart/change", do=f"remove {teapot.price}")
     assert "There is nothing in your cart yet." in content(page)
-    assert "webstore-cart" not in browser.client.cookies
+    assert browser.cookie("cart") not in browser.client.cookies
 
 
 def change(browser: Browser, quantities: dict[Good, str]) -> httpx.Response:
@@ -108,7 +108,7 @@ def test_other_sites_cannot_fill_a_cart(shared: Shop, mug: Good, path: str) -> N
         page = browser.client.post(path, data={"price": mug.price, "quantity": "1"}, headers=headers)
         assert page.status_code == 403
     assert browser.client.get(path).status_code == 405
-    assert "webstore-cart" not in browser.client.cookies
+    assert browser.cookie("cart") not in browser.client.cookies
 
 
 def test_the_cart_survives_login_and_logout(shared: Shop, mug: Good) -> None:
@@ -126,7 +126,7 @@ def test_pages_of_a_browser_with_a_cart_are_private(shared: Shop, mug: Good) -> 
     put_in(browser, mug)
     for path in ("/", f"/products/{mug.product}", "/cart"):
         assert browser.open(path).headers["Cache-Control"] == "private, no-store"
-    browser.client.cookies.set("webstore-cart", "nonsense")
+    browser.client.cookies.set(browser.cookie("cart"), "nonsense")
     assert browser.open("/").headers["Cache-Control"] == "private, no-store"
 
 
@@ -211,7 +211,7 @@ def test_goods_that_are_gone_or_out_of_stock_are_named(shop: Shop) -> None:
 def test_a_tampered_cart_is_an_empty_one(shared: Shop, mug: Good) -> None:
     browser = shared.browser()
     put_in(browser, mug)
-    good = browser.client.cookies["webstore-cart"]
+    good = browser.client.cookies[browser.cookie("cart")]
     browser.client.cookies.clear()
     body, _, signature = good.rpartition(".")
     bad = [
@@ -224,7 +224,7 @@ def test_a_tampered_cart_is_an_empty_one(shared: Shop, mug: Good) -> None:
     ]
     bad += ["", "a.b.c", "x" * 4000, "%00", "..." + good, f".{body}", good[::-1]]
     for text in bad:
-        browser.client.cookies.set("webstore-cart", text)
+        browser.client.cookies.set(browser.cookie("cart"), text)
         page = browser.open("/cart")
         assert page.status_code == 200
         assert "There is nothing in your cart yet." in content(page), text
@@ -234,7 +234,7 @@ def test_a_tampered_cart_is_an_empty_one(shared: Shop, mug: Good) -> None:
 def test_another_cookie_of_the_store_is_not_taken_for_a_cart(shared: Shop) -> None:
     browser = shared.browser()
     browser.log_in()
-    browser.client.cookies.set("webstore-cart", browser.client.cookies["webstore"])
+    browser.client.cookies.set(browser.cookie("cart"), browser.client.cookies[browser.cookie()])
     assert "There is nothing in your cart yet." in content(browser.open("/cart"))
 
 

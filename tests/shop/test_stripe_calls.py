@@ -20,8 +20,6 @@ from webstore.shop.session_readings import (
     _answer_key,  # what passing time makes the store forget
 )
 
-CART = "webstore-cart"
-
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
@@ -52,7 +50,8 @@ def sessions(shop: Shop, mug: Good) -> tuple[str, ...]:
 def copied(shop: Shop, address: int | None = None) -> Browser:
     """A new browser with a copy of the cookie of the cart that led to the sessions, at an address."""
     thief = shop.browser()
-    thief.client.cookies.set(CART, shop.browsers[0].cookies[CART])
+    name = shop.cookie("cart")
+    thief.client.cookies.set(name, shop.browsers[0].cookies[name])
     if address is not None:
         thief.client.headers["X-Forwarded-For"] = f"192.0.2.{address}"
     return thief

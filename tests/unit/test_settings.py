@@ -118,6 +118,7 @@ def test_wrong_and_missing_values_are_told_together() -> None:
         ("REDIS_URL", "http://localhost:6379", "must be a URL like redis://localhost:6379/0"),
         ("REDIS_URL", "redis://localhost:port/0", "must be a URL like redis://localhost:6379/0"),
         ("STATE_DIR", "state", "must be an absolute path"),
+        ("HSTS_INCLUDE_SUBDOMAINS", "yes", "is 'yes': use 1 for yes or 0 for no"),
         ("DASHBOARD_LINKS", "yes", "is 'yes': use 1 for yes or 0 for no"),
         ("LINK_EXISTING_BY_EMAIL", "true", "is 'true': use 1 for yes or 0 for no"),
         ("LINK_LOOKUP", "never", "is 'never': use one of auto, always"),

@@ -86,7 +86,7 @@ def _set_cookie(response: Response) -> Response:
 
 
 def _name(settings: Settings) -> str:
-    return "__Host-webstore-cart" if settings.secure else "webstore-cart"
+    return settings.cookie_name("cart")
 
 
 def _serializer() -> URLSafeTimedSerializer:

@@ -15,6 +15,7 @@ from webstore.settings import Settings
 from . import services
 from .cart_cookie import sent_a_cart
 from .marks import is_public_page, is_signed
+from .own_host import VISITED, require_own_host
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -38,6 +39,7 @@ class _OwnHost:
         self._app, self._host = app, urlsplit(base_url).netloc
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[VISITED] = environ.get("HTTP_HOST", "")
         environ["HTTP_HOST"] = self._host
         return self._app(environ, start_response)
 
@@ -57,6 +59,7 @@ def install(app: Flask, settings: Settings) -> None:
     """Install the deadline, the checks and the headers for every route."""
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
     app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
+    app.before_request(require_own_host)
     app.before_request(_refuse_cross_site)
     headers = _headers(settings)
 
@@ -131,9 +134,9 @@ def _headers(settings: Settings) -> dict[str, str]:
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-        "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
     }
     if settings.secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        subdomains = "; includeSubDomains" if settings.hsts_subdomains else ""
+        headers["Strict-Transport-Security"] = f"max-age=31536000{subdomains}"
     return headers

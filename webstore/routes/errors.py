@@ -142,6 +142,17 @@ def refused_by_vendor(cause: str) -> _Answer:
     return _render(page, noted("refused", cause, logging.ERROR))
 
 
+def other_address(address: str) -> _Answer:
+    """The page for a form that was sent under another host name. `address`: the page to open instead."""
+    page = _Page(
+        421,
+        "Please use the store's own address",
+        "This page was opened under another address, where your cart and your login cannot be kept. "
+        "Nothing was done. Open the store at its own address and try again.",
+    )
+    return _render(page, None, link=("Open the store", address))
+
+
 def not_available(title: str, message: str, cause: str, action_url: str) -> _Answer:
     """A page that cannot be shown just now, with "Try again"; the log has the `cause` and the reference."""
     return _out_of_order(_Page(503, title, message), cause, ("Try again", action_url))

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import http.client
 import os
+import secrets
 import shlex
 import signal
 import socket
@@ -118,7 +119,8 @@ def _run(command: Sequence[str], ports: Mapping[str, int], store_url: str, stop:
             print(_summary(sandbox, store_url, with_store=False), flush=True)
             stop.wait()
             return 0
-        with _child(command, sandbox.environment()) as child:
+        # A key for this run: the sessions of an earlier run name users and customers that are gone.
+        with _child(command, {**sandbox.environment(), "APP_SECRET_KEY": secrets.token_urlsafe(48)}) as child:
             if _wait_for_store(ports["the store"], child, stop):
                 print(_summary(sandbox, store_url, with_store=True), flush=True)
             while child.poll() is None and not stop.wait(_POLL_S):

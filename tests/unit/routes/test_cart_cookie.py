@@ -42,7 +42,7 @@ def cookie_of(app: Flask, cart: Cart) -> str:
 def signed(app: Flask, content: object) -> str:
     """The header of a browser with a cookie that holds this, signed by the store."""
     with app.test_request_context("/cart"):
-        return f"webstore-cart={_serializer().dumps(content)}"
+        return f"webstore-8000-cart={_serializer().dumps(content)}"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_names_give_way_before_lines_and_sessions(app: Flask) -> None:
 def test_the_cookies_attributes(app: Flask) -> None:
     cart = carts.add(Cart(), Catalogue((MUG,), 1.0), PRICE.id, 1)
     said = cookie_of(app, cart)
-    assert said.startswith("webstore-cart=")
+    assert said.startswith("webstore-8000-cart=")
     for part in ("HttpOnly", "SameSite=Lax", "Path=/", f"Max-Age={30 * 24 * 3600}"):
         assert part in said
 

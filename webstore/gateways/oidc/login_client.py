@@ -75,16 +75,20 @@ class LoginClient:
         claim_namespace: str,
         auth0_domain: str,
         cookie_keys: Sequence[str],
+        cookie_prefix: str,
         secure_cookies: bool,
     ) -> None:
         """`redirect_uri`: this store's callback, as registered at Auth0. `cookie_keys`: newest first.
 
-        `auth0_domain`: host and port of the Auth0 tenant, which may be a custom domain.
+        `auth0_domain`: host and port of the Auth0 tenant, which may be a custom domain. `cookie_prefix`: the
+        beginning of the names of transaction cookies.
         """
         self.issuer, self.client_id = provider.issuer, client_id
         self._redirect_uri, self._namespace = redirect_uri, claim_namespace
         self._provider, self._auth0_domain = provider, auth0_domain
-        self._transactions = TransactionCookies("auth0", keys=cookie_keys, secure=secure_cookies)
+        self._transactions = TransactionCookies(
+            "auth0", keys=cookie_keys, prefix=cookie_prefix, secure=secure_cookies
+        )
         self._client = AuthlibClient(
             self._transactions,
             name="auth0",

@@ -29,11 +29,14 @@ _MAX_COOKIE = 3000
 class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib carries no types
     """Authlib's storage of the data of one `state`: nonce, code verifier, redirect URI and return path."""
 
-    def __init__(self, name: str, *, keys: Sequence[str], secure: bool) -> None:
-        """`keys`: the current secret first, then older secrets that are still accepted."""
+    def __init__(self, name: str, *, keys: Sequence[str], prefix: str, secure: bool) -> None:
+        """`keys`: the current secret first, then older secrets that are still accepted.
+
+        `prefix`: the beginning of the cookies' names.
+        """
         super().__init__(name)
         self._secure = secure
-        self._prefix = f"{'__Host-' if secure else ''}webstore-login-"
+        self._prefix = prefix
         self._serializer = URLSafeTimedSerializer(list(reversed(keys)), salt="webstore-login-transaction")
 
     def set_state_data(self, session: object, state: str, data: dict[str, Any]) -> None:

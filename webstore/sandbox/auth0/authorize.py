@@ -12,7 +12,7 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from webstore.sandbox.auth0.browser import BROWSER_COOKIE, SESSION_COOKIE, go, refuse, set_cookie
+from webstore.sandbox.auth0.browser import browser_cookie, go, refuse, session_cookie, set_cookie
 from webstore.sandbox.auth0.config import DATABASE, SOCIAL
 from webstore.sandbox.auth0.protocol import ProtocolRequest
 from webstore.sandbox.auth0.sessions import Session
@@ -138,7 +138,7 @@ class Authorization:
 
     def _usable_session(self, parameters: Mapping[str, str]) -> Session | None:
         """The browser's session, or None when it is older than `max_age` or of another connection."""
-        session = self._tenant.sessions.find(request.cookies.get(SESSION_COOKIE))
+        session = self._tenant.sessions.find(request.cookies.get(session_cookie()))
         if session is None or self._tenant.users.get(session.user_id) is None:
             return None
         age = self._tenant.clock.now() - session.auth_time
@@ -147,7 +147,7 @@ class Authorization:
         return session if parameters.get("connection", session.connection) == session.connection else None
 
     def _show_pages(self, parameters: Mapping[str, str]) -> Response:
-        browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(24)
+        browser = request.cookies.get(browser_cookie()) or secrets.token_urlsafe(24)
         state = self._tenant.transactions.start(parameters, browser)
         page = "login.log_in"
         if parameters.get("connection") == SOCIAL:
@@ -155,7 +155,7 @@ class Authorization:
         elif parameters.get("screen_hint") == "signup":
             page = "login.sign_up"
         answer = go(url_for(page), {"state": state})
-        set_cookie(answer, BROWSER_COOKIE, browser)
+        set_cookie(answer, browser_cookie(), browser)
         return answer
 
 

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from typing import NoReturn
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from flask import abort, make_response, redirect, render_template
+from flask import abort, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-SESSION_COOKIE = "auth0_sandbox"
-BROWSER_COOKIE = "auth0_sandbox_browser"
 SESSION_COOKIE_S = 3 * 86400
 
 # No form-action: browsers would apply it to the redirect after a form too, which goes to the application.
@@ -33,6 +31,16 @@ def go(url: str, parameters: Mapping[str, str | None]) -> Response:
     return redirect(urlunsplit(parts._replace(query=query)))
 
 
+def session_cookie() -> str:
+    """The name of the session cookie. It carries the port, because all tenants on a host share cookies."""
+    return f"auth0_sandbox_{urlsplit(request.host_url).port}"
+
+
+def browser_cookie() -> str:
+    """The name of the cookie that recognises the browser on the login pages."""
+    return f"{session_cookie()}_browser"
+
+
 def set_cookie(response: Response, name: str, value: str, *, seconds: int | None = None) -> None:
-    """Set a cookie of the tenant. Ports share cookies, so its name differs from those of the store."""
+    """Set a cookie of the tenant."""
     response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="Lax")

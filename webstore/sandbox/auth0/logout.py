@@ -10,7 +10,7 @@ from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from webstore.sandbox.auth0.browser import SESSION_COOKIE, go, refuse
+from webstore.sandbox.auth0.browser import go, refuse, session_cookie
 from webstore.sandbox.auth0.clients import Client
 from webstore.sandbox.auth0.keys import InvalidToken
 from webstore.sandbox.auth0.tenant import Tenant
@@ -39,7 +39,7 @@ class Logout:
         target = _target(client, request.values.get("post_logout_redirect_uri"))
         if target is None and client is not None and "client_id" in request.values:
             target = next(iter(client.logout_urls), None)
-        session = self._tenant.sessions.find(request.cookies.get(SESSION_COOKIE))
+        session = self._tenant.sessions.find(request.cookies.get(session_cookie()))
         if session is not None and hints.sid != session.sid:
             # Another site may have sent this request, so the user must confirm. The form names the session.
             fields = {name: request.values.get(name) for name in ("post_logout_redirect_uri", "state")}
@@ -76,12 +76,12 @@ class Logout:
         return client
 
     def _end(self, target: str | None, state: str | None) -> Response:
-        self._tenant.log_out(request.cookies.get(SESSION_COOKIE))
+        self._tenant.log_out(request.cookies.get(session_cookie()))
         if target is None:
             answer: Response = make_response(render_template("auth0/logged_out.html"))
         else:
             answer = go(target, {"state": state})
-        answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="Lax")
+        answer.delete_cookie(session_cookie(), httponly=True, samesite="Lax")
         return answer
 
 

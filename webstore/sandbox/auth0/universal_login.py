@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response
 
 from webstore.sandbox.auth0.authorize import Authorization, Problem
 from webstore.sandbox.auth0.browser import (
-    BROWSER_COOKIE,
-    SESSION_COOKIE,
     SESSION_COOKIE_S,
+    browser_cookie,
     refuse,
+    session_cookie,
     set_cookie,
 )
 from webstore.sandbox.auth0.sessions import Transaction
@@ -90,7 +90,7 @@ class UniversalLogin:
     def _transaction(self) -> Transaction:
         """The login transaction of this page. Ends the request with an error page when there is none."""
         state = request.values.get("state", "")
-        transaction = self._tenant.transactions.find(state, request.cookies.get(BROWSER_COOKIE))
+        transaction = self._tenant.transactions.find(state, request.cookies.get(browser_cookie()))
         if transaction is None:
             refuse("This page has expired, or was opened in another browser. Go back and log in again.")
         return transaction
@@ -114,10 +114,10 @@ class UniversalLogin:
 
     def _logged_in(self, transaction: Transaction, user: User) -> Response:
         self._tenant.transactions.finish(request.form["state"])
-        before = request.cookies.get(SESSION_COOKIE)
+        before = request.cookies.get(session_cookie())
         cookie, session = self._tenant.sessions.start(user.user_id, user.connection, replacing=before)
         answer = self._authorization.finish(transaction.parameters, session)
-        set_cookie(answer, SESSION_COOKIE, cookie, seconds=SESSION_COOKIE_S)
+        set_cookie(answer, session_cookie(), cookie, seconds=SESSION_COOKIE_S)
         return answer
 
 
