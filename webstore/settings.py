@@ -72,7 +72,7 @@ class Settings:
     app_secret_key: str = field(repr=False)
     app_secret_key_fallbacks: tuple[str, ...] = field(repr=False)
     base_url: str
-    #: Whether browsers are told to use https for all subdomains of BASE_URL's host, too.
+    #: Whether browsers use https for all subdomains of BASE_URL's host, too.
     hsts_subdomains: bool
     redis_url: str | None = field(repr=False)
     state_dir: Path | None

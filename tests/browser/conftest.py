@@ -103,6 +103,11 @@ class Person:
         self.page.get_by_label("Password").fill(PASSWORD)
         self.click("Continue")
 
+    def log_out(self) -> None:
+        """Press "Log out", and wait until the provider has sent the browser back."""
+        self.page.get_by_role("button", name="Log out", exact=True).first.click()
+        self.page.wait_for_url(f"{self.shop.url}/")
+
     def customer(self) -> str:
         """The linked customer's ID that the page shows."""
         return self.page.locator('[data-link-status="linked"] #stripe-customer-id').inner_text()

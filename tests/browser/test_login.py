@@ -80,7 +80,7 @@ def test_opening_the_callback_again_brings_the_shopper_home(desktop: Person) -> 
 def test_opening_the_callback_again_after_a_logout_offers_to_log_in(desktop: Person) -> None:
     seen = callback_of(desktop)
     log_in_from_home(desktop)
-    desktop.click("Log out")
+    desktop.log_out()
     desktop.page.goto(seen[0])
     expect(desktop.page.get_by_role("heading", level=1)).to_have_text("This login cannot be continued")
     desktop.page.reload()
@@ -123,7 +123,7 @@ def test_after_a_logout_the_back_button_shows_nothing_of_the_shopper(
     customer = person.customer()
     person.open("/account/link")
     person.open("/")
-    person.click("Log out")
+    person.log_out()
     for _ in range(3):
         person.page.go_back()
         expect(person.page.locator("body")).not_to_contain_text(customer)
@@ -166,7 +166,7 @@ def test_the_log_out_form_reaches_the_provider_and_comes_back(
     person.come_logged_in(ADA)
     reached: list[str] = []
     person.page.on("request", lambda request: reached.append(request.url.partition("?")[0]))
-    person.click("Log out")
+    person.log_out()
     assert person.path() == "/"
     issuer = person.shop.environment["AUTH0_ISSUER"]
     pages = [url for url in reached if "/static/" not in url]

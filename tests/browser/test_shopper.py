@@ -56,7 +56,7 @@ def test_the_customer_id_is_found_on_the_auth0_dashboard(person: Person) -> None
 def test_logging_out_and_in_again_shows_the_same_customer_and_links_nothing(person: Person) -> None:
     person.come_logged_in(EVE, new=True)
     customer_id = person.customer()
-    person.click("Log out")
+    person.log_out()
     assert person.path() == "/"
     expect(person.page.get_by_role("link", name="Log in", exact=True)).to_be_visible()
     expect(person.page.locator("body")).not_to_contain_text(customer_id)
@@ -153,7 +153,7 @@ def test_a_login_in_one_tab_shows_in_the_other(desktop: Person) -> None:
 def test_two_people_at_one_computer_see_nothing_of_each_other(desktop: Person) -> None:
     desktop.log_in("ada@example.com")
     hers = desktop.customer()
-    desktop.click("Log out")
+    desktop.log_out()
     desktop.log_in("grace@example.com")
     assert desktop.customer() != hers
     expect(desktop.page.locator("body")).not_to_contain_text("ada@example.com")

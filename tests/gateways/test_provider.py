@@ -11,7 +11,7 @@ import pytest
 from tests.gateways.tenant import Tenant
 from tests.support import held, in_background, until
 from webstore.errors import ProviderUnavailable
-from webstore.gateways.oidc.provider import Provider
+from webstore.gateways.oidc.provider import Provider, origin_of
 from webstore.gateways.wire import Wire
 
 DISCOVERY, KEYS = r"/\.well-known/openid-configuration", r"/\.well-known/jwks\.json"
@@ -39,6 +39,38 @@ def test_discovery_and_keys_are_served_stale_while_the_provider_is_down(
     tenant.server.stop()
     assert provider.metadata() == metadata
     assert provider.keys() == keys
+
+
+def test_the_origins_of_the_providers_pages_are_known_once_discovery_was_read(
+    tenant: Tenant, provider: Provider
+) -> None:
+    assert provider.known_origins() == ()
+    assert times(tenant, DISCOVERY) == 0
+    provider.metadata()
+    tenant.server.stop()
+    assert provider.known_origins() == (tenant.server.url, tenant.server.url)
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("https://login.example/authorize?a=b", "https://login.example"),
+        ("https://login.example:8443/x", "https://login.example:8443"),
+        ("http://[::1]:8001/x", "http://[::1]:8001"),
+        ("https://login.example; script-src *", None),
+        ("https://a.example,https://b.example", None),
+        ("https://*/authorize", None),
+        ("https://user:secret@login.example/", None),
+        ("javascript:alert(1)", None),
+        ("//login.example/", None),
+        ("https://[", None),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_only_a_plain_origin_comes_into_a_header(address: object, origin: str | None) -> None:
+    assert origin_of(address) == origin
 
 
 def test_discovery_and_keys_are_read_again_when_they_are_old(tenant: Tenant, provider: Provider) -> None:

@@ -127,9 +127,8 @@ class Browser:
 
     def follow(self, response: httpx.Response) -> httpx.Response:
         """Follow redirects within the tenant."""
-        while response.next_request is not None and str(response.next_request.url).startswith(
-            self.tenant.url
-        ):
+        own = (self.tenant.url, self.tenant.config.social_origin)
+        while response.next_request is not None and str(response.next_request.url).startswith(own):
             response = self.http.send(response.next_request)
         return response
 
@@ -138,7 +137,7 @@ class Browser:
         action = re.search(r'<form[^>]* action="([^"]+)"', page.text)
         assert action is not None, page.text
         hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
-        return self.follow(self.http.post(action[1], data=hidden | fields))
+        return self.follow(self.http.post(page.url.join(action[1]), data=hidden | fields))
 
     def log_in(self, **changes: str | None) -> Login:
         """Log in, from `/authorize` to the callback, through the login page if it is shown.

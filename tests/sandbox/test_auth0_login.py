@@ -150,10 +150,8 @@ def test_the_session_cookie_is_not_the_session_id_and_cannot_clash_with_the_stor
     sid = browser.id_token()["sid"]
     cookies = dict(browser.http.cookies)
 
-    assert cookies.keys() == {
-        f"auth0_sandbox_{tenant.server.port}",
-        f"auth0_sandbox_{tenant.server.port}_browser",
-    }
+    name = f"auth0_sandbox_{browser.tenant.server.port}"
+    assert cookies.keys() == {name, f"{name}_browser"}
     assert sid not in cookies.values()
 
 

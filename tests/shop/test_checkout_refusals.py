@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -77,11 +78,12 @@ def test_a_purchase_needs_the_forms_token(shared: Shop, shelved: Good, token: Ma
     assert sessions_made(shared) == []
 
 
-def test_a_stranger_who_posts_is_sent_to_the_login_and_comes_back(shared: Shop, shelved: Good) -> None:
+def test_a_stranger_who_posts_is_led_to_the_login_and_comes_back(shared: Shop, shelved: Good) -> None:
     browser = shared.browser()
     page = browser.client.post("/checkout", data={"price": shelved.price, "quantity": "2"})
-    assert page.url.path == "/u/login"
-    page = browser.submit(page, email="ada@example.com", password=PASSWORD)
+    assert (page.status_code, page.history) == (403, [])
+    (login,) = re.findall('<a class="button" href="(/login[^"]*)">Log in</a>', page.text)
+    page = browser.submit(browser.open(html.unescape(login)), email="ada@example.com", password=PASSWORD)
     assert str(page.url) == f"{shared.url}/checkout?price={shelved.price}&quantity=2"
 
 

@@ -117,6 +117,17 @@ def logout() -> Response | str:
         return render_template("auth/logged_out.html")
     if url is None:
         return render_template("auth/logged_out.html", provider_session_goes_on=True)
+    return _on_to_the_provider(url)
+
+
+def _on_to_the_provider(url: str) -> Response | str:
+    """Send the browser from the logout form to the provider.
+
+    A browser gets a page that goes on by itself. After a redirect it would apply the form's `form-action` to
+    every further redirect of the provider, whose targets the store cannot know.
+    """
+    if request.headers.get("Sec-Fetch-Mode") == "navigate":
+        return render_template("auth/logging_out.html", url=url)
     return redirect(url)
 
 

@@ -33,7 +33,7 @@ from .cart import BOUGHT, keep_todays_prices
 from .cart import page as cart_page
 from .cart_cookie import current_cart, keep_cart
 from .customer import unusable_link
-from .errors import refused_by_vendor
+from .errors import login_first, refused_by_vendor
 from .limits import limited_per_shopper
 from .paid_items import drops_paid_items, was_bought
 from .session_cookie import (
@@ -124,7 +124,7 @@ def start() -> ResponseReturnValue:
             _end_payments(shopper, [price_id])
         raise
     if shopper is None:
-        return redirect(url_for("auth.login", next=choice.address), 303)
+        return login_first(choice.address)
     require_csrf_token()
     if not choice.purchases:
         _end_payments(shopper, [row.line.price_id for row in choice.rows])

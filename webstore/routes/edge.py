@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -61,10 +62,12 @@ def install(app: Flask, settings: Settings) -> None:
     app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
     app.before_request(require_own_host)
     app.before_request(_refuse_cross_site)
-    headers = _headers(settings)
+    headers, policy = _headers(settings), partial(_policy, settings)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
+        known = services().login_client.known_origins()
+        response.headers.setdefault("Content-Security-Policy", policy(known))
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         _set_caching(response)
@@ -115,21 +118,29 @@ def _refuse_cross_site() -> None:
         abort(403, "This request came from another site.")
 
 
-def _headers(settings: Settings) -> dict[str, str]:
-    """The security headers of every response."""
+def _policy(settings: Settings, provider_origins: tuple[str, ...]) -> str:
+    """The Content-Security-Policy of every response.
+
+    Chromium applies `form-action` to each redirect that follows a form. So it has the origins of the
+    provider's endpoints, which need not be that of the issuer.
+    """
     issuer = urlsplit(settings.auth0_issuer)
-    form_targets = " ".join(("'self'", f"{issuer.scheme}://{issuer.netloc}", *settings.stripe_hosted_pages))
+    origins = (f"{issuer.scheme}://{issuer.netloc}", *provider_origins, *settings.stripe_hosted_pages)
+    form_targets = " ".join(dict.fromkeys(("'self'", *origins)))
     # A local Stripe sandbox serves images from the origin of its pages.
     local = [origin for origin in settings.stripe_hosted_pages if origin.startswith("http:")]
     pictures = " ".join(("'self'", "https:", "data:", *local))
-    policy = (
+    return (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
         f"img-src {pictures}; "
         "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
         f"frame-ancestors 'none'; form-action {form_targets}"
     )
+
+
+def _headers(settings: Settings) -> dict[str, str]:
+    """The other security headers of every response."""
     headers = {
-        "Content-Security-Policy": policy,
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",

@@ -142,6 +142,22 @@ def refused_by_vendor(cause: str) -> _Answer:
     return _render(page, noted("refused", cause, logging.ERROR))
 
 
+def login_first(return_path: str) -> _Answer:
+    """The page for a form without a session: it leads to the login by a link.
+
+    Never a redirect: browsers apply the page's `form-action` to it and to every redirect after it. A provider
+    that hands on to another site, such as a social or enterprise login, would be blocked without a word.
+    """
+    page = _Page(
+        403,
+        "Please log in",
+        "Nobody is logged in with this browser any more, so nothing was done. "
+        "Log in, and you come back to where you were.",
+        "login",
+    )
+    return _render(page, None, going_to=return_path)
+
+
 def other_address(address: str) -> _Answer:
     """The page for a form that was sent under another host name. `address`: the page to open instead."""
     page = _Page(

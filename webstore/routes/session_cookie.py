@@ -26,6 +26,8 @@ from webstore.sessions.models import Identity
 from webstore.sessions.revocation import SessionMark, Standing
 
 from . import services
+from .errors import login_first
+from .return_path import safe_return_path
 
 log = logging.getLogger(__name__)
 
@@ -251,14 +253,23 @@ def ask_provider_if_unsure() -> Response | None:
     return redirect(url_for("auth.login", prompt="none", next=request.full_path.rstrip("?")))
 
 
+def _page_of_form() -> str:
+    """The path of the page whose form this is; the account page if the browser does not say."""
+    here, referrer = services().settings.base_url, request.headers.get("Referer", "")
+    if referrer.startswith(f"{here}/"):
+        return safe_return_path(referrer.removeprefix(here))
+    return url_for("account.show")
+
+
 def login_required(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Redirect a visitor who is not logged in to the login, which returns to this page."""
+    """Send a visitor who is not logged in to the login, which returns to this page or to the form's page."""
 
     @wraps(view)
     def wrapped(*args: object, **kwargs: object) -> Any:  # the type that the view returns
         if current_shopper() is None:
-            path = request.full_path.rstrip("?") if request.method == "GET" else "/"
-            answer: Response = redirect(url_for("auth.login", next=path))
+            if request.method == "POST":
+                return login_first(_page_of_form())
+            answer: Response = redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
             return answer
         return view(*args, **kwargs)
 

@@ -13,8 +13,8 @@ API_AUDIENCE = "https://api.webstore.example/"
 API_SCOPES = ("read:me", "create:checkout")
 DEFAULT_STORE_URL = "http://127.0.0.1:8000"
 
-# Fixed, so that a store that runs apart from the sandbox can be started again without logging anybody out. The
-# hashed text warns that it is not for production.
+# Fixed, so that a store that runs apart from the sandbox can restart without logging anybody out. The hashed
+# text warns that it is not for production.
 _APP_SECRET_KEY = hashlib.sha256(b"the webstore's sandbox, never for production").hexdigest()
 _WEBHOOK_SECRET = "whsec_sandbox_nothing_here_is_real"  # noqa: S105 (public on purpose)
 

@@ -233,6 +233,10 @@ class LoginClient:
         found = {name: text_of(claims, start + name) for name in names}
         return {name: value for name, value in found.items() if value is not None}
 
+    def known_origins(self) -> tuple[str, ...]:
+        """The origins of the provider's pages, as far as they are known. Makes no call."""
+        return self._provider.known_origins()
+
     def logout_url(self, return_url: str, sid: str | None) -> str | None:
         """The URL at which the browser ends the provider's own session; None if it has none.
 

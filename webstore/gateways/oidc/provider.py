@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
@@ -33,6 +35,7 @@ _RETRY_S = 10.0
 _ALIVE_S = 2.0
 #: How many times the keys may be read again in `LIFETIME_S` because of unknown key IDs.
 _FORCED_LIMIT = 60
+_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](?::[0-9]{1,5})?")
 _REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
@@ -69,6 +72,11 @@ class _Document:
         if force and failure is not None:
             raise type(failure)(f"a new signing key is needed, and {failure}")
         return found
+
+    def known(self) -> dict[str, Any] | None:
+        """The last copy that was read, fresh or stale; None if there is none. Makes no call."""
+        with self._lock:
+            return self._content
 
     def _renewed(self, url: str) -> dict[str, Any]:
         """Refresh the document, once for all threads that want it. Raises `LoginError`."""
@@ -148,6 +156,12 @@ class Provider:
         """
         return self._metadata.get(self._url)
 
+    def known_origins(self) -> tuple[str, ...]:
+        """The origins of the endpoints that a browser is sent to, as far as they are known. Makes no call."""
+        known = self._metadata.known() or {}
+        found = (origin_of(known.get(name)) for name in ("authorization_endpoint", "end_session_endpoint"))
+        return tuple(origin for origin in found if origin is not None)
+
     def require_alive(self) -> None:
         """Check that the provider answers now, also if its metadata is cached.
 
@@ -173,6 +187,16 @@ class Provider:
             )
         if not all(isinstance(found.get(name), str) for name in _REQUIRED):
             raise ProviderUnavailable("the discovery document lacks an endpoint")
+
+
+def origin_of(address: object) -> str | None:
+    """The origin of an http or https URL; None if it has none that is safe to put into a header."""
+    try:
+        parts = urlsplit(address if isinstance(address, str) else "")
+    except ValueError:
+        return None
+    usable = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
+    return f"{parts.scheme}://{parts.netloc}" if usable else None
 
 
 def _check_keys(found: dict[str, Any]) -> None:

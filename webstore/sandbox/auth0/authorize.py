@@ -149,12 +149,12 @@ class Authorization:
     def _show_pages(self, parameters: Mapping[str, str]) -> Response:
         browser = request.cookies.get(browser_cookie()) or secrets.token_urlsafe(24)
         state = self._tenant.transactions.start(parameters, browser)
-        page = "login.log_in"
-        if parameters.get("connection") == SOCIAL:
-            page = "login.social"
+        page = url_for("login.log_in")
+        if parameters.get("connection") == SOCIAL or self._tenant.settings.only_social:
+            page = f"{self._tenant.config.social_origin}{url_for('login.social')}"
         elif parameters.get("screen_hint") == "signup":
-            page = "login.sign_up"
-        answer = go(url_for(page), {"state": state})
+            page = url_for("login.sign_up")
+        answer = go(page, {"state": state})
         set_cookie(answer, browser_cookie(), browser)
         return answer
 

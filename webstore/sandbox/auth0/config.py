@@ -35,6 +35,11 @@ class Auth0Config:
         return f"http://{self.domain}/"
 
     @property
+    def social_origin(self) -> str:
+        """The origin of the social provider's page: this server under its other name."""
+        return f"http://localhost:{self.domain.rpartition(':')[2]}"
+
+    @property
     def management_audience(self) -> str:
         """The Management API's identifier. It begins with https even here, because the SDKs send it so."""
         return f"https://{self.domain}/api/v2/"
@@ -53,7 +58,8 @@ class Auth0Config:
 class Settings:
     """Settings that a test changes with `PATCH /_sandbox/settings`.
 
-    Times are in seconds. `token_skew_s` is how far the tenant's clock is ahead of real time.
+    Times are in seconds. `only_social`: the social connection is the application's only one, so a login goes
+    straight to that provider. `token_skew_s` is how far the tenant's clock is ahead of real time.
     `callback_iss` is the tenant setting `authorization_response_iss_parameter_supported`, off by default:
     https://auth0.com/docs/get-started/applications/configure-fapi-compliance/configure-auth0-to-pass-openid-fapi-certification-tests
     `organization_names` maps IDs of organizations to their names, in lower case. Empty: the tenant knows
@@ -63,6 +69,7 @@ class Settings:
     """
 
     claim_action: bool = False
+    only_social: bool = False
     require_pkce: bool = False
     callback_iss: bool = False
     token_skew_s: float = 0

@@ -5,8 +5,9 @@ Each form carries the `state` of its transaction, which only works in the browse
 """
 
 import re
+import secrets
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -14,6 +15,7 @@ from webstore.sandbox.auth0.authorize import Authorization, Problem
 from webstore.sandbox.auth0.browser import (
     SESSION_COOKIE_S,
     browser_cookie,
+    go,
     refuse,
     session_cookie,
     set_cookie,
@@ -38,6 +40,8 @@ class UniversalLogin:
         self.blueprint.add_url_rule("/login", "log_in", self._log_in, methods=both)
         self.blueprint.add_url_rule("/signup", "sign_up", self._sign_up, methods=both)
         self.blueprint.add_url_rule("/social", "social", self._social, methods=both)
+        self.blueprint.add_url_rule("/social/callback", "social_callback", self._social_callback)
+        self._social_logins: dict[str, tuple[str, str]] = {}
 
     def _log_in(self) -> ResponseReturnValue:
         transaction = self._transaction()
@@ -70,15 +74,34 @@ class UniversalLogin:
         return self._logged_in(transaction, user)
 
     def _social(self) -> ResponseReturnValue:
-        """The imitation of a social provider's login page. An account there may have no e-mail address."""
-        transaction = self._transaction()
-        if request.method == "GET":
-            return self._page("social", transaction)
-        if _declined():
-            return self._decline(transaction)
+        """The imitation of a social provider's login page. An account there may have no e-mail address.
+
+        It has an origin of its own, and so none of the tenant's cookies. It goes back there with a code.
+        """
+        state = request.values.get("state", "")
+        back = f"{self._tenant.config.issuer.rstrip('/')}{url_for('login.social_callback')}"
         email, name = _field("email"), _field("name")
-        if not (email or name) or (email and not _EMAIL.fullmatch(email)):
-            return self._page("social", transaction, problem="Give an email address, or a name without one")
+        problem = None
+        if _declined():
+            return go(back, {"state": state, "error": "access_denied"})
+        if request.method == "POST":
+            if (email or name) and (not email or _EMAIL.fullmatch(email)):
+                code = secrets.token_urlsafe(24)
+                self._social_logins[code] = (email, name)
+                return go(back, {"state": state, "code": code})
+            problem = "Give an email address, or a name without one"
+        page = render_template("auth0/social.html", state=state, email=email, name=name, problem=problem)
+        return page, 400 if problem else 200
+
+    def _social_callback(self) -> ResponseReturnValue:
+        """The way back from the social provider: its user becomes the tenant's."""
+        transaction = self._transaction()
+        if "error" in request.args:
+            return self._decline(transaction)
+        login = self._social_logins.pop(request.args.get("code", ""), None)
+        if login is None:
+            refuse("The social provider's code is unknown, or was used already.")
+        email, name = login
         account = email.lower() or name
         fresh = social_user(account, email or None, name or None, self._tenant.clock.now())
         user = self._tenant.users.get(fresh.user_id)
@@ -104,16 +127,17 @@ class UniversalLogin:
             name=request.form.get("name", ""),
             connection=parameters.get("connection"),
             problem=problem,
+            social=f"{self._tenant.config.social_origin}{url_for('login.social')}",
         )
         return page, 400 if problem else 200
 
     def _decline(self, transaction: Transaction) -> Response:
-        self._tenant.transactions.finish(request.form["state"])
+        self._tenant.transactions.finish(request.values["state"])
         problem = Problem("access_denied", "User did not authorize the request")
         return self._authorization.fail(transaction.parameters, problem)
 
     def _logged_in(self, transaction: Transaction, user: User) -> Response:
-        self._tenant.transactions.finish(request.form["state"])
+        self._tenant.transactions.finish(request.values["state"])
         before = request.cookies.get(session_cookie())
         cookie, session = self._tenant.sessions.start(user.user_id, user.connection, replacing=before)
         answer = self._authorization.finish(transaction.parameters, session)
