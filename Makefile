@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench chaos clean usable-port system-packages
+.PHONY: help run setup unit test check fix coverage bench chaos engines clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
@@ -59,6 +59,10 @@ coverage: $(TOOLS) $(NODE_PACKAGES) ## Run all tests and report the branch cover
 
 bench: $(TOOLS) ## Run the benchmarks
 	$(PY) -m pytest -q tests/benchmarks $(ARGS)
+
+engines: WANTS_ENGINES := yes
+engines: $(TOOLS) system-packages ## Run one purchase in Firefox and one in WebKit
+	$(PY) -m pytest -q tests/engines $(ARGS)
 
 chaos: $(TOOLS) $(NODE_PACKAGES) ## Run the tests that break things at random
 	$(PY) -m pytest -q tests/chaos $(ARGS)
@@ -133,6 +137,11 @@ system-packages:
 	has redis-server || missing="$$missing redis-server"; \
 	has node || missing="$$missing nodejs"; \
 	has npm || missing="$$missing npm"; \
+	if [ "$(WANTS_ENGINES)" = yes ]; then \
+	    has firefox-esr || has firefox || missing="$$missing firefox-esr"; \
+	    has WebKitWebDriver || missing="$$missing webkit2gtk-driver"; \
+	    has Xvfb || missing="$$missing xvfb"; \
+	fi; \
 	has nginx || [ -x /usr/sbin/nginx ] || missing="$$missing nginx-light"; \
 	[ -n "$$missing" ] || exit 0; \
 	if [ "$(SYSTEM_PACKAGES)" = no ]; then \
