@@ -14,7 +14,7 @@ from webstore.settings import Settings
 def test_two_stores_on_one_host_do_not_undo_each_other(shared: Shop, tmp_path: Path) -> None:
     with running_shop(tmp_path / "state") as neighbour:
         here, there = shared.browser(), neighbour.browser()
-        there.client.cookies = here.client.cookies.jar  # type: ignore[assignment]  # one browser
+        there.client.cookies = here.client.cookies.jar  # one browser
         begin(here)
         begin(there)
         assert [len(transactions(browser)) for browser in (here, there)] == [1, 1]

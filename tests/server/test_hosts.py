@@ -132,15 +132,12 @@ def test_a_form_behind_a_proxy_that_replaces_the_host_is_taken_or_refused_by_its
 
 
 def test_two_proxies_of_which_one_replaces_the_host_end_in_no_circle(shared: Shop) -> None:
-    browser = shared.browser()
-    path, hops = "/cart", 0
-    for host in ("store", "127.0.0.1") * 10:
+    browser, path, statuses = shared.browser(), "/cart", []
+    for host in ("store", "127.0.0.1") * 5:
         answer = browser.client.get(path, headers={"Host": host, "Accept": HTML}, follow_redirects=False)
-        if answer.status_code == 200:
-            break
-        path, hops = answer.headers["Location"], hops + 1
-    assert hops == 2
-    assert answer.status_code == 200
+        path = answer.headers.get("Location", path)
+        statuses.append(answer.status_code)
+    assert statuses == [302, 302, *[200] * 8]
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ def _name(host: str) -> str:
         return host
 
 
-def _redirect_once() -> Response | None:
+def _redirect_once() -> ResponseReturnValue | None:
     """Redirect to BASE_URL; None if this browser has been there already."""
     if _MARK in request.args or request.cookies.get(_cookie()) == "1":
         _remember()
