@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from webstore import create_app
 from webstore.routes import limits
-from webstore.sandbox.vendors import Sandbox
+from webstore.sandbox.vendors import DEFAULT_STORE_URL, Sandbox
 from webstore.settings import Settings
 
 MOST = 3
@@ -53,7 +53,11 @@ def ask(
     """One request from this address, with the X-Forwarded-For that it sends."""
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     return app.test_client().open(
-        path, method=method, headers=headers, environ_overrides={"REMOTE_ADDR": address}
+        path,
+        method=method,
+        headers=headers,
+        base_url=DEFAULT_STORE_URL,
+        environ_overrides={"REMOTE_ADDR": address},
     )
 
 
