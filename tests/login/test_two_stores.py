@@ -27,7 +27,7 @@ def test_two_stores_on_one_host_do_not_undo_each_other(shared: Shop, tmp_path: P
         assert not is_logged_in(there)
         # The provider of the one has not forgotten the shopper either.
         here.client.cookies.delete(here.cookie())
-        assert here.log_in().url.path == "/account"
+        assert here.open("/login?next=/account").url.path == "/account"
 
 
 @pytest.mark.parametrize(
