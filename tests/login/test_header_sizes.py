@@ -123,7 +123,7 @@ def test_the_longest_values_fit_into_the_headers_of_login_callback_and_logout(
 
 @pytest.mark.usefixtures("liar")
 def test_logins_begun_in_several_tabs_fit_and_the_newest_can_be_finished(browser: Browser) -> None:
-    browser.client.cookies.set("webstore-cart", "c" * 2900, domain="127.0.0.1")
+    browser.client.cookies.set(browser.cookie("cart"), "c" * 2900, domain="127.0.0.1")
     begun = []
     for number in range(8):
         path = f"/account?tab={number}{text(980)}"

@@ -153,9 +153,8 @@ def login_first(return_path: str) -> _Answer:
         "Please log in",
         "Nobody is logged in with this browser any more, so nothing was done. "
         "Log in, and you come back to where you were.",
-        "login",
     )
-    return _render(page, None, going_to=return_path)
+    return _render(page, None, link=("Log in", url_for("auth.login", next=return_path)))
 
 
 def other_address(address: str) -> _Answer:

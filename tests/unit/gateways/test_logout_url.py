@@ -35,6 +35,7 @@ def logout_url(provider: Provider, auth0_domain: str = "login.shop.example") -> 
         claim_namespace="https://shop.example",
         auth0_domain=auth0_domain,
         cookie_keys=("a key",),
+        cookie_prefix="webstore-login-",
         secure_cookies=True,
     )
     return client.logout_url(BACK, "the-session")
