@@ -6,6 +6,7 @@ Environment variables, all optional:
 - WEB_CONCURRENCY: the number of worker processes; default 2. Gunicorn reads it before this file. If it is
   not a number, the start fails with gunicorn's own ValueError.
 - WEB_THREADS: the threads of each worker, that is, the requests that it answers at a time; default 16.
+- LOG_FORMAT: text or json; default text. The store checks it.
 
 Source: https://docs.gunicorn.org/en/stable/settings.html
 """
@@ -24,6 +25,8 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.util import parse_address
 from gunicorn.workers.base import Worker
+
+from webstore.logs import formatter
 
 problems: list[str] = []
 
@@ -84,7 +87,7 @@ control_socket_disable = True
 proc_name = "webstore"
 
 # The access log is off; `--access-logfile -` turns it on. It must not contain query strings or referrers.
-access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms'
+access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms %({x-request-id}o)s'
 
 
 def without_query(record: logging.LogRecord) -> bool:
@@ -93,24 +96,20 @@ def without_query(record: logging.LogRecord) -> bool:
     return True
 
 
-def on_one_line(record: logging.LogRecord) -> bool:
-    """Escape the control characters of a log record: a path with %0A must not add a line to the log."""
-    message = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"%{ord(found[0]):02X}", record.getMessage())
-    record.msg, record.args = message, None
-    return True
-
-
 class PrivateLogger(Logger):
-    """Gunicorn's logger without query strings, because they contain the codes and states of logins.
+    """Gunicorn's logger in the form of the store's log, without query strings.
 
-    Gunicorn logs the whole address of a request that is malformed or raises an exception.
+    Query strings contain the codes and states of logins. Gunicorn logs the whole address of a request that is
+    malformed or raises an exception.
     """
 
     def __init__(self, cfg: Config) -> None:
         super().__init__(cfg)
         self.error_log.addFilter(without_query)
         self.access_log.addFilter(without_query)
-        self.access_log.addFilter(on_one_line)
+        for logger in (self.error_log, self.access_log):
+            for handler in logger.handlers:
+                handler.setFormatter(formatter("json" if os.environ.get("LOG_FORMAT") == "json" else "text"))
 
 
 logger_class = PrivateLogger

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from . import logs
 from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.hooks import load_hooks
@@ -75,7 +75,7 @@ def build(settings: Settings | None = None) -> Flask:
     # Merging slashes redirects to an address that is built from the Host header.
     app.url_map.merge_slashes = False
     _configure(app, settings)
-    _log_to_stderr()
+    logs.install(settings.log_format)
     attach(app, _services(settings))
     commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
     for routes in (shop, auth, account, closing, health, *commerce):
@@ -305,14 +305,3 @@ def _state(settings: Settings) -> State:
         return RedisState(settings.redis_url, prefix=f"webstore:{settings.fingerprint}:", watch=watch)
     folder = settings.state_dir / settings.fingerprint if settings.state_dir else None
     return FileState(folder or default_directory(settings.fingerprint), watch=watch)
-
-
-def _log_to_stderr() -> None:
-    """The store's own lines, unless the server has set up logging for everything already."""
-    logger = logging.getLogger("webstore")
-    if logger.handlers or logging.getLogger().handlers:
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from .addresses import is_loopback
@@ -16,6 +17,8 @@ _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]
 _STRIPE_KEY = re.compile(r"(?:sk|rk|rkcs|sk_org)_(?P<mode>test|live)_[A-Za-z0-9_]+")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _BARE_DOMAIN = "must be a bare domain like my-shop.eu.auth0.com, without https:// or a path"
+
+Word = TypeVar("Word", bound=str)
 
 #: Returns the value to use. Raises ValueError with the fault, in the operator's words.
 Check = Callable[[str], str]
@@ -53,12 +56,12 @@ class Reader:
             self.problems.append(f"{name} is {value!r}: use 1 for yes or 0 for no.")
         return value == "1" if value else default
 
-    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+    def choice(self, name: str, allowed: tuple[Word, ...]) -> Word:
         """One of the allowed words; the first one is the default."""
-        value = self._environ.get(name, "").strip() or allowed[0]
-        if value not in allowed:
+        value = self._environ.get(name, "").strip()
+        if value and value not in allowed:
             self.problems.append(f"{name} is {value!r}: use one of {', '.join(allowed)}.")
-        return value
+        return next((word for word in allowed if word == value), allowed[0])
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """A number of seconds between two limits."""

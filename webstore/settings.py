@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import environment
+from . import environment, logs
 from .addresses import is_loopback
 from .errors import SettingsError
 
@@ -85,6 +85,8 @@ class Settings:
     #: Proxies in front of the store that add to X-Forwarded-For.
     trusted_proxy_hops: int
     metrics_token: str | None = field(repr=False)
+    #: The form of the log; `gunicorn.conf.py` reads the same variable.
+    log_format: logs.Format
     #: Threads of each server process; `gunicorn.conf.py` reads the same variable.
     web_threads: int
 
@@ -196,6 +198,7 @@ def _read(read: environment.Reader) -> Settings:
         link_second_account=read.flag("LINK_SECOND_ACCOUNT", default=False),
         login_rate=read.whole_number("LOGIN_RATE_PER_10S", 300, 1, 1_000_000),
         trusted_proxy_hops=read.whole_number("TRUSTED_PROXY_HOPS", 0, 0, 10),
+        log_format=read.choice("LOG_FORMAT", logs.FORMATS),
         metrics_token=read.optional("METRICS_TOKEN", "", environment.secret) or None,
         web_threads=read.whole_number("WEB_THREADS", 16, 1, 256),
     )

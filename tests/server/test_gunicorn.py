@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -97,6 +98,28 @@ def test_codes_states_cookies_and_secrets_are_never_logged(store: Store) -> None
     assert [text for text in private if text in said] == []
     assert "hush" not in said
     assert "Traceback" not in said
+
+
+def test_each_line_of_the_log_is_a_json_object_if_asked_for(tmp_path: Path) -> None:
+    with running_store(tmp_path, LOG_FORMAT="json") as store:
+        with store.browser() as browser:
+            browser.client.headers["X-Request-ID"] = "of-the-proxy"
+            browser.log_in("ada@example.com")
+        send_raw(store.url, "G(T /callback?code=hush HTTP/1.1\r\nHost: x\r\n\r\n")
+        store.stop()
+        lines = [json.loads(line) for line in store.said().splitlines()]
+    assert all(set(line) >= {"time", "level", "logger", "request", "message"} for line in lines)
+    assert {line["logger"] for line in lines} >= {"gunicorn.error", "webstore.linking.attempt"}
+    assert {line["request"] for line in lines if line["logger"].startswith("webstore.")} == {"of-the-proxy"}
+
+
+def test_the_access_log_has_the_id_of_the_request_and_one_line_for_each(tmp_path: Path) -> None:
+    with running_store(tmp_path, GUNICORN_CMD_ARGS="--access-logfile -") as store:
+        send_raw(store.url, "GET /a%0Aforged%E2%80%A8forged HTTP/1.0\r\nX-Request-ID: of-the-proxy\r\n\r\n")
+        store.stop()
+        lines = [line for line in store.said().splitlines() if "forged" in line]
+    assert len(lines) == 1
+    assert lines[0].endswith(" of-the-proxy")
 
 
 def send_raw(url: str, request: str) -> None:

@@ -57,6 +57,8 @@ class LoggedRequest:
     status: int | None = None
     replayed: bool = False
     duration_s: float | None = None
+    #: The caller's own ID of it, from the header X-Request-ID.
+    request_id: str | None = None
 
 
 class Control:
@@ -154,7 +156,12 @@ class Control:
         if path.startswith(PREFIX):
             return answer()
         entry = LoggedRequest(
-            method, path, query, environ.get("HTTP_IDEMPOTENCY_KEY"), started=self.clock.now()
+            method,
+            path,
+            query,
+            environ.get("HTTP_IDEMPOTENCY_KEY"),
+            started=self.clock.now(),
+            request_id=environ.get("HTTP_X_REQUEST_ID"),
         )
         if not self._pages.fullmatch(path):
             self._log.append(entry)
