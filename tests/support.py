@@ -48,6 +48,8 @@ STRIPE_KEYS = {
     OTHER_KEY: (OTHER_ACCOUNT, False),
     SECOND_LIVE_KEY: (OTHER_ACCOUNT, True),
 }
+#: Not the sandbox's, which a store with a live key or a public address refuses.
+APP_SECRET_KEY = "the-secret-of-a-store-under-test-and-of-no-other"
 DAY_S = 24 * 3600.0
 # Nothing here speaks TLS, and loading the certificate authorities for each client takes a while.
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -310,7 +312,8 @@ def running_shop(state_dir: Path, *others: str, **environment: str) -> Iterator[
     server = Server()
     sandbox = Sandbox(server.url, *others, stripe=StripeConfig(keys=STRIPE_KEYS))
     with sandbox:
-        settings = {**sandbox.environment(), "STATE_DIR": str(state_dir), **environment}
+        own = {"APP_SECRET_KEY": APP_SECRET_KEY, "STATE_DIR": str(state_dir)}
+        settings = {**sandbox.environment(), **own, **environment}
         server.app = app = create_app(Settings.from_env(settings))
         shop = Shop(sandbox, app, server.url, settings, server)
         server.start()

@@ -120,6 +120,7 @@ class Settings:
         """The settings of the environment. Raises `SettingsError` with every problem at once."""
         read = environment.Reader(os.environ if environ is None else environ)
         settings = _read(read)
+        read.problems += _published_secrets(settings)
         if read.problems:
             raise SettingsError(read.problems)
         return settings
@@ -202,6 +203,29 @@ def _read(read: environment.Reader) -> Settings:
         metrics_token=read.optional("METRICS_TOKEN", "", environment.secret) or None,
         web_threads=read.whole_number("WEB_THREADS", 16, 1, 256),
     )
+
+
+def _published_secrets(settings: Settings) -> list[str]:
+    """A problem for each secret of the sandbox in a store that is more than a demonstration."""
+    found = []
+    if settings.stripe_livemode or not is_loopback(urlsplit(settings.base_url).hostname):
+        keys = {
+            "APP_SECRET_KEY": (settings.app_secret_key,),
+            "APP_SECRET_KEY_FALLBACKS": settings.app_secret_key_fallbacks,
+        }
+        found += [
+            f"{name} has the sandbox's key, which is public: anybody could log in as any shopper. With a "
+            f"live Stripe key or a public BASE_URL it must be {environment.RANDOM_TEXT}."
+            for name, values in keys.items()
+            if any(environment.is_published(value) for value in values)
+        ]
+    api_is_local = is_loopback(urlsplit(settings.stripe_api_base).hostname)
+    if not api_is_local and any(environment.is_published(value) for value in settings.stripe_webhook_secrets):
+        found.append(
+            "STRIPE_WEBHOOK_SECRET has the sandbox's secret, which is public: anybody could send events. "
+            "Stripe shows the secret of your endpoint (whsec_...) in its dashboard."
+        )
+    return found
 
 
 _STRIPE_API = "https://api.stripe.com"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from webstore.errors import SettingsError
+from webstore.sandbox.vendors import auth0_config, environment
 from webstore.settings import Settings, auth0_dashboard
 
 REQUIRED = {
@@ -421,3 +422,27 @@ def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.Monke
     for name, value in {**REQUIRED, "AUTH0_CLIENT_ID": "from-the-process"}.items():
         monkeypatch.setenv(name, value)
     assert Settings.from_env().auth0_client_id == "from-the-process"
+
+
+# Secrets that are public
+
+SANDBOX = environment(auth0_config("http://127.0.0.1:1", "http://127.0.0.1:2"), "http://127.0.0.1:3", "")
+PUBLIC = {"BASE_URL": "https://shop.example.com"}
+
+
+@pytest.mark.parametrize("more", [LIVE, PUBLIC], ids=["a live key", "a public address"])
+@pytest.mark.parametrize("name", ["APP_SECRET_KEY", "APP_SECRET_KEY_FALLBACKS"])
+def test_the_sandboxs_key_signs_no_cookie_of_a_real_store(name: str, more: dict[str, str]) -> None:
+    (problem,) = problems(**{name: SANDBOX["APP_SECRET_KEY"]}, **more)
+    assert problem.startswith(f"{name} has the sandbox's key, which is public")
+    assert SANDBOX["APP_SECRET_KEY"] not in problem
+
+
+def test_the_sandboxs_webhook_secret_is_refused_with_stripes_own_address() -> None:
+    (problem,) = problems(STRIPE_WEBHOOK_SECRET=f"whsec_x,{SANDBOX['STRIPE_WEBHOOK_SECRET']}")
+    assert problem.startswith("STRIPE_WEBHOOK_SECRET has the sandbox's secret, which is public")
+
+
+def test_the_sandboxs_secrets_are_taken_by_a_demonstration() -> None:
+    local = {name: SANDBOX[name] for name in ("APP_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE")}
+    assert settings(**local).stripe_webhook_secrets == (SANDBOX["STRIPE_WEBHOOK_SECRET"],)
