@@ -26,6 +26,7 @@ from gunicorn.glogging import Logger
 from gunicorn.util import parse_address
 from gunicorn.workers.base import Worker
 
+from webstore.addresses import is_loopback
 from webstore.logs import formatter
 
 problems: list[str] = []
@@ -54,7 +55,7 @@ def listen_address(default: str) -> str:
 
 bind = listen_address("127.0.0.1:8000")
 workers = whole_number("WEB_CONCURRENCY", 2, limit=256)
-worker_class = "gthread"
+worker_class = "webstore.worker.Worker"
 threads = whole_number("WEB_THREADS", 16, limit=256)
 
 if problems:
@@ -142,6 +143,26 @@ def on_starting(server: Arbiter) -> None:
     for address in server.address:
         if isinstance(address, tuple) and not inherited:
             require_free(*address)
+    hosts = [address[0] for address in server.address if isinstance(address, tuple)]
+    for hint in hints(hosts, server.cfg.graceful_timeout, float(os.environ.get("LINK_BUDGET_S") or 3)):
+        server.log.warning(hint)
+
+
+def hints(hosts: list[str], stop_s: float, budget_s: float) -> list[str]:
+    """What an operator may have overlooked. `stop_s`: how long a stop waits for requests (seconds)."""
+    found = [
+        f"Other machines may reach {host}. Put a proxy in front that buffers requests and answers, such as "
+        "nginx: without one, slow clients can stop the server. See docs/reliability.md"
+        for host in hosts
+        if not is_loopback(host)
+    ]
+    if budget_s > stop_s:
+        found.append(
+            f"LINK_BUDGET_S={budget_s:g} is longer than the {stop_s:g} s that a stop waits for requests: it "
+            "would cut off logins. Lower it, or raise gunicorn's --graceful-timeout and the time after which the "
+            "process is killed"
+        )
+    return found
 
 
 def require_free(host: str, port: int) -> None:

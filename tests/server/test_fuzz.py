@@ -1,4 +1,4 @@
-"""Hostile input to every route: no 5xx, no reflected markup, no redirect off-site, no shared cookie.
+"""Hostile input to every route: no 5xx, no reflected markup, no redirect off-site, no shared cookie, no raw log.
 
 A few hundred requests by default. `FUZZ_REQUESTS=100000 pytest tests/server/test_fuzz.py --timeout 0` sends
 more. Two answers are 503 by design and left out here: a prefetch of /login, and a callback in which the
@@ -7,7 +7,9 @@ provider itself says `server_error` or `temporarily_unavailable`.
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import re
 import secrets
@@ -27,6 +29,7 @@ from werkzeug.test import TestResponse
 
 from tests.goods import sell
 from tests.support import ADA, Shop, running_shop, until
+from webstore import logs
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
 #: Where a redirect may lead out of the store, and from which paths: to the provider, and to Stripe.
@@ -98,8 +101,59 @@ HEADERS = (
 )
 #: What a server lets through in a header: no line breaks.
 LATIN = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=30)
+#: Characters that are no letters: control characters, separators of lines, invisible ones, halves of a character.
+UNSAFE = st.text(st.characters(categories=("Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs")), max_size=10)
+HOSTS = (
+    *(
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1:1",
+        "localhost",
+        "[::1]",
+        "[",
+        "[::1",
+        "]:80",
+        "a..b",
+        "..",
+    ),
+    *(
+        ":::",
+        ":",
+        "",
+        " ",
+        "a b",
+        "127.0.0.1:99999",
+        "127.0.0.1:port",
+        "user@127.0.0.1",
+        "127.0.0.1/path",
+        "%00",
+    ),
+    *("x" * 300, "\x80", "127.0.0.1,evil.example", "xn--", "127.0.0.1.", "0", "1" * 40, "127.0.0.1?a=b", "*"),
+)
+#: Headers of proxies whose values have a form of their own, and such values.
+OF_PROXIES = {
+    "Host": st.sampled_from(HOSTS),
+    "X-Forwarded-Host": st.sampled_from(HOSTS),
+    "X-Forwarded-For": st.sampled_from(
+        (
+            "198.51.100.1:50000",
+            "[2001:db8::1]:443",
+            "[",
+            "unknown",
+            "1.2.3.4:",
+            "::ffff:1.2.3.4",
+            ",,",
+            "fe80::1%eth0",
+        )
+    ),
+    "X-Request-ID": st.sampled_from(("4f2c9e6a-7d1b", "x" * 200, "a b", "-", "%0a")),
+}
 
-anything = st.sampled_from((*MARKUP, *ADDRESSES, *WORDS, "\0\n\x1b", "x" * 3000)) | st.text(max_size=30)
+anything = (
+    st.sampled_from((*MARKUP, *ADDRESSES, *WORDS, "\0\n\x1b", "\ud800", "a\udfff\u2028\x85b", "x" * 3000))
+    | st.text(max_size=30)
+    | UNSAFE
+)
 fields = st.dictionaries(st.one_of(st.sampled_from(NAMES), st.text(max_size=8)), anything, max_size=5)
 names_in_headers = st.sampled_from(HEADERS)
 in_headers = st.one_of(st.sampled_from([text for text in MARKUP + WORDS if text]), LATIN)
@@ -129,10 +183,18 @@ class Attempt:
 attempts = st.builds(
     Attempt,
     method=st.sampled_from(METHODS),
-    path=st.sampled_from(PATHS) | st.sampled_from(PATHS) | st.text(max_size=20).map(lambda text: f"/{text}"),
+    path=st.sampled_from(PATHS)
+    | st.sampled_from(PATHS)
+    | st.builds(
+        "{}/{}".format, st.sampled_from(("", "/products", "/orders", "/api/products", "/static")), anything
+    ),
     query=fields,
     form=st.none() | fields,
-    headers=st.dictionaries(names_in_headers, in_headers, max_size=3),
+    headers=st.builds(
+        lambda *found: {name: text for part in found for name, text in part.items()},
+        st.dictionaries(names_in_headers, in_headers, max_size=3),
+        st.fixed_dictionaries({}, optional=OF_PROXIES),
+    ),
     who=st.sampled_from(("stranger", "shopper", "unsure", "expired", "nonsense", "another version")),
     login=st.fixed_dictionaries(
         {
@@ -160,6 +222,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         sell(shop, "Mug", 1000)
         until(lambda: shop.http.get(f"{shop.url}/readyz").status_code == 200)
         yield shop
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[io.StringIO]:
+    """What the store logs."""
+    stream, logger = io.StringIO(), logging.getLogger("webstore")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.TextFormatter())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
 
 
 def the_price(shop: Shop) -> str:
@@ -207,6 +282,11 @@ def session_cookie(shop: Shop, attempt: Attempt) -> str:
     return signed(shop.app, {"login": login, "csrf": "the-token", "_permanent": True})
 
 
+def raw_path(path: str) -> str:
+    """The path as a server hands it on: its bytes, also those of half a character."""
+    return unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1")
+
+
 def send(shop: Shop, attempt: Attempt) -> TestResponse:
     """Send it as a server that speaks WSGI would."""
     client = shop.app.test_client()
@@ -229,11 +309,11 @@ def send(shop: Shop, attempt: Attempt) -> TestResponse:
     return client.open(
         "/",
         # As a server gives it; a client would take some of these for hosts or cut them.
-        environ_overrides={"PATH_INFO": unquote_to_bytes(attempt.path).decode("latin-1")},
+        environ_overrides={"PATH_INFO": raw_path(attempt.path)},
         buffered=True,
         method=attempt.method,
-        query_string=urlencode(query, errors="replace"),
-        data=None if form is None else urlencode(form, errors="replace"),
+        query_string=urlencode(query, errors="surrogatepass"),
+        data=None if form is None else urlencode(form, errors="surrogatepass"),
         content_type=headers.pop("Content-Type", "application/x-www-form-urlencoded"),
         base_url=shop.url,
         headers=headers,
@@ -245,6 +325,7 @@ def assert_harmless(shop: Shop, attempt: Attempt, answer: TestResponse) -> None:
     if answer.mimetype == "text/html":
         assert not REFLECTED.search(answer.text), REFLECTED.search(answer.text)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert re.fullmatch(r"[\w.~:=+/-]+", answer.headers["X-Request-ID"])
     if location := answer.headers.get("Location"):
         assert not re.search(r"[\x00-\x20\\]", location), location
         parts = urlsplit(location)
@@ -270,5 +351,9 @@ def assert_harmless(shop: Shop, attempt: Attempt, answer: TestResponse) -> None:
     suppress_health_check=list(HealthCheck),
 )
 @given(attempt=attempts)
-def test_hostile_input_does_no_harm(shop: Shop, attempt: Attempt) -> None:
+def test_hostile_input_does_no_harm(shop: Shop, log: io.StringIO, attempt: Attempt) -> None:
     assert_harmless(shop, attempt, send(shop, attempt))
+    lines = log.getvalue().split("\n")
+    assert [line for line in lines if not line.isprintable() or "Traceback" in line] == []
+    log.seek(0)
+    log.truncate()

@@ -158,6 +158,7 @@ def test_sigterm_ends_it_cleanly_after_the_request_in_progress(tmp_path: Path) -
         assert "Traceback" not in store.said()
         assert not list(store.temporary.glob("webstore-metrics-*"))
         assert "outcome=created" in store.said()
+        assert "LINK_BUDGET_S=20 is longer than the 8 s that a stop waits for requests" in store.said()
 
 
 # Not starting

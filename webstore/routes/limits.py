@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import math
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flask import abort, current_app, has_request_context, request
+from werkzeug.exceptions import TooManyRequests
 
 from webstore.errors import StateUnavailable
 from webstore.shop.own_memory import OwnMemory
@@ -23,6 +26,8 @@ from . import services
 from .marks import is_signed
 from .session_cookie import Shopper, current_shopper
 
+log = logging.getLogger(__name__)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -30,7 +35,9 @@ T = TypeVar("T")
 WINDOW_S = 10
 #: Requests of one shopper to one view in a window: more than a person makes.
 SHOPPER_LIMIT = 30
-_OWN_COUNTS = "webstore_own_counts"
+_OWN_COUNTS, _TOLD = "webstore_own_counts", "webstore_floods_told"
+#: An address with a port, or an IPv6 address in brackets.
+_WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]{1,5}|\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 _TOO_OFTEN = (
     "You have asked for this too often within a few seconds, so it was not done this time. Nothing is lost: "
     "wait a moment, then try again."
@@ -42,7 +49,12 @@ def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        refuse_flood(view.__name__, client_address())
+        address = client_address()
+        try:
+            refuse_flood(view.__name__, address)
+        except TooManyRequests:
+            _log_flood(view.__name__, address)
+            raise
         return view(*args, **kwargs)
 
     return wrapped
@@ -91,6 +103,22 @@ def refuse_flood(
         abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
 
 
+def _log_flood(name: str, address: str) -> None:
+    """Log that an address is refused, once in a window and process, and what may be wrong with the set-up."""
+    told: OwnMemory = current_app.extensions.setdefault(_TOLD, OwnMemory())
+    if told.count(f"{name}:{address}:{int(time.time() // WINDOW_S)}", 2 * WINDOW_S) > 1:
+        return
+    hops, given = services().settings.trusted_proxy_hops, request.headers.get("X-Forwarded-For", "")
+    entries = len([entry for entry in given.split(",") if entry.strip()])
+    if entries < hops:
+        hint = f"X-Forwarded-For has {entries} addresses, fewer than TRUSTED_PROXY_HOPS={hops}"
+    elif entries > hops == 0:
+        hint = "a proxy has sent it, so set TRUSTED_PROXY_HOPS, or all shoppers share this limit"
+    else:
+        hint = f"if this is the address of a proxy, correct TRUSTED_PROXY_HOPS={hops}"
+    log.warning("too many requests of address=%s to %s: %s", address, request.path, hint)
+
+
 def shopper_key(shopper: Shopper) -> str:
     """The digest of a shopper's user ID, for keys of the shared state."""
     return hashlib.sha256(shopper.user_id.encode()).hexdigest()
@@ -105,12 +133,19 @@ def is_stranger() -> bool:
 
 
 def client_address() -> str:
-    """The client's IPv4 address, or the /64 IPv6 network that one subscriber has (RFC 6177)."""
+    """The client's IPv4 address, or the /64 IPv6 network that one subscriber has (RFC 6177).
+
+    Some proxies add the port to it: `192.0.2.1:50000`, `[2001:db8::1]:50000`.
+    """
     text = request.remote_addr or ""
+    if found := _WITH_PORT.fullmatch(text):
+        text = found["v4"] or found["v6"]
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return "unknown"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, 64), strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((address, 64), strict=False))
+        return str(address.ipv4_mapped)
     return str(address)
