@@ -159,8 +159,8 @@ def hints(hosts: list[str], stop_s: float, budget_s: float) -> list[str]:
     if budget_s > stop_s:
         found.append(
             f"LINK_BUDGET_S={budget_s:g} is longer than the {stop_s:g} s that a stop waits for requests: it "
-            "would cut off logins. Lower it, or raise gunicorn's --graceful-timeout and the time after which the "
-            "process is killed"
+            "would cut off logins. Lower it, or raise gunicorn's --graceful-timeout and the time after which "
+            "the process is killed"
         )
     return found
 
