@@ -116,8 +116,12 @@ class PrivateLogger(Logger):
 logger_class = PrivateLogger
 
 
-# The workers keep their counters in files, in a new folder for each start.
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="webstore-metrics-")
+def make_counters() -> str | None:
+    """Make the folder in which the workers keep their counters, one for each start. None if it fails."""
+    try:
+        return tempfile.mkdtemp(prefix="webstore-metrics-")
+    except OSError:
+        return None
 
 
 def remove_counters(folder: str, master: int) -> None:
@@ -126,11 +130,16 @@ def remove_counters(folder: str, master: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-atexit.register(remove_counters, os.environ["PROMETHEUS_MULTIPROC_DIR"], os.getpid())
+counters = make_counters()
+if counters is not None:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+    atexit.register(remove_counters, counters, os.getpid())
 
 
 def child_exit(_: Arbiter, worker: Worker) -> None:
     """Delete the metrics that are valid only while their worker process lives."""
+    if counters is None or not os.path.isdir(counters):  # noqa: PTH112 (one look)
+        return
     # Not at the top: the package reads PROMETHEUS_MULTIPROC_DIR when it is imported.
     from prometheus_client import multiprocess  # noqa: PLC0415
 
@@ -138,12 +147,19 @@ def child_exit(_: Arbiter, worker: Worker) -> None:
 
 
 def on_starting(server: Arbiter) -> None:
-    """End the start with one line if an address is in use. Gunicorn alone would retry for five seconds."""
+    """Say what may be wrong, and let Ctrl-C wait for requests.
+
+    If an address is in use, the start ends with one line. Gunicorn alone would retry for five seconds.
+    """
     inherited = server.master_pid or "LISTEN_FDS" in os.environ
     for address in server.address:
         if isinstance(address, tuple) and not inherited:
             require_free(*address)
+    # Ctrl-C goes to the whole group of processes. Like SIGTERM, it waits for the requests in progress.
+    server.handle_int = server.handle_term  # type: ignore[method-assign]  # gunicorn looks handlers up by name
     hosts = [address[0] for address in server.address if isinstance(address, tuple)]
+    if counters is None:
+        server.log.warning("No temporary folder can be written: /metrics has the counters of one worker")
     for hint in hints(hosts, server.cfg.graceful_timeout, float(os.environ.get("LINK_BUDGET_S") or 3)):
         server.log.warning(hint)
 

@@ -14,6 +14,7 @@ import errno
 import re
 import select
 import selectors
+import signal
 import socket
 import time
 from functools import partial
@@ -127,6 +128,13 @@ class Worker(ThreadWorker):
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._await_request(conn)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once; but at the first Ctrl-C, end after the requests in progress, as for SIGTERM."""
+        if sig == signal.SIGINT and self.alive:
+            self.handle_exit(sig, frame)
+        else:
+            super().handle_quit(sig, frame)
 
     def handle(self, conn: Any) -> Any:
         """Answer a request, on a thread."""

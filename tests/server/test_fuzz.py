@@ -14,9 +14,9 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode, urlsplit
 
 import pytest
@@ -30,6 +30,9 @@ from werkzeug.test import TestResponse
 from tests.goods import sell
 from tests.support import ADA, Shop, running_shop, until
 from webstore import logs
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
 #: Where a redirect may lead out of the store, and from which paths: to the provider, and to Stripe.
@@ -211,6 +214,7 @@ attempts = st.builds(
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with running_shop(tmp_path_factory.mktemp("fuzz") / "state", LOGIN_RATE_PER_10S="1000000") as shop:
+        shop.app.wsgi_app = OddHost(shop.app.wsgi_app)  # type: ignore[method-assign]  # as documented
         shop.browser().log_in()
         sell(shop, "Mug", 1000)
         until(lambda: shop.http.get(f"{shop.url}/readyz").status_code == 200)
@@ -277,6 +281,17 @@ def session_cookie(shop: Shop, attempt: Attempt) -> str:
     return signed(shop.app, {"login": login, "csrf": "the-token", "_permanent": True})
 
 
+class OddHost:
+    """Gives a request its Host header: the test client cannot send one that is no host."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["HTTP_HOST"] = environ.get("fuzz.host", environ["HTTP_HOST"])
+        return self._app(environ, start_response)
+
+
 def raw_path(path: str) -> str:
     """The path as a server hands it on: its bytes, also those of half a character."""
     return unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1")
@@ -301,12 +316,13 @@ def send(shop: Shop, attempt: Attempt) -> TestResponse:
         client.set_cookie("webstore", session_cookie(shop, attempt), domain="127.0.0.1")
     if attempt.cart is not None:
         client.set_cookie("webstore-cart", cart_cookie(shop, attempt.cart), domain="127.0.0.1")
+    host = {"fuzz.host": headers.pop("Host")} if "Host" in headers else {}
     if attempt.bare:
         headers = {name: value for name, value in headers.items() if name not in ("Origin", "Sec-Fetch-Site")}
     return client.open(
         "/",
         # As a server gives it; a client would take some of these for hosts or cut them.
-        environ_overrides={"PATH_INFO": raw_path(attempt.path)},
+        environ_overrides={"PATH_INFO": raw_path(attempt.path), **host},
         buffered=True,
         method=attempt.method,
         query_string=urlencode(query, errors="surrogatepass"),

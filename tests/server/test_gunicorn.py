@@ -7,7 +7,8 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -136,7 +137,20 @@ def send_raw(url: str, request: str) -> None:
 # Ending
 
 
-def test_sigterm_ends_it_cleanly_after_the_request_in_progress(tmp_path: Path) -> None:
+def terminate(process: subprocess.Popen[bytes]) -> None:
+    """What a service manager does."""
+    process.send_signal(signal.SIGTERM)
+
+
+def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
+    """What a terminal does: every process of the group gets the signal."""
+    os.killpg(process.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize("stop", [terminate, press_ctrl_c])
+def test_it_ends_cleanly_after_the_request_in_progress(
+    tmp_path: Path, stop: Callable[[subprocess.Popen[bytes]], None]
+) -> None:
     ample = running_store(tmp_path, LINK_BUDGET_S="20")
     with ample as store, store.browser() as browser, ThreadPoolExecutor(1) as pool:
         page = browser.open("/login?next=/account")
@@ -148,7 +162,7 @@ def test_sigterm_ends_it_cleanly_after_the_request_in_progress(tmp_path: Path) -
         with held(store.sandbox.stripe.control, "POST", "/v1/customers") as has_come:
             login = pool.submit(browser.client.get, location)
             until(has_come, AMPLE_S)
-            store.process.send_signal(signal.SIGTERM)
+            stop(store.process)
             # The idle worker ends at once, so the signal has come to both.
             until(lambda: len(store.workers()) == 1, AMPLE_S)
             assert not login.done()

@@ -29,7 +29,13 @@ def start(environment: Mapping[str, str], temporary: Path, output: Path) -> subp
     everything = {"PATH": os.environ["PATH"], "TMPDIR": str(temporary), **environment}
     with output.open("wb") as file:
         return subprocess.Popen(  # noqa: S603 (the command above)
-            COMMAND, cwd=ROOT, env=everything, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            COMMAND,
+            cwd=ROOT,
+            env=everything,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            process_group=0,
         )
 
 

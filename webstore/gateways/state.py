@@ -34,8 +34,14 @@ _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def default_directory(name: str) -> Path:
-    """The default folder of the state file, one for each user of the machine. STATE_DIR overrides it."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    """The default folder of the state file, one for each user of the machine. STATE_DIR overrides it.
+
+    On a read-only file system without a temporary folder it is in memory.
+    """
+    try:
+        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    except FileNotFoundError:
+        base = "/dev/shm"  # noqa: S108 (the folder in it is private, as in a temporary folder)
     return Path(base) / f"webstore-{os.getuid()}-{name}"
 
 

@@ -52,4 +52,7 @@ def show_metrics() -> Response:
         request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
     ):
         abort(401, "The metrics need the bearer token METRICS_TOKEN.")
-    return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+    counters = metrics.exposition()
+    if counters is None:
+        abort(404, "The counters are lost until the next start: their folder is gone.")
+    return Response(counters, content_type=metrics.CONTENT_TYPE)
