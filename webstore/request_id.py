@@ -1,4 +1,4 @@
-"""The ID of the request at hand: it stands in every log line of the request and goes along with its calls.
+"""The ID of the request at hand. It is in every log line of the request and in its calls to the vendors.
 
 The ID is ambient, as the deadline is: `within` sets it where a request begins. It is local to the thread.
 `carried` takes it to another thread.

@@ -106,7 +106,7 @@ HEADERS = (
 )
 #: What a server lets through in a header: no line breaks.
 LATIN = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=30)
-#: Characters that are no letters: control characters, separators of lines, invisible ones, half a character.
+#: Control characters, separators of lines, invisible characters and half characters.
 UNSAFE = st.text(st.characters(categories=("Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs")), max_size=10)
 HOSTS = (
     *(
@@ -282,7 +282,7 @@ def session_cookie(shop: Shop, attempt: Attempt) -> str:
 
 
 class OddHost:
-    """Gives a request its Host header: the test client cannot send one that is no host."""
+    """Sets the Host header of a request. The test client sends valid hosts only."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -365,8 +365,8 @@ def assert_harmless(shop: Shop, attempt: Attempt, answer: TestResponse) -> None:
 )
 @given(attempt=attempts)
 def test_hostile_input_does_no_harm(shop: Shop, log: io.StringIO, attempt: Attempt) -> None:
+    log.seek(0)
+    log.truncate()
     assert_harmless(shop, attempt, send(shop, attempt))
     lines = log.getvalue().split("\n")
     assert [line for line in lines if not line.isprintable() or "Traceback" in line] == []
-    log.seek(0)
-    log.truncate()

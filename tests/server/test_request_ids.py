@@ -20,7 +20,7 @@ ID = "4f2c9e6a-7d1b-4c58-9a55-0d3c6f1e2b7a"
 
 @contextmanager
 def logged() -> Iterator[io.StringIO]:
-    """What the store writes to its log meanwhile."""
+    """What the store logs in this block."""
     stream, logger = io.StringIO(), logging.getLogger("webstore")
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logs.TextFormatter())

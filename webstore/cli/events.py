@@ -103,7 +103,7 @@ def replay(since: float, *, dry_run: bool, as_json: bool) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Leave out the log's lines about each event and call: the command prints what is needed of them."""
+    """Leave out the log's lines about each event and call: the command prints its own summary."""
     loggers = [logging.getLogger(name) for name in ("webstore.shop.webhooks", "webstore.gateways.call_log")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -121,7 +121,7 @@ def _log_flood(name: str, address: str) -> None:
 
 def shopper_key(shopper: Shopper) -> str:
     """The digest of a shopper's user ID, for keys of the shared state."""
-    return hashlib.sha256(shopper.user_id.encode()).hexdigest()
+    return hashlib.sha256(shopper.user_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_stranger() -> bool:

@@ -196,7 +196,7 @@ def _fitted(login: dict[str, Any], room: int) -> dict[str, Any]:
 
 def _shortened(text: str) -> str:
     """The beginning of the text, up to the limits for a text in the cookie."""
-    return text[:_MAX_TEXT].encode()[:_MAX_BYTES].decode(errors="ignore")
+    return text[:_MAX_TEXT].encode(errors="ignore")[:_MAX_BYTES].decode(errors="ignore")
 
 
 def remember_customer(customer_id: str | None) -> None:

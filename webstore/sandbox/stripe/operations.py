@@ -1,4 +1,4 @@
-"""The operations of the real API, so that a missing one is told from an address that Stripe does not have.
+"""The operations of the real API. The sandbox lacks most of them, and Stripe has no others.
 
 `operations.txt` lists them as Stripe's SDK for Python has them: https://github.com/stripe/stripe-python
 """
