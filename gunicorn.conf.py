@@ -158,10 +158,11 @@ def on_starting(server: Arbiter) -> None:
     # Ctrl-C goes to the whole group of processes. Like SIGTERM, it waits for the requests in progress.
     server.handle_int = server.handle_term  # type: ignore[method-assign]  # gunicorn looks handlers up by name
     hosts = [address[0] for address in server.address if isinstance(address, tuple)]
+    found = hints(hosts, server.cfg.graceful_timeout, float(os.environ.get("LINK_BUDGET_S") or 3))
     if counters is None:
-        server.log.warning("No temporary folder can be written: /metrics has the counters of one worker")
-    for hint in hints(hosts, server.cfg.graceful_timeout, float(os.environ.get("LINK_BUDGET_S") or 3)):
-        server.log.warning(hint)
+        found.append("No temporary folder can be written: /metrics has the counters of one worker")
+    for hint in found:
+        server.log.warning(hint)  # type: ignore[union-attr]  # it is there from the start on
 
 
 def hints(hosts: list[str], stop_s: float, budget_s: float) -> list[str]:

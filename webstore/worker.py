@@ -65,7 +65,8 @@ class Connection(TConn):
         """Make the parser."""
         if not self.initialized:
             super().init()
-            self.parser.unreader.sock = _TimedSocket(self.sock, self)
+            parser: Any = self.parser  # gunicorn's type leaves out what it reads from
+            parser.unreader.sock = _TimedSocket(self.sock, self)
 
     def has_request(self) -> bool:
         """Whether a thread need not wait for the next request: it is complete, too large or broken off."""
@@ -154,7 +155,7 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close connections without a request by `deadline`: the worker is stopping."""
-        super()._cap_keepalive(deadline)
+        super()._cap_keepalive(deadline)  # type: ignore[misc]  # the types are of an older release
         for conn in self._arriving:
             conn.late_at = min(conn.late_at, deadline)
 

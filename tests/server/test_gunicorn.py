@@ -151,7 +151,8 @@ def press_ctrl_c(process: subprocess.Popen[bytes]) -> None:
 def test_it_ends_cleanly_after_the_request_in_progress(
     tmp_path: Path, stop: Callable[[subprocess.Popen[bytes]], None]
 ) -> None:
-    ample = running_store(tmp_path, LINK_BUDGET_S="20")
+    # A busy machine may need more than the usual 8 seconds.
+    ample = running_store(tmp_path, LINK_BUDGET_S="20", GUNICORN_CMD_ARGS="--graceful-timeout 19")
     with ample as store, store.browser() as browser, ThreadPoolExecutor(1) as pool:
         page = browser.open("/login?next=/account")
         browser.client.follow_redirects = False
@@ -172,7 +173,7 @@ def test_it_ends_cleanly_after_the_request_in_progress(
         assert "Traceback" not in store.said()
         assert not list(store.temporary.glob("webstore-metrics-*"))
         assert "outcome=created" in store.said()
-        assert "LINK_BUDGET_S=20 is longer than the 8 s that a stop waits for requests" in store.said()
+        assert "LINK_BUDGET_S=20 is longer than the 19 s that a stop waits for requests" in store.said()
 
 
 # Not starting

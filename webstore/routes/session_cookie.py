@@ -124,13 +124,18 @@ def _shopper(stored: dict[str, Any]) -> Shopper:
     )
     return Shopper(
         stored["sub"],
-        stored["name"],
-        stored["email"],
-        stored["picture"],
+        _whole(stored["name"]),
+        _whole(stored["email"]),
+        _whole(stored["picture"]),
         stored["sid"],
         stored["cus"] if _world().may_be(Account(*stored.get("world", _world_data()))) else None,
         mark,
     )
+
+
+def _whole(stored: Any) -> Any:  # as the cookie has it
+    """The value; a text without half characters (lone surrogates), which no page could contain."""
+    return stored.encode(errors="ignore").decode() if isinstance(stored, str) else stored
 
 
 def _world() -> Account:

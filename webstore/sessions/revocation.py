@@ -108,4 +108,5 @@ def _user_key(mark: SessionMark) -> str:
 
 
 def _digest(kind: str, *parts: str) -> str:
-    return f"{kind}:{hashlib.sha256(chr(0).join(parts).encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    named = chr(0).join(parts).encode("utf-8", "surrogatepass")
+    return f"{kind}:{hashlib.sha256(named).hexdigest()[:32]}"
