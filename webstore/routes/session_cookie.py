@@ -128,7 +128,7 @@ def _shopper(stored: dict[str, Any]) -> Shopper:
         _whole(stored["email"]),
         _whole(stored["picture"]),
         stored["sid"],
-        stored["cus"] if _world().may_be(Account(*stored.get("world", _world_data()))) else None,
+        _whole(stored["cus"]) if _world().may_be(Account(*stored.get("world", _world_data()))) else None,
         mark,
     )
 
