@@ -16,6 +16,7 @@ from webstore.errors import (
 )
 
 from . import worlds
+from .admission import require_admitted
 from .attempt import Linker
 from .models import ID, PIN, Account, ComparedField, Comparison, Customer, RecordedLink, User
 from .protocol import CUSTOMER_ID, Policy, names
@@ -26,19 +27,20 @@ log = logging.getLogger(__name__)
 _MAX_SHOWN = 255
 
 
-def compare(linker: Linker, user_id: str) -> Comparison:
-    """Both records, field by field, within the linker's budget. Raises `UserGone`.
+def compare(linker: Linker, user_id: str, since: float | None = None) -> Comparison:
+    """Both records, field by field, within the linker's budget. Raises `UserGone` and `UserBarred`.
 
     Other failures become the comparison's `problems`. A customer that does not name this user is never
-    shown, even if its ID is in the user's record.
+    shown, even if its ID is in the user's record. `since`: when the user logged in; see
+    `admission.require_admitted`.
     """
     try:
-        return linker.within_budget(lambda: _compare(linker, user_id))
+        return linker.within_budget(lambda: _compare(linker, user_id, since))
     except OverBudget:
         return Comparison("unavailable", user_id, problems=("No answer in time. Try again in a minute.",))
 
 
-def _compare(linker: Linker, user_id: str) -> Comparison:
+def _compare(linker: Linker, user_id: str, since: float | None) -> Comparison:
     directory, payments, policy = linker.directory, linker.payments, linker.policy
     try:
         user = directory.read_user(user_id)
@@ -46,6 +48,7 @@ def _compare(linker: Linker, user_id: str) -> Comparison:
         raise
     except DirectoryError as exc:
         return Comparison("unavailable", user_id, problems=(_unread("Auth0", user_id, exc),))
+    require_admitted(user, since)
     links = _links(user)
     try:
         if worlds.are_named(user):

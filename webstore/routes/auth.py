@@ -5,21 +5,23 @@ from __future__ import annotations
 import logging
 import time
 
-from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webstore.errors import (
+    LoginDenied,
     LoginError,
     LoginInteractionNeeded,
-    LoginRejected,
     StateUnavailable,
     TokenRejected,
     TransactionUnknown,
 )
 from webstore.gateways.oidc.login_client import FORWARDED
+from webstore.linking import LinkStatus
 from webstore.sessions import login, revocation
 
 from . import services
+from .customer import forget
 from .limits import limited_per_address
 from .marks import signed
 from .return_path import safe_return_path
@@ -79,18 +81,18 @@ def callback() -> Response:
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
     event = login.complete_login(identity, services().hooks)
+    if event.link is not None and event.link.status is LinkStatus.BLOCKED:
+        # Since the provider let the user in, a moment ago.
+        forget(identity.user_id)
+        raise LoginDenied(event.link.reason)
     start_session(identity, event.link)
-    if current_shopper() is None and not must_ask_provider():
-        # Otherwise a page that needs a login would begin another login, in an endless loop.
-        session.clear()
-        raise LoginRejected("the provider's session ended before this login was finished")
     return redirect(return_path)
 
 
 def _without_login(return_path: str) -> Response:
     """Continue without a login after a silent login failed, and do not try another silent login."""
     if must_ask_provider():
-        session.clear()
+        end_session()
     return redirect(return_path)
 
 

@@ -10,15 +10,16 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
-from flask import abort, g, redirect, request, session, url_for
+from flask import abort, after_this_request, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
-from webstore.errors import StateUnavailable
+from webstore.errors import LoginRejected, StateUnavailable
 from webstore.linking.models import Account, LinkOutcome
 from webstore.sessions import revocation
 from webstore.sessions.models import Identity
@@ -49,6 +50,10 @@ class Shopper:
     sid: str | None
     customer_id: str | None
     mark: SessionMark
+    #: When the user logged in, by the provider's clock in Unix seconds.
+    since: float = 0.0
+    #: When the user last typed a password or the like, if the provider said so.
+    authenticated_at: float | None = None
 
     @property
     def link_status(self) -> str:
@@ -104,14 +109,36 @@ def _from_session() -> Shopper | None:
         case Standing.REVOKED:
             session.clear()
             return None
+        case Standing.REPLACED:
+            # No answer may delete the cookie: it would undo the login that took this session's place.
+            return None
         case Standing.UNSURE:
             g.unsure = found
             return None
         case Standing.GOOD:
             pass
     if now - stored["seen"] > _TOUCH_S:
-        session["login"] = {**stored, "seen": now}
+        _rewrite({**stored, "seen": now})
     return found
+
+
+def _rewrite(stored: dict[str, Any]) -> None:
+    """Put the changed session into the cookie, unless it ends before the answer is sent.
+
+    A late answer must not undo a login or a logout in another tab.
+    """
+    session["login"] = stored
+    if "session_is_rewritten" not in g:
+        g.session_is_rewritten = True
+        after_this_request(_unless_ended)
+
+
+def _unless_ended(response: Response) -> Response:
+    shopper = current_shopper()
+    over = (Standing.REVOKED, Standing.REPLACED)
+    if shopper is not None and revocation.standing(services().state, shopper.mark) in over:
+        session.modified = False
+    return response
 
 
 def _shopper(stored: dict[str, Any]) -> Shopper:
@@ -126,6 +153,9 @@ def _shopper(stored: dict[str, Any]) -> Shopper:
         stored["sid"],
         stored["cus"] if _world().may_be(Account(*stored.get("world", _world_data()))) else None,
         mark,
+        # A release without these two signed the cookie.
+        stored.get("since", stored["at"]),
+        stored.get("auth"),
     )
 
 
@@ -141,26 +171,42 @@ def _world_data() -> list[Any]:
 
 
 def start_session(identity: Identity, link: LinkOutcome | None) -> None:
-    """Begin a new session for the identity, and delete all data of an earlier session."""
+    """Begin a new session for the identity, in place of the browser's earlier session, which ends.
+
+    The cookie keeps no data of the earlier session. Raises `LoginRejected` if the new session is revoked
+    already; the earlier one then stays, unless only the provider knows whether it is still valid.
+    """
     now = time.time()
-    session.clear()
-    session.permanent = True
-    session["csrf"] = secrets.token_urlsafe(16)
     picture = identity.picture if identity.picture and len(identity.picture) <= _MAX_TEXT else None
-    session["login"] = {
+    login = {
         "iss": identity.issuer,
         "sub": identity.user_id,
         "name": _shortened(identity.name or identity.email or "Shopper"),
         "email": _shortened(identity.email) if identity.email else None,
         "picture": picture,
-        "sid": _shortened(identity.sid) if identity.sid else None,
+        "sid": identity.sid,
         "cus": link.customer_id if link else None,
         "world": _world_data(),
         "id": secrets.token_urlsafe(12),
         "epoch": revocation.current_epoch(services().state),
         "at": round(now, 3),
         "seen": int(now),
+        "since": identity.since,
+        "auth": identity.authenticated_at,
     }
+    former, new = current_shopper() or unsure_shopper(), _shopper(login)
+    if revocation.standing(services().state, new.mark) is Standing.REVOKED:
+        # Otherwise a page that needs a login would begin another login, in an endless loop.
+        if must_ask_provider():
+            session.clear()
+        raise LoginRejected("the provider's session ended before this login was finished")
+    if former is not None:
+        with _revoking():
+            revocation.replace_session(services().state, former.mark, new.mark, ABSOLUTE_S)
+    session.clear()
+    session.permanent = True
+    session["csrf"] = secrets.token_urlsafe(16)
+    session["login"] = login
     g.pop("shopper", None)
     g.pop("unsure", None)
 
@@ -175,7 +221,7 @@ def remember_customer(customer_id: str | None) -> None:
     stored = session.get("login")
     remembered = {"cus": customer_id, "world": _world_data()}
     if stored and not remembered.items() <= stored.items():
-        session["login"] = {**stored, **remembered}
+        _rewrite({**stored, **remembered})
         shopper = current_shopper()
         if shopper is not None:
             # Not read again: a request keeps its shopper, even if another request ends the session.
@@ -189,10 +235,17 @@ def end_session() -> None:
     g.pop("shopper", None)
     g.pop("unsure", None)
     if shopper is not None:
-        try:
-            revocation.revoke_session(services().state, shopper.mark, ABSOLUTE_S)
-        except StateUnavailable:
-            log.warning("a session ended in its browser but was not revoked: the shared state is unreachable")
+        with _revoking():
+            revocation.revoke_session(services().state, shopper.mark, now=time.time(), kept_s=ABSOLUTE_S)
+
+
+@contextmanager
+def _revoking() -> Iterator[None]:
+    """Log it if the shared state does not take a revocation record."""
+    try:
+        yield
+    except StateUnavailable:
+        log.warning("a session ended in its browser but was not revoked: the shared state is unreachable")
 
 
 def csrf_token() -> str:
