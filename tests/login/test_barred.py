@@ -1,4 +1,4 @@
-"""Blocked users are out, and so is whoever logged in before the last password reset."""
+"""Blocked users are out, and so are logins from before the last password reset."""
 
 from __future__ import annotations
 

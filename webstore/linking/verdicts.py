@@ -59,7 +59,7 @@ def verdict(
             "identities": outcome.identities,
             "logins_since": outcome.logins_since,
             "read_at": read_at,
-            # If the user's verdicts were forgotten meanwhile, this one is never used.
+            # If the user's verdicts were forgotten since, this one is never used.
             "forgotten": forgotten,
         }
         with suppress(StateUnavailable):

@@ -81,11 +81,15 @@ def callback() -> Response:
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
     event = login.complete_login(identity, services().hooks)
-    if event.link is not None and event.link.status is LinkStatus.BLOCKED:
-        # Since the provider let the user in, a moment ago.
-        forget(identity.user_id)
-        raise LoginDenied(event.link.reason)
-    start_session(identity, event.link)
+    try:
+        if event.link is not None and event.link.status is LinkStatus.BLOCKED:
+            # Since the provider let the user in, a moment ago.
+            forget(identity.user_id)
+            raise LoginDenied(event.link.reason)
+        start_session(identity, event.link)
+    except LoginError as exc:
+        exc.return_path = return_path
+        raise
     return redirect(return_path)
 
 

@@ -55,7 +55,7 @@ _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again i
 def ask() -> ResponseReturnValue:
     """Show the page that explains what closing the account means, with its form. It needs a fresh login.
 
-    `again`: the shopper comes back from the login. Whatever the provider answered, no other one is begun.
+    `again`: the shopper comes back from the login. No second one is begun, so that there is no loop.
     """
     shopper = logged_in_shopper()
     if _is_fresh(shopper, _SHOWN_S):

@@ -111,7 +111,7 @@ def user_blocked() -> ResponseReturnValue:
 def login_outdated(again: str) -> ResponseReturnValue:
     """End a session that began before the last password reset.
 
-    A page, and no redirect to the login: whatever the provider answers, nothing goes round in a loop.
+    It is a page and no redirect to the login, so that there is no loop.
     """
     end_session()
     page = render_template(
@@ -135,7 +135,7 @@ def _end_all_sessions() -> None:
 
 
 def forget(user_id: str) -> None:
-    """End all sessions of a user who is gone or blocked, and drop what is cached about them."""
+    """End all sessions of a user who is gone or blocked, and forget their verdict."""
     shop = services()
     log.info("user=%s is gone or blocked: all sessions end", user_id)
     with suppress(StateUnavailable):

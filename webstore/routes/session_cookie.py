@@ -191,8 +191,8 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
         "epoch": revocation.current_epoch(services().state),
         "at": round(now, 3),
         "seen": int(now),
-        "since": identity.since,
-        "auth": identity.authenticated_at,
+        "since": int(identity.since),
+        "auth": None if identity.authenticated_at is None else int(identity.authenticated_at),
     }
     former, new = current_shopper() or unsure_shopper(), _shopper(login)
     if revocation.standing(services().state, new.mark) is Standing.REVOKED:
