@@ -44,6 +44,8 @@ _CONFIRMATION = "close my account"
 _FRESH_S = 300
 #: Seconds. The login may be this old when the page is shown after that, or when its form is sent.
 _SHOWN_S, _SENT_S = _FRESH_S + 120, 1800
+#: Seconds by which the provider's clock may be ahead.
+_CLOCKS_S = 60
 _NOT_CLOSED = "Your account could not be closed just now."
 _NOTHING_DONE = "Nothing was done. Try again in a minute."
 _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again if it is still there."
@@ -121,7 +123,9 @@ def _is_fresh(shopper: Shopper, within_s: float) -> bool:
 
     Source: https://auth0.com/docs/authenticate/login/max-age-reauthentication
     """
-    return shopper.authenticated_at is not None and time.time() - shopper.authenticated_at <= within_s
+    if shopper.authenticated_at is None:
+        return False
+    return -_CLOCKS_S <= time.time() - shopper.authenticated_at <= within_s
 
 
 def _login_url(**more: str) -> str:
