@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -188,7 +189,7 @@ def test_a_blocked_users_access_token_is_refused(shared: Shop, eve: Somebody, fi
     price = shared.stripe("GET", "/prices", limit="1")["data"][0]["id"]
     block(shared, eve.user_id)
     method, path = first
-    body = {"json": {"lines": [{"price": price, "quantity": 1}]}} if method == "POST" else {}
+    body: dict[str, Any] = {"json": {"lines": [{"price": price, "quantity": 1}]}} if method == "POST" else {}
     shared.forget_requests()
     answer = ask(shared, path, signed(shared, sub=eve.user_id), method=method, **body)
     assert_problem(answer, 401)

@@ -166,12 +166,13 @@ def test_a_logout_token_with_both_ends_sessions_that_do_not_know_theirs_and_no_o
 ) -> None:
     liar, shop = lying
     browsers = {}
-    for name, claims in {
+    logins: dict[str, dict[str, str | None]] = {
         "named": {"sid": "the-session"},
         "without": {"sid": None},
         "another": {"sid": "another-session"},
         "somebody else's": {"sid": None, "sub": GRACE},
-    }.items():
+    }
+    for name, claims in logins.items():
         liar.claims = claims
         browsers[name] = shop.browser()
         browsers[name].open("/login")

@@ -16,9 +16,10 @@ from webstore.errors import (
     TokenRejected,
     TransactionUnknown,
 )
-from webstore.gateways.oidc.login_client import FORWARDED
+from webstore.gateways.oidc.login_client import FORWARDED, Transaction
 from webstore.linking import LinkStatus
 from webstore.sessions import login, revocation
+from webstore.sessions.models import Identity
 
 from . import services
 from .customer import forget
@@ -80,17 +81,26 @@ def callback() -> Response:
             raise
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
-    event = login.complete_login(identity, services().hooks)
     try:
-        if event.link is not None and event.link.status is LinkStatus.BLOCKED:
-            # Since the provider let the user in, a moment ago.
-            forget(identity.user_id)
-            raise LoginDenied(event.link.reason)
-        start_session(identity, event.link)
+        start_session(identity, _customer_of(identity, transaction))
     except LoginError as exc:
         exc.return_path = return_path
         raise
     return redirect(return_path)
+
+
+def _customer_of(identity: Identity, transaction: Transaction) -> str | None:
+    """Run the post-login hooks; returns the ID of the customer that was linked. Raises `LoginDenied`."""
+    shopper = current_shopper()
+    if "max_age" in transaction.asked and shopper is not None and shopper.user_id == identity.user_id:
+        # The shopper has only typed the password again. No customer is made for a user who is leaving.
+        return shopper.customer_id
+    link = login.complete_login(identity, services().hooks).link
+    if link is not None and link.status is LinkStatus.BLOCKED:
+        # Since the provider let the user in, a moment ago.
+        forget(identity.user_id)
+        raise LoginDenied(link.reason)
+    return link.customer_id if link else None
 
 
 def _without_login(return_path: str) -> Response:

@@ -128,19 +128,20 @@ def _is_fresh(shopper: Shopper, within_s: float) -> bool:
     return -_CLOCKS_S <= time.time() - shopper.authenticated_at <= within_s
 
 
-def _login_url(**more: str) -> str:
+def _login_url(prompt: str | None = None) -> str:
     """The address of a login that asks for a password, unless that was done just now, and returns here."""
-    return url_for("auth.login", max_age=_FRESH_S, next=url_for("closing.ask", again=1), **more)
+    here = url_for("closing.ask", again=1)
+    return url_for("auth.login", max_age=_FRESH_S, prompt=prompt, next=here)
 
 
-def _login_needed(why: str, **more: str) -> tuple[str, int]:
-    """The page that asks for a fresh login by a link. `more`: parameters of the login."""
+def _login_needed(why: str, prompt: str | None = None) -> tuple[str, int]:
+    """The page that asks for a fresh login by a link."""
     page = render_template(
         "error.html",
         status=403,
         title="Please log in again",
         message=f"An account is closed only right after a login. {why} Nothing was done.",
-        action_url=_login_url(**more),
+        action_url=_login_url(prompt),
         action_label="Log in again",
     )
     return page, 403

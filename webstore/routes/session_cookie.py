@@ -20,7 +20,7 @@ from flask import abort, after_this_request, g, redirect, request, session, url_
 from werkzeug.wrappers import Response
 
 from webstore.errors import LoginRejected, StateUnavailable
-from webstore.linking.models import Account, LinkOutcome
+from webstore.linking.models import Account
 from webstore.sessions import revocation
 from webstore.sessions.models import Identity
 from webstore.sessions.revocation import SessionMark, Standing
@@ -170,7 +170,7 @@ def _world_data() -> list[Any]:
     return [world.id, world.livemode]
 
 
-def start_session(identity: Identity, link: LinkOutcome | None) -> None:
+def start_session(identity: Identity, customer_id: str | None) -> None:
     """Begin a new session for the identity, in place of the browser's earlier session, which ends.
 
     The cookie keeps no data of the earlier session. Raises `LoginRejected` if the new session is revoked
@@ -185,7 +185,7 @@ def start_session(identity: Identity, link: LinkOutcome | None) -> None:
         "email": _shortened(identity.email) if identity.email else None,
         "picture": picture,
         "sid": identity.sid,
-        "cus": link.customer_id if link else None,
+        "cus": customer_id,
         "world": _world_data(),
         "id": secrets.token_urlsafe(12),
         "epoch": revocation.current_epoch(services().state),
