@@ -57,14 +57,14 @@ _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again i
 def ask() -> ResponseReturnValue:
     """Show the page that explains what closing the account means, with its form. It needs a fresh login.
 
-    `again`: the shopper comes back from the login. No second one is begun, so that there is no loop.
+    `again`: the shopper comes back from the login, which is not begun a second time: no loop.
     """
     shopper = logged_in_shopper()
     if _is_fresh(shopper, _SHOWN_S):
         return _closing_page(_subscriptions(shopper))
     if "again" not in request.args:
         return redirect(_login_url())
-    return _login_needed("The login page did not ask you to log in again.", prompt="login")
+    return _login_needed("The login page did not say that you logged in just now.", prompt="login")
 
 
 @blueprint.post("")

@@ -111,7 +111,7 @@ def user_blocked() -> ResponseReturnValue:
 def login_outdated(again: str) -> ResponseReturnValue:
     """End a session that began before the last password reset.
 
-    It is a page and no redirect to the login, so that there is no loop.
+    The answer is a page and not a redirect to the login, which could become a loop.
     """
     end_session()
     page = render_template(
