@@ -16,7 +16,8 @@ from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.hooks import load_hooks
 from .gateways.oidc.access_tokens import ProviderTokens
-from .gateways.oidc.login_client import LoginClient, quiet_authlib
+from .gateways.oidc.authlib_client import quiet_authlib
+from .gateways.oidc.login_client import LoginClient
 from .gateways.oidc.logout_tokens import LogoutTokens
 from .gateways.oidc.provider import Provider
 from .gateways.shares import Share
@@ -240,7 +241,8 @@ def _services(settings: Settings) -> Services:
         background_webhooks=in_the_background,
         catch_up=CatchUp(in_the_background, in_background) if settings.stripe_webhook_secrets else None,
         access_tokens=_access_tokens(settings, to_provider),
-        logout_tokens=LogoutTokens(provider, settings.auth0_client_id),
+        # Its own provider, as for access tokens: strangers can send logout tokens, too.
+        logout_tokens=LogoutTokens(Provider(to_provider, settings.auth0_issuer), settings.auth0_client_id),
         close=close,
     )
 
@@ -295,6 +297,7 @@ def _login_client(settings: Settings, provider: Provider, wire: Sender) -> Login
         client_secret=settings.auth0_client_secret,
         redirect_uri=f"{settings.base_url}/callback",
         claim_namespace=settings.auth0_claim_namespace,
+        auth0_domain=settings.auth0_domain,
         cookie_keys=(settings.app_secret_key, *settings.app_secret_key_fallbacks),
         secure_cookies=settings.secure,
     )

@@ -4,9 +4,10 @@ WebstoreError
 ├── SettingsError              the start stops; `problems` lists everything that is wrong
 ├── LoginError                 the callback ends on a page, the shopper can try again
 │   ├── TransactionUnknown     a missing, expired, reused or foreign `state`
-│   ├── LoginDenied            the provider answered `access_denied`
+│   ├── LoginDenied            the provider let nobody in, and says why
 │   ├── LoginInteractionNeeded a silent login needs the shopper
 │   ├── LoginRejected          the provider's answer failed a check
+│   │   └── LoginMisconfigured a setting of the store or of the provider is wrong: trying again never helps
 │   └── ProviderUnavailable    the provider is down, slow or sends a malformed answer
 ├── DirectoryError             the Auth0 Management API
 │   ├── UserGone               a proven absence: 404
@@ -66,6 +67,8 @@ class LoginError(WebstoreError):
 
     #: Where the shopper was going, if that is known: the next try goes there, too.
     return_path: str | None = None
+    #: The organization of the login, if it asked for one: the next try asks for it, too.
+    organization: str | None = None
 
 
 class TransactionUnknown(LoginError):
@@ -73,7 +76,17 @@ class TransactionUnknown(LoginError):
 
 
 class LoginDenied(LoginError):
-    """The provider answered `access_denied`; the message is the provider's `error_description`."""
+    """The provider's answer is a well-formed "no": nobody is logged in, and another account may be."""
+
+    def __init__(
+        self, message: str, *, words: str = "This account cannot log in here.", reason: str = ""
+    ) -> None:
+        """`message`: for the log. `words`: what happened, for the shopper.
+
+        `reason`: the provider's own words (`error_description`), printable; empty without any.
+        """
+        super().__init__(message)
+        self.words, self.reason = words, reason
 
 
 class LoginInteractionNeeded(LoginError):
@@ -82,6 +95,10 @@ class LoginInteractionNeeded(LoginError):
 
 class LoginRejected(LoginError):
     """The provider's answer or its ID token failed a check."""
+
+
+class LoginMisconfigured(LoginRejected):
+    """No login can work until an operator changes a setting; the message names it."""
 
 
 class ProviderUnavailable(LoginError):

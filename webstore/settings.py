@@ -40,6 +40,8 @@ class Settings:
 
     auth0_client_id: str
     auth0_client_secret: str = field(repr=False)
+    #: Host and port of the tenant for logins: its own or a custom domain.
+    auth0_domain: str
     auth0_issuer: str
     auth0_mgmt_domain: str
     auth0_mgmt_client_id: str
@@ -145,6 +147,7 @@ def _read(read: environment.Reader) -> Settings:
     return Settings(
         auth0_client_id=client_id,
         auth0_client_secret=client_secret,
+        auth0_domain=domain,
         auth0_issuer=read.optional("AUTH0_ISSUER", f"https://{domain}/", environment.url),
         auth0_mgmt_domain=mgmt_domain,
         auth0_mgmt_client_id=read.optional("AUTH0_MGMT_CLIENT_ID", client_id),

@@ -18,7 +18,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 import httpx
 import pytest
@@ -63,10 +63,18 @@ class Liar:
     client_id: str = CLIENT_ID
     #: What signs by default.
     key: RSAKey = field(default_factory=lambda: rsa(0))
+    #: The way in which the client has to send its secret.
+    registered: str = "client_secret_basic"
+    #: The ways in which it did.
+    sent_by: list[str] = field(default_factory=list)
     #: The keys that are published.
     keys: list[dict[str, Any]] = field(default_factory=lambda: [published(rsa(0)), published(curve())])
+    #: Body and status that the keys' address answers instead.
+    keys_fail: tuple[str, int] | None = None
     #: Fields of the discovery document that differ; None leaves one out.
     metadata: dict[str, Any] = field(default_factory=dict)
+    #: Parameters of the callback besides code and state.
+    callback: dict[str, str] = field(default_factory=dict)
     #: Claims that differ from the right ones; a duration counts from now, None leaves one out.
     claims: dict[str, Any] = field(default_factory=dict)
     #: Makes the ID token; None signs as it should be.
@@ -120,24 +128,20 @@ class Liar:
         return {name: value for name, value in {**right, **self.metadata}.items() if value is not None}
 
     def _keys(self) -> ResponseReturnValue:
-        return {"keys": self.keys}
+        return self.keys_fail or {"keys": self.keys}
 
     def _authorize(self) -> ResponseReturnValue:
         asked = request.args.to_dict()
         self.issued.append(code := f"code-{len(self.issued)}-of-the-liar")
         self._begun[code] = asked
-        return redirect(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}")
+        answer = {"code": code, "state": asked["state"], **self.callback}
+        return redirect(f"{asked['redirect_uri']}?{urlencode(answer)}")
 
     def _end(self) -> ResponseReturnValue:
         return redirect(request.args["post_logout_redirect_uri"])
 
     def _token(self) -> ResponseReturnValue:
-        who = request.authorization
-        if who is None or (who.type, who.username, who.password) != (
-            "basic",
-            self.client_id,
-            self.client_secret,
-        ):
+        if not self._is_client():
             return {"error": "invalid_client"}, 401
         begun = self._begun.pop(request.form["code"], {})
         challenge = hashlib.sha256(request.form["code_verifier"].encode()).digest()
@@ -151,6 +155,19 @@ class Liar:
         answer = {"access_token": NEVER_LOGGED, "token_type": "Bearer", "id_token": token, **self.response}
         self.issued += [token, NEVER_LOGGED]
         return {name: value for name, value in answer.items() if value is not None}
+
+    def _is_client(self) -> bool:
+        """Whether the client's ID and secret came in the way that the client is registered for."""
+        header = request.headers.get("Authorization", "")
+        if header.startswith("Basic "):
+            sent = "client_secret_basic"
+            pair = base64.b64decode(header.removeprefix("Basic ")).decode("ascii").partition(":")[::2]
+            client_id, secret = (unquote_plus(part) for part in pair)
+        else:
+            sent = "client_secret_post"
+            client_id, secret = request.form.get("client_id", ""), request.form.get("client_secret", "")
+        self.sent_by.append(sent)
+        return (sent, client_id, secret) == (self.registered, self.client_id, self.client_secret)
 
     def _claims(self, nonce: str) -> dict[str, Any]:
         now = int(time.time())

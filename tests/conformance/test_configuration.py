@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+
+import httpx
 import pytest
 
 from tests.conformance.provider import Liar, content, curve, log_of_store, published, refusal, rsa
@@ -40,6 +43,50 @@ def test_discovery_issuer_mismatch_is_refused(fresh: tuple[Liar, Shop], caplog: 
     assert not browser.client.cookies
 
 
+def assert_told_as_permanent(page: httpx.Response) -> None:
+    """The page does not say that another try would help."""
+    assert page.status_code == 400
+    assert "Something in the shop's set-up has to be corrected first" in html.unescape(content(page))
+    assert "Retry-After" not in page.headers
+    assert "/login" not in content(page)
+
+
+@pytest.mark.parametrize("named", ["https://shop.example", None, "https://evil.example/\u202e\nERROR forged"])
+def test_discovery_issuer_mismatch_is_told_as_permanent_and_names_both(
+    fresh: tuple[Liar, Shop], caplog: Log, named: str | None
+) -> None:
+    liar, shop = fresh
+    liar.metadata = {"issuer": named}
+    assert_told_as_permanent(shop.browser().open("/login"))
+    (line,) = [line for line in log_of_store(caplog).splitlines() if "another issuer" in line]
+    shown = (named or "").replace("\u202e", " ").replace("\n", " ")
+    assert f"found {shown!r}, expected '{liar.url}/'; check AUTH0_ISSUER and AUTH0_DOMAIN" in line
+    assert "also the slash at the end" in line
+
+
+@pytest.mark.parametrize(
+    "failure", [("", 500), ("", 429), ("<h1>Maintenance</h1>", 200)], ids=["down", "rate limit", "a page"]
+)
+def test_signing_key_rotation_while_the_keys_cannot_be_read_is_not_the_tokens_fault(
+    fresh: tuple[Liar, Shop], caplog: Log, failure: tuple[str, int]
+) -> None:
+    liar, shop = fresh
+    assert shop.browser().open(ACCOUNT).url.path == "/account"
+    liar.key, liar.keys, liar.keys_fail = rsa(1), [published(rsa(1))], failure
+    page = shop.browser().open(ACCOUNT)
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert "The login page is not available" in content(page)
+    assert "a new signing key is needed" in log_of_store(caplog)
+    liar.keys_fail = None
+    assert shop.browser().open(ACCOUNT).url.path == "/account"
+
+
+def test_a_malformed_key_does_not_keep_the_others_from_being_used(fresh: tuple[Liar, Shop]) -> None:
+    liar, shop = fresh
+    liar.keys = [{"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"}, published(rsa(0))]
+    assert shop.browser().open(ACCOUNT).url.path == "/account"
+
+
 def test_signing_key_rotation_between_logins_is_followed(fresh: tuple[Liar, Shop]) -> None:
     liar, shop = fresh
     assert shop.browser().open(ACCOUNT).url.path == "/account"
@@ -73,9 +120,14 @@ def test_a_key_set_without_a_usable_key_is_refused_and_not_kept(
     fresh: tuple[Liar, Shop], caplog: Log
 ) -> None:
     liar, shop = fresh
-    liar.keys = [published(curve()), {"kty": "RSA", "kid": "rsa", "use": "enc", "n": "x", "e": "AQAB"}]
+    liar.keys = [
+        published(curve()),
+        {"kty": "RSA", "kid": "rsa", "use": "enc", "n": "x", "e": "AQAB"},
+        published(rsa(0), "n"),
+        {**published(rsa(0)), "alg": "PS256"},
+    ]
     page = shop.browser().open("/login")
-    assert page.status_code == 503
-    assert "no key for RS256" in log_of_store(caplog)
+    assert_told_as_permanent(page)
+    assert "no key for RS256; check the application's signing algorithm" in log_of_store(caplog)
     liar.keys = [published(rsa(0))]
     assert shop.browser().open(ACCOUNT).url.path == "/account"

@@ -180,6 +180,21 @@ def test_rp_backchannel_logout_signed_by_a_key_that_was_just_rotated_in_is_taken
     assert not is_logged_in(browser)
 
 
+def test_rp_backchannel_logout_with_many_made_up_keys_does_not_keep_logins_from_following_a_rotation(
+    fresh: Lying,
+) -> None:
+    liar, shop = fresh
+    assert shop.browser().open(ACCOUNT).url.path == "/account"
+    for number in range(70):
+
+        def sign(claims: dict[str, Any], kid: str = f"made-up-{number}") -> str:
+            return liar.right(claims, kid=kid)
+
+        assert deliver(shop, liar.logout_token(sign)).status_code == 400
+    liar.key, liar.keys = rsa(1), [published(rsa(1))]
+    assert shop.browser().open(ACCOUNT).url.path == "/account"
+
+
 def test_rp_backchannel_logout_while_the_provider_answers_nothing_is_refused(fresh: Lying) -> None:
     liar, shop = fresh
     liar.metadata = {"issuer": "https://evil.example/"}

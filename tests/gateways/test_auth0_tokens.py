@@ -7,6 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,35 @@ def test_the_token_is_asked_for_as_documented(tenant: Tenant) -> None:
         tenant.directory(domain="another-tenant.example").read_user(ADA)
     with pytest.raises(DirectoryRefused, match="no Management API token: 401 access_denied"):
         tenant.directory(client_secret="wrong").read_user(ADA)
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        (
+            {"domain": "login.shop.example"},
+            r"403 access_denied; check AUTH0_MGMT_DOMAIN, which is the tenant's own domain",
+        ),
+        (
+            {"client_secret": "wrong"},
+            "401 access_denied; check AUTH0_MGMT_CLIENT_ID and AUTH0_MGMT_CLIENT_SECRET",
+        ),
+        ({"client_id": "the store's"}, "401 access_denied; check AUTH0_MGMT_CLIENT_ID and"),
+    ],
+    ids=["the custom domain", "the secret", "the application"],
+)
+def test_a_refused_token_names_the_setting_that_is_likely_wrong(
+    tenant: Tenant, changes: dict[str, Any], setting: str
+) -> None:
+    with pytest.raises(DirectoryRefused, match=setting) as refused:
+        tenant.directory(**changes).read_user(ADA)
+    assert "wrong" not in str(refused.value)
+
+
+def test_an_application_without_the_grant_type_is_named(tenant: Tenant) -> None:
+    config = tenant.auth0.state.config
+    with pytest.raises(DirectoryRefused, match="unauthorized_client; check the grant types"):
+        tenant.directory(client_id=config.client_id, client_secret=config.client_secret).read_user(ADA)
 
 
 def test_a_token_is_renewed_before_it_expires(tenant: Tenant) -> None:

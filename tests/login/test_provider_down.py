@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -85,6 +86,57 @@ def test_whatever_the_token_endpoint_does_the_shopper_sees_a_page(
     assert "login failed" in cause(caplog, page)
     assert not is_logged_in(browser)
     assert browser.log_in().url.path == "/account"
+
+
+@pytest.mark.parametrize("which", ["500", "503 with a page", "429", "200 with a page", "403 with a page"])
+def test_a_token_endpoint_that_cannot_answer_is_no_failed_check(
+    shop: Shop, caplog: pytest.LogCaptureFixture, which: str
+) -> None:
+    faults = {**TOKEN_FAULTS, "403 with a page": {"action": "status", "status": 403, "body": "<h1>No</h1>"}}
+    browser = shop.browser()
+    url = provider_answer(browser)
+    shop.sandbox.auth0.control.add_fault(path="/oauth/token", **faults[which])
+    page = browser.open(url)
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert "The login page is not available" in content(page)
+    assert f"token endpoint: status {which[:3]}" in cause(caplog, page)
+
+
+@pytest.mark.parametrize("path", [DISCOVERY, KEYS])
+def test_a_page_instead_of_discovery_or_keys_is_no_failed_check(shop: Shop, path: str) -> None:
+    shop.sandbox.auth0.control.add_fault(
+        action="status", path=path, status=200, body="<h1>Please wait</h1>", times=1
+    )
+    browser = shop.browser()
+    page = browser.log_in() if path == KEYS else browser.open("/login")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "60")
+    assert "The login page is not available" in content(page)
+
+
+def test_discovery_that_is_not_there_names_the_settings(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.sandbox.auth0.control.add_fault(action="status", path=DISCOVERY, status=404, body="<h1>None</h1>")
+    page = shop.browser().open("/login")
+    assert page.status_code == 503
+    assert "status 404; check AUTH0_DOMAIN and AUTH0_ISSUER" in cause(caplog, page)
+
+
+def test_a_wrong_client_secret_is_the_set_ups_fault(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    shop.restart(AUTH0_CLIENT_SECRET="wrong+secret%")
+    page = shop.browser().log_in()
+    assert page.status_code == 400
+    assert "has to be corrected first" in content(page)
+    # Auth0's own answer to it: https://auth0.com/docs/api/authentication
+    line = cause(caplog, page)
+    assert "401 access_denied; check AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET" in line
+    assert "wrong+secret%" not in line
+
+
+@pytest.mark.parametrize("secret", ["plus+percent%2Band%", "a b&c=d:e"])
+def test_a_client_secret_with_special_characters_works(shop: Shop, secret: str) -> None:
+    clients, client_id = shop.sandbox.auth0.state.protocol.clients, shop.environment["AUTH0_CLIENT_ID"]
+    clients[client_id] = replace(clients[client_id], client_secret=secret)
+    shop.restart(AUTH0_CLIENT_SECRET=secret)
+    assert shop.browser().log_in().url.path == "/account"
 
 
 def test_a_token_endpoint_that_never_answers_is_given_up_while_it_still_hangs(shop: Shop) -> None:

@@ -19,7 +19,6 @@ from tests.login.steps import (
     requests_for,
 )
 from tests.support import (
-    ADA,
     PASSWORD,
     Browser,
     Shop,
@@ -124,7 +123,6 @@ def test_a_login_that_was_not_silent_is_told_what_the_provider_needs(browser: Br
     ("error", "status"),
     [
         ("invalid_request", 400),
-        ("unauthorized", 400),
         ("<script>", 400),
         ("x" * 3000, 400),
         ("", 400),
@@ -141,14 +139,6 @@ def test_any_other_error_is_a_page_with_a_reference_number(
     assert 'href="/login?next=/account">Log in</a>' in content(page)
     assert error[:60] in cause(caplog, page)
     assert "<script>" not in content(page)
-    assert not is_logged_in(browser)
-
-
-def test_a_blocked_user_gets_a_page(shop: Shop) -> None:
-    browser = shop.browser()
-    shop.management("PATCH", ADA, {"blocked": True}).raise_for_status()
-    page = browser.log_in()
-    assert page.status_code == 400
     assert not is_logged_in(browser)
 
 

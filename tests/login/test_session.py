@@ -224,6 +224,15 @@ def test_use_keeps_a_session_alive_without_making_it_younger(shared: Shop, shopp
     assert login["at"] == now - 3 * DAY
 
 
+def test_the_answer_to_a_form_leaves_the_room_in_its_header_to_the_cart(
+    shared: Shop, shopper: Browser
+) -> None:
+    change_login(shared, shopper, seen=int(time.time()) - HOUR)
+    answer = shopper.client.post("/cart/add", data={"price": "price_unknown"}, follow_redirects=False)
+    assert not [cookie for cookie in answer.headers.get_list("Set-Cookie") if cookie.startswith("webstore=")]
+    assert [name for name in shopper.open("/").headers if name == "set-cookie"]
+
+
 def test_an_expired_session_sends_to_the_login_and_back(shared: Shop, shopper: Browser) -> None:
     change_login(shared, shopper, seen=int(time.time()) - 25 * HOUR)
     page = shopper.open("/account/link")

@@ -73,6 +73,12 @@ def test_the_transaction_cookie_is_gone_after_success(browser: Browser) -> None:
     assert transactions(browser) == {}
 
 
+def test_the_transaction_cookie_is_deleted_once(browser: Browser) -> None:
+    answer = stop_at(browser, provider_answer(browser))
+    own = [cookie for cookie in answer.headers.get_list("Set-Cookie") if cookie.startswith(PREFIX)]
+    assert [cookie.partition("=")[2].split("; ")[0] for cookie in own] == [""]
+
+
 @pytest.mark.parametrize("error", ["access_denied", "login_required", "invalid_request", "server_error"])
 def test_the_transaction_cookie_is_gone_after_an_error(browser: Browser, error: str) -> None:
     state = begin(browser)["state"]

@@ -223,6 +223,22 @@ def test_an_organization_gets_into_the_id_token(browser: Browser) -> None:
     assert claims["org_id"] == "org_sandbox000000001"
 
 
+def test_an_organization_has_a_name_if_the_tenant_allows_names(tenant: Tenant, browser: Browser) -> None:
+    unknown = browser.arrived(browser.authorize(organization="Acme")).answer
+    assert unknown["error_description"] == "authorization request parameter organization must exist"
+    tenant.settings(organization_names={"org_sandbox000000001": "acme"})
+    claims = browser.id_token(organization="Acme")
+    assert (claims["org_id"], claims["org_name"]) == ("org_sandbox000000001", "acme")
+
+
+def test_an_application_may_be_for_organizations_alone(tenant: Tenant, browser: Browser) -> None:
+    tenant.settings(require_organization=True)
+    answer = browser.arrived(browser.authorize()).answer
+    assert answer["error"] == "invalid_request"
+    assert answer["error_description"] == "parameter organization is required for this client"
+    assert browser.id_token(organization="org_sandbox000000001")["org_id"]
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

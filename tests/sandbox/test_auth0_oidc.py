@@ -5,6 +5,7 @@ import json
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -239,6 +240,36 @@ def test_a_code_is_bound_to_its_redirect_uri(
 )
 def test_wrong_credentials_are_unauthorized(tenant: Tenant, changes: dict[str, str]) -> None:
     refused(tenant.exchange(Login({"code": "x"}), **changes), 401, "access_denied", "Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (("%s", "plus%%2Bpercent%%2Band%%25+end"), 200),
+        (("%s", "plus%%2Bpercent%%2Band%%25%%20end"), 200),
+        (("%s", "plus+percent%%2Band%% end"), 401),
+        (("%s", ""), 401),
+        (("nobody", "plus%%2Bpercent%%2Band%%25+end"), 401),
+    ],
+    ids=["form-encoded", "with %20", "as it is", "no secret", "another client"],
+)
+def test_basic_credentials_are_form_encoded_first(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, sent: tuple[str, str], status: int
+) -> None:
+    config, clients = tenant.config, tenant.auth0.state.protocol.clients
+    application = clients[config.mgmt_client_id]
+    odd = replace(application, client_secret="plus+percent+and% end")
+    monkeypatch.setitem(clients, config.mgmt_client_id, odd)
+    client_id, secret = (
+        (part % config.mgmt_client_id if "%s" in part else part.replace("%%", "%")) for part in sent
+    )
+    credentials = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    answer = tenant.http.post(
+        "/oauth/token",
+        data={"grant_type": "client_credentials", "audience": config.management_audience},
+        headers={"Authorization": f"Basic {credentials}"},
+    )
+    assert answer.status_code == status
 
 
 def test_a_grant_that_the_application_may_not_use_is_refused(tenant: Tenant) -> None:

@@ -26,7 +26,7 @@ from webstore.linking.models import User
 from webstore.state import State
 
 from .http_clients import HttpxTransport
-from .profiles import is_true, text_of, time_of, without_surrogates
+from .profiles import is_true, printable, text_of, time_of, without_surrogates
 from .single_flight import SingleFlight
 from .wire import Sender
 
@@ -127,7 +127,7 @@ class ManagementTokens:
         except httpx.HTTPError as exc:
             raise DirectoryUnavailable(f"no Management API token: {exc}") from exc
         if response.status_code in (400, 401, 403):
-            raise DirectoryRefused(f"no Management API token: {_auth0_code(response)}")
+            raise DirectoryRefused(f"no Management API token: {_refusal(response)}")
         try:
             answer = response.raise_for_status().json()
             token, lifetime = str(answer["access_token"]), float(answer["expires_in"])
@@ -144,13 +144,22 @@ class ManagementTokens:
         return self._keep(token, renew_at)
 
 
-def _auth0_code(response: httpx.Response) -> str:
-    """The status and, if present, the error code of a refused token request."""
+def _refusal(response: httpx.Response) -> str:
+    """Why Auth0 gave no token, and the setting that is likely to be wrong."""
+    code = description = ""
     with suppress(ValueError):
         body = response.json()
         if isinstance(body, dict):
-            return f"{response.status_code} {body.get('error', '')}"
-    return str(response.status_code)
+            code, description = printable(body.get("error"), 60), printable(body.get("error_description"))
+    if response.status_code == 401 or code == "invalid_client":
+        setting = "AUTH0_MGMT_CLIENT_ID and AUTH0_MGMT_CLIENT_SECRET"
+    elif "service not found" in description.lower():
+        setting = "AUTH0_MGMT_DOMAIN, which is the tenant's own domain (TENANT.REGION.auth0.com)"
+    elif code == "unauthorized_client":
+        setting = "the grant types of the application AUTH0_MGMT_CLIENT_ID: it needs Client Credentials"
+    else:
+        setting = "whether the application AUTH0_MGMT_CLIENT_ID is authorized for the Management API"
+    return f"{response.status_code} {code}; check {setting}"
 
 
 class Auth0Directory:
@@ -251,7 +260,9 @@ class Auth0Directory:
         try:
             return _once(send, self._tokens.get())
         except _TokenRefused as exc:
-            raise DirectoryRefused("the Management API refuses the token (401)") from exc
+            raise DirectoryRefused(
+                "the Management API refuses the token (401); check AUTH0_MGMT_DOMAIN and its application"
+            ) from exc
 
 
 def _once(send: Callable[[str], T], token: str) -> T:
@@ -274,13 +285,14 @@ def _translated(exc: ApiError) -> Exception:
     """The store's error for an error answer of the Management API."""
     status = exc.status_code or 0
     body = exc.body if isinstance(exc.body, dict) else {}
-    code = str(body.get("errorCode") or body.get("error") or "")
+    code = printable(body.get("errorCode") or body.get("error"), 60)
     if status == 401:
         return _TokenRefused()
     if status == 404 and code in ("inexistent_user", "Not Found"):
         return UserGone("the user does not exist")
     if status in (400, 403, 404):
-        return DirectoryRefused(f"the Management API answered {status} {code}")
+        hint = "; check the scopes of AUTH0_MGMT_CLIENT_ID" if code == "insufficient_scope" else ""
+        return DirectoryRefused(f"the Management API answered {status} {code}{hint}")
     return DirectoryUnavailable(f"the Management API answered {status}")
 
 

@@ -6,6 +6,7 @@ An optional field of another type counts as absent. The Management API's answers
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 #: Maximum characters of a provider session's ID that is kept as it is. The session's cookie holds it.
 _MAX_SID = 300
+#: Maximum number of characters of a user ID (`sub`), https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+_MAX_USER_ID = 255
+#: Control characters, lone surrogates, and the separators of lines and paragraphs.
+_UNUSABLE = ("Cc", "Cs", "Zl", "Zp")
 
 
 def text_of(profile: Mapping[str, Any], name: str) -> str | None:
@@ -61,3 +66,24 @@ def without_surrogates(value: str) -> str:
     except UnicodeEncodeError:
         return "".join(_REPLACEMENT if "\ud800" <= c <= "\udfff" else c for c in value)
     return value
+
+
+def user_id_of(claims: Mapping[str, Any]) -> str | None:
+    """The claim `sub`, exactly as it is; None if it is missing, of another type, too long or unusable.
+
+    Directories of enterprises and imported users have IDs in any script, with its spaces (U+3000) and joiners
+    (U+200C). Only characters that break lines or cannot be encoded are refused.
+    """
+    value = claims.get("sub")
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_USER_ID:
+        return None
+    return None if any(unicodedata.category(c) in _UNUSABLE for c in value) else value
+
+
+def printable(value: object, limit: int = 300) -> str:
+    """A foreign text on one line, for the log and for a page; at most `limit` characters.
+
+    Control characters, separators, lone surrogates and marks that turn the writing direction become spaces.
+    """
+    text = value if isinstance(value, str) else ""
+    return "".join(c if c.isprintable() else " " for c in text[:limit]).strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from urllib.parse import urlencode
 
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -21,11 +22,11 @@ from webstore.linking import LinkStatus
 from webstore.sessions import login, revocation
 from webstore.sessions.models import Identity
 
-from . import services
+from . import header_room, services
 from .customer import forget
 from .limits import limited_per_address
 from .marks import signed
-from .return_path import safe_return_path
+from .return_path import MAX_BYTES, safe_return_path
 from .session_cookie import (
     ABSOLUTE_S,
     current_shopper,
@@ -39,6 +40,10 @@ from .session_cookie import (
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
 
+#: Maximum number of bytes of the parameters that a login passes on. They share the answer's header with the
+#: return path, which is in the login's cookie.
+_MAX_ASKED = 500
+
 
 @blueprint.get("/login", endpoint="login")
 @limited_per_address
@@ -46,10 +51,12 @@ def begin_login() -> Response:
     """Begin a login and redirect the browser to the provider."""
     if "prefetch" in (request.headers.get("Sec-Purpose", "") + request.headers.get("Purpose", "")).lower():
         abort(503, "A login is not prefetched.")
-    asked = {name: value for name in FORWARDED if (value := request.args.get(name, "")[:500])}
+    asked = {name: value for name in FORWARDED if (value := request.args.get(name, ""))}
+    if (length := len(urlencode(asked))) > _MAX_ASKED:
+        abort(400, "This login link has a part that is too long.")
     if not asked.get("max_age", "0").isascii() or not asked.get("max_age", "0").isdigit():
         abort(400, "max_age must be a number of seconds.")
-    return_path = safe_return_path(request.args.get("next"))
+    return_path = safe_return_path(request.args.get("next"), MAX_BYTES - length)
     try:
         return redirect(services().login_client.begin(return_path, asked))
     except LoginError:
@@ -73,18 +80,20 @@ def callback() -> Response:
     try:
         identity = client.finish(transaction)
     except LoginError as exc:
-        exc.return_path = return_path
+        exc.return_path, exc.organization = return_path, transaction.asked.get("organization")
         if transaction.asked.get("prompt") != "none":
             raise
         # The store, not the shopper, began this login if the session's revocation record may be lost.
-        if not isinstance(exc, LoginInteractionNeeded) and not must_ask_provider():
+        if not isinstance(exc, LoginInteractionNeeded | LoginDenied) and not must_ask_provider():
             raise
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
     try:
-        start_session(identity, _customer_of(identity, transaction))
+        start_session(
+            identity, _customer_of(identity, transaction), room=header_room.for_session(return_path)
+        )
     except LoginError as exc:
-        exc.return_path = return_path
+        exc.return_path, exc.organization = return_path, transaction.asked.get("organization")
         raise
     return redirect(return_path)
 
@@ -99,7 +108,7 @@ def _customer_of(identity: Identity, transaction: Transaction) -> str | None:
     if link is not None and link.status is LinkStatus.BLOCKED:
         # Since the provider let the user in, a moment ago.
         forget(identity.user_id)
-        raise LoginDenied(link.reason)
+        raise LoginDenied(link.reason, words="This account is blocked.")
     return link.customer_id if link else None
 
 
@@ -123,6 +132,8 @@ def logout() -> Response | str:
     except LoginError as exc:
         log.warning("a shopper was logged out of the store, but not at the provider: %s", exc)
         return render_template("auth/logged_out.html")
+    if url is None:
+        return render_template("auth/logged_out.html", provider_session_goes_on=True)
     return redirect(url)
 
 

@@ -19,6 +19,7 @@ from webstore.errors import (
     LoginDenied,
     LoginError,
     LoginInteractionNeeded,
+    LoginMisconfigured,
     LoginRejected,
     OverBudget,
     PaymentsError,
@@ -40,6 +41,11 @@ class _Page:
     action: str = "home"
 
 
+#: Body, status and headers.
+_Answer = tuple[str | Response, int, list[tuple[str, str]]]
+
+#: Seconds after which a page that is not available just now is worth another try (Retry-After).
+_RETRY_AFTER_S = 60
 _LOGIN_PAGES: dict[type[LoginError], _Page] = {
     TransactionUnknown: _Page(
         400,
@@ -48,9 +54,15 @@ _LOGIN_PAGES: dict[type[LoginError], _Page] = {
         "Nothing is lost: log in again.",
         "login",
     ),
-    LoginDenied: _Page(403, "You were not logged in", "The login was declined.", "other"),
+    LoginDenied: _Page(403, "You were not logged in", "", "other"),
     LoginInteractionNeeded: _Page(
         400, "You were not logged in", "The login page needs something of you.", "login"
+    ),
+    LoginMisconfigured: _Page(
+        400,
+        "The login did not work",
+        "Something in the shop's set-up has to be corrected first, and the shop has been notified. "
+        "Your cart is kept. Logging in again does not help before that.",
     ),
     LoginRejected: _Page(
         400,
@@ -95,28 +107,31 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def _login_error(exc: Exception) -> tuple[str | Response, int]:
+def _login_error(exc: Exception) -> _Answer:
     """The page for a login that failed, with a link to try again."""
     page = next((page for kind, page in _LOGIN_PAGES.items() if isinstance(exc, kind)), None)
     page = page or _LOGIN_PAGES[LoginRejected]
     reference = _reference()
     # Log the cause only: the query string of a callback contains the code and the state.
     cause = "".join(c if c.isprintable() else " " for c in str(exc))
-    log.warning("login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
-    reason = f" The reason given: {exc}" if isinstance(exc, LoginDenied) and str(exc) else ""
-    return _render(page, reference, reason, going_to=exc.return_path if isinstance(exc, LoginError) else None)
+    level = logging.ERROR if isinstance(exc, LoginMisconfigured) else logging.WARNING
+    log.log(level, "login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
+    reason = ""
+    if isinstance(exc, LoginDenied):
+        reason = exc.words + (f" The reason given: {exc.reason}" if exc.reason else "")
+    return _render(page, reference, reason, going_to=exc if isinstance(exc, LoginError) else None)
 
 
-def _cannot_buy(exc: Exception) -> tuple[str | Response, int]:
+def _cannot_buy(exc: Exception) -> _Answer:
     return _render(_Page(400, "This cannot be bought", str(exc)), None)
 
 
-def _refused(exc: Exception) -> tuple[str | Response, int]:
+def _refused(exc: Exception) -> _Answer:
     """The page for a vendor's refusal, which is not an outage: an operator has to correct the set-up."""
     return refused_by_vendor(f"{type(exc).__name__}: {exc}")
 
 
-def refused_by_vendor(cause: str) -> tuple[str | Response, int]:
+def refused_by_vendor(cause: str) -> _Answer:
     """The page for a refusal; the log has the `cause` under the page's reference number."""
     page = _Page(
         409,
@@ -127,12 +142,12 @@ def refused_by_vendor(cause: str) -> tuple[str | Response, int]:
     return _render(page, noted("refused", cause, logging.ERROR))
 
 
-def not_available(title: str, message: str, cause: str, action_url: str) -> tuple[str | Response, int]:
+def not_available(title: str, message: str, cause: str, action_url: str) -> _Answer:
     """A page that cannot be shown just now, with "Try again"; the log has the `cause` and the reference."""
     return _out_of_order(_Page(503, title, message), cause, ("Try again", action_url))
 
 
-def _unavailable(exc: Exception) -> tuple[str | Response, int]:
+def _unavailable(exc: Exception) -> _Answer:
     """The page for a vendor that is down or slow. No order or login is lost."""
     service = "Our user directory" if isinstance(exc, DirectoryError) else "Our payment service"
     page = _Page(
@@ -144,7 +159,7 @@ def _unavailable(exc: Exception) -> tuple[str | Response, int]:
     return _out_of_order(page, f"{type(exc).__name__}: {exc}")
 
 
-def _out_of_order(page: _Page, cause: str, link: tuple[str, str] | None = None) -> tuple[str | Response, int]:
+def _out_of_order(page: _Page, cause: str, link: tuple[str, str] | None = None) -> _Answer:
     return _render(page, noted("not available", cause), link=link)
 
 
@@ -155,7 +170,7 @@ def noted(what: str, cause: str, level: int = logging.WARNING) -> str:
     return reference
 
 
-def _http_error(exc: Exception) -> tuple[str | Response, int, list[tuple[str, str]]]:
+def _http_error(exc: Exception) -> _Answer:
     """The page for an HTTP error, with the error's own headers."""
     status = (exc.code if isinstance(exc, HTTPException) else None) or 500
     # Werkzeug's default texts are for programs. Shoppers get the store's own texts.
@@ -169,10 +184,11 @@ def _http_error(exc: Exception) -> tuple[str | Response, int, list[tuple[str, st
         for name, value in (exc.get_headers() if isinstance(exc, HTTPException) else ())
         if name.lower() not in ("content-type", "content-length")
     ]
-    return *_render(_Page(status, _HTTP_TITLES.get(status, "This did not work"), message), None), headers
+    body, status, _ = _render(_Page(status, _HTTP_TITLES.get(status, "This did not work"), message), None)
+    return body, status, headers
 
 
-def _unexpected(exc: Exception) -> tuple[str | Response, int]:
+def _unexpected(exc: Exception) -> _Answer:
     """The page for a bug. The log has the traceback."""
     reference = _reference()
     log.error("unexpected error reference=%s on %s %s", reference, request.method, request.path, exc_info=exc)
@@ -184,21 +200,27 @@ def _render(
     page: _Page,
     reference: str | None,
     reason: str = "",
-    going_to: str | None = None,
+    going_to: LoginError | None = None,
     link: tuple[str, str] | None = None,
-) -> tuple[str | Response, int]:
+) -> _Answer:
     """Render the page or the problem document.
 
-    `going_to`: the return path of another login. `link`: words and address, instead of the page's action.
+    `going_to`: the login that the next try repeats. `link`: words and address, instead of the page's action.
     """
+    headers = [("Retry-After", str(_RETRY_AFTER_S))] if page.status == 503 else []
     if wants_problem():
-        return problem(page.status, page.message + reason, reference=reference), page.status
+        return problem(page.status, page.message + reason, reference=reference), page.status, headers
+    return_path = going_to.return_path if going_to else None
+    organization = going_to.organization if going_to else None
     label, action_url = (
         link
         or {
             "home": ("Back to the store", url_for("shop.home")),
-            "login": ("Log in", url_for("auth.login", next=going_to)),
-            "other": ("Use another account", url_for("auth.login", prompt="login", next=going_to)),
+            "login": ("Log in", url_for("auth.login", next=return_path)),
+            "other": (
+                "Use another account",
+                url_for("auth.login", prompt="login", organization=organization, next=return_path),
+            ),
         }[page.action]
     )
     body = render_template(
@@ -210,7 +232,7 @@ def _render(
         action_label=label,
         reference=reference,
     )
-    return body, page.status
+    return body, page.status, headers
 
 
 def _reference() -> str:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
+from werkzeug.urls import iri_to_uri
+
 #: Paths that would begin another login or undo this one.
 _FORBIDDEN = ("/login", "/callback", "/logout")
-#: Maximum number of characters.
-_MAX_LENGTH = 1000
+#: Maximum number of bytes in the header Location, where a character of another script takes up to twelve.
+MAX_BYTES = 1000
 
 
-def safe_return_path(path: str | None) -> str:
+def safe_return_path(path: str | None, most: int = MAX_BYTES) -> str:
     """The path if it is safe to redirect to, else the home page.
+
+    A path of more than `most` bytes loses its query; without it, it may be short enough.
 
     Browsers strip control characters, treat a backslash as a slash, read `//host` as another site, and
     resolve `..` even if it is percent-encoded (https://url.spec.whatwg.org/#concept-basic-url-parser). Paths
     with any of these are refused.
     """
-    if not path or len(path) > _MAX_LENGTH or not path.startswith("/") or path.startswith("//"):
+    if not path or not path.startswith("/") or path.startswith("//"):
         return "/"
     try:
         parts = urlsplit(path)
@@ -28,4 +32,11 @@ def safe_return_path(path: str | None) -> str:
     segments = unquote(parts.path).split("/")
     if "." in segments or ".." in segments or f"/{segments[1]}" in _FORBIDDEN:
         return "/"
-    return path
+    if _length(path) > most:
+        path = parts.path
+    return path if _length(path) <= most else "/"
+
+
+def _length(path: str) -> int:
+    """How many bytes the path takes in the header Location."""
+    return len(iri_to_uri(path))

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
-from flask import abort, after_this_request, g, redirect, request, session, url_for
+from flask import abort, after_this_request, current_app, g, redirect, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response
 
 from webstore.errors import LoginRejected, StateUnavailable
@@ -37,6 +38,8 @@ _TOUCH_S = 300
 #: Maximum characters and bytes of a text in the cookie, which must stay far below a browser's 4,096 bytes.
 #: A character beyond the basic plane takes twelve bytes of the cookie's JSON.
 _MAX_TEXT, _MAX_BYTES = 300, 900
+#: Characters that are left of a name or an e-mail address, however long the other texts are.
+_SHORTEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,8 @@ def _from_session() -> Shopper | None:
             return None
         case Standing.GOOD:
             pass
-    if now - stored["seen"] > _TOUCH_S:
+    # Not in the answer to a form: its header may have a cart and a long Location already.
+    if now - stored["seen"] > _TOUCH_S and request.method == "GET":
         _rewrite({**stored, "seen": now})
     return found
 
@@ -170,11 +174,13 @@ def _world_data() -> list[Any]:
     return [world.id, world.livemode]
 
 
-def start_session(identity: Identity, customer_id: str | None) -> None:
+def start_session(identity: Identity, customer_id: str | None, *, room: int) -> None:
     """Begin a new session for the identity, in place of the browser's earlier session, which ends.
 
-    The cookie keeps no data of the earlier session. Raises `LoginRejected` if the new session is revoked
-    already; the earlier one then stays, unless only the provider knows whether it is still valid.
+    The cookie keeps no data of the earlier session. `room`: the most bytes that the cookie's value may have.
+    The picture and then the ends of name and e-mail address give way. Raises `LoginRejected` if the new
+    session is revoked already; the earlier one then stays, unless only the provider knows whether it is still
+    valid.
     """
     now = time.time()
     picture = identity.picture if identity.picture and len(identity.picture) <= _MAX_TEXT else None
@@ -206,9 +212,29 @@ def start_session(identity: Identity, customer_id: str | None) -> None:
     session.clear()
     session.permanent = True
     session["csrf"] = secrets.token_urlsafe(16)
-    session["login"] = login
+    session["login"] = _fitted(login, room)
     g.pop("shopper", None)
     g.pop("unsure", None)
+
+
+def _fitted(login: dict[str, Any], room: int) -> dict[str, Any]:
+    """The login without the picture, and then with shorter texts, if the cookie's value is too long."""
+    serializer = SecureCookieSessionInterface().get_signing_serializer(current_app)
+    if serializer is None:
+        raise RuntimeError("the store has no key")
+    # A customer ID that is not known yet may be added later.
+    known = {**session, "login": {**login, "cus": login["cus"] or "cus_" + "x" * 16}}
+    while len(serializer.dumps(known)) > room:
+        shown = {name: login[name] for name in ("name", "email") if login[name]}
+        if login["picture"] is not None:
+            login = {**login, "picture": None}
+        elif shown and len(max(shown.values(), key=len)) > _SHORTEST:
+            longest = max(shown, key=lambda name: len(shown[name]))
+            login = {**login, longest: shown[longest][: max(_SHORTEST, len(shown[longest]) * 3 // 4)]}
+        else:
+            break
+        known["login"] = {**login, "cus": known["login"]["cus"]}
+    return login
 
 
 def _shortened(text: str) -> str:

@@ -35,6 +35,11 @@ def test_a_path_of_the_store_is_where_it_goes(path: str) -> None:
     assert safe_return_path(path) == path
 
 
+@pytest.mark.parametrize("query", ["a" * 1000, "é" * 200, '"' * 400, "\U0001f380" * 90])
+def test_a_path_that_is_too_long_with_its_query_goes_without_it(query: str) -> None:
+    assert safe_return_path(f"/account?{query}") == "/account"
+
+
 @pytest.mark.parametrize(
     "path", [None, "", " ", "account", "?tab=orders", "#top", "../account", "/" + "a" * 1000]
 )

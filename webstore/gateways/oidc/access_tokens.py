@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from webstore.errors import TokenRejected
-from webstore.gateways.profiles import text_of
+from webstore.gateways.profiles import text_of, user_id_of
 from webstore.sessions.models import Caller
 
 from .provider import Provider
@@ -22,8 +22,6 @@ MAX_BYTES = 16 * 1024
 #: The end of the subject of a token that an application got for itself (client credentials grant):
 #: https://auth0.com/docs/get-started/authentication-and-authorization-flow/client-credentials-flow
 _APPLICATION_SUFFIX = "@clients"
-#: Maximum number of characters of `sub`.
-_MAX_SUBJECT = 255
 
 
 class ProviderTokens:
@@ -57,8 +55,8 @@ class ProviderTokens:
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         """The caller that valid claims name. An application that calls for itself has no `user_id`."""
-        subject = claims.get("sub")
-        if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT or not subject.isprintable():
+        subject = user_id_of(claims)
+        if subject is None:
             raise TokenRejected("the access token has no usable subject")
         is_application = (
             subject.endswith(_APPLICATION_SUFFIX)

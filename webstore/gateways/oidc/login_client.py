@@ -12,36 +12,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.flask_client import FlaskOAuth2App
 from flask import request, session
 from joserfc.errors import JoseError
 
-from webstore.errors import (
-    LoginDenied,
-    LoginError,
-    LoginInteractionNeeded,
-    LoginRejected,
-    ProviderUnavailable,
-    TransactionUnknown,
-)
-from webstore.gateways.http_clients import RequestsAdapter
-from webstore.gateways.profiles import session_id_of, text_of
+from webstore.errors import LoginError, LoginRejected, ProviderUnavailable, TransactionUnknown
+from webstore.gateways.profiles import session_id_of, text_of, user_id_of
 from webstore.gateways.wire import Sender, WireError
 from webstore.linking.models import ClaimedLink
 from webstore.sessions.models import Identity
 
+from .authlib_client import AuthlibClient
 from .provider import Provider
+from .provider_answers import callback_error
 from .signed_tokens import LEEWAY_S, MALFORMED, is_time
 from .transactions import TransactionCookies
 
 log = logging.getLogger(__name__)
 
-#: Maximum number of characters of `sub`, https://openid.net/specs/openid-connect-core-1_0.html#IDToken
-MAX_USER_ID = 255
 SCOPE = "openid profile email"
 #: Query parameters that `/login` passes to the provider, https://auth0.com/docs/api/authentication#authorize-application
 FORWARDED = (
@@ -54,34 +45,10 @@ FORWARDED = (
     "prompt",
     "max_age",
 )
-#: Errors of a silent login that only the shopper can resolve.
-_NEEDS_SHOPPER = ("login_required", "interaction_required", "consent_required", "account_selection_required")
 #: Maximum number of characters of an ID token.
 _MAX_ID_TOKEN = 32 * 1024
 #: Claims that can give the shopper's display name, the preferred one first.
 _NAME_CLAIMS = ("name", "nickname", "email")
-
-
-class _Client(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no types
-    """Authlib's client. It sends through the store's wire, and takes metadata and keys from `Provider`."""
-
-    provider: Provider
-    wire: Sender
-
-    def load_server_metadata(self) -> dict[str, Any]:
-        """The provider's metadata, with RS256 as the only accepted algorithm of ID tokens."""
-        return {**self.provider.metadata(), "id_token_signing_alg_values_supported": ["RS256"]}
-
-    def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
-        """The provider's signing keys, as a JWK set."""
-        return {"keys": self.provider.keys(force=force)}
-
-    def _get_oauth_client(self, **metadata: object) -> requests.Session:
-        http: requests.Session = super()._get_oauth_client(**metadata)
-        http.trust_env = False
-        for scheme in ("https://", "http://"):
-            http.mount(scheme, RequestsAdapter(self.wire))
-        return http
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +73,27 @@ class LoginClient:
         client_secret: str,
         redirect_uri: str,
         claim_namespace: str,
+        auth0_domain: str,
         cookie_keys: Sequence[str],
         secure_cookies: bool,
     ) -> None:
-        """`redirect_uri`: this store's callback, as registered at Auth0. `cookie_keys`: newest first."""
+        """`redirect_uri`: this store's callback, as registered at Auth0. `cookie_keys`: newest first.
+
+        `auth0_domain`: host and port of the Auth0 tenant, which may be a custom domain.
+        """
         self.issuer, self.client_id = provider.issuer, client_id
         self._redirect_uri, self._namespace = redirect_uri, claim_namespace
-        self._provider = provider
+        self._provider, self._auth0_domain = provider, auth0_domain
         self._transactions = TransactionCookies("auth0", keys=cookie_keys, secure=secure_cookies)
-        self._client = _Client(
+        self._client = AuthlibClient(
             self._transactions,
             name="auth0",
             client_id=client_id,
             client_secret=client_secret,
             client_kwargs={"scope": SCOPE, "code_challenge_method": "S256"},
         )
-        self._client.provider, self._client.wire = self._provider, wire
+        self._client.provider, self._client.wire = provider, wire
+        self._client.redirect_uri = redirect_uri
 
     def begin(self, return_path: str, asked: Mapping[str, str]) -> str:
         """Begin a login and return the authorization URL to which the browser has to go.
@@ -165,14 +137,24 @@ class LoginClient:
 
         Raises `LoginError`.
         """
+        self._check_issuer(request.args.get("iss"))
         error = request.args.get("error")
         if error is not None:
-            raise _provider_error(error, request.args.get("error_description"))
-        if request.args.get("iss", self.issuer) != self.issuer:
-            raise LoginRejected("the callback names another issuer (RFC 9207)")
+            raise callback_error(error, request.args.get("error_description"))
         if not request.args.get("code"):
             raise LoginRejected("the callback carries no code")
         return self._identity(self._claims(), transaction)
+
+    def _check_issuer(self, named: str | None) -> None:
+        """Check that the callback, an error too, comes from this provider. Raises `LoginError`.
+
+        Source: RFC 9207, section 2.4
+        """
+        if named is None:
+            if self._provider.metadata().get("authorization_response_iss_parameter_supported") is True:
+                raise LoginRejected("the callback names no issuer, and the provider always does (RFC 9207)")
+        elif named != self.issuer:
+            raise LoginRejected("the callback names another issuer (RFC 9207)")
 
     def _claims(self) -> Mapping[str, Any]:
         """Exchange the code and return the valid claims of the ID token. Raises `LoginError`."""
@@ -224,8 +206,8 @@ class LoginClient:
 
     def _identity(self, claims: Mapping[str, Any], transaction: Transaction) -> Identity:
         """The identity in valid claims. Raises `LoginRejected` if it is unusable or not as requested."""
-        user_id = claims.get("sub")
-        if not isinstance(user_id, str) or not 0 < len(user_id) <= MAX_USER_ID or not user_id.isprintable():
+        user_id = user_id_of(claims)
+        if user_id is None:
             raise LoginRejected("the ID token has no usable sub")
         _check_request_parameters(claims, transaction.asked)
         issued_at, authenticated_at = (
@@ -252,14 +234,18 @@ class LoginClient:
         found = {name: text_of(claims, start + name) for name in names}
         return {name: value for name, value in found.items() if value is not None}
 
-    def logout_url(self, return_url: str, sid: str | None) -> str:
-        """The URL at which the browser ends the provider's own session. Raises `LoginError`.
+    def logout_url(self, return_url: str, sid: str | None) -> str | None:
+        """The URL at which the browser ends the provider's own session; None if it has none.
 
-        Sources: https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0 and, for providers
+        Raises `LoginError`. Sources:
+        https://auth0.com/docs/authenticate/login/logout/log-users-out-of-auth0 and, for tenants of Auth0
         without an end_session_endpoint, https://auth0.com/docs/api/authentication#logout
         """
-        endpoint = self._provider.metadata().get("end_session_endpoint")
+        metadata = self._provider.metadata()
+        endpoint = metadata.get("end_session_endpoint")
         if not isinstance(endpoint, str):
+            if not self._is_auth0(metadata["token_endpoint"]):
+                return None
             query = {"client_id": self.client_id, "returnTo": return_url}
             return f"{self.issuer.rstrip('/')}/v2/logout?{urlencode(query)}"
         query = {"client_id": self.client_id, "post_logout_redirect_uri": return_url}
@@ -267,26 +253,17 @@ class LoginClient:
             query["logout_hint"] = sid
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
-
-def _provider_error(error: str, description: str | None) -> LoginError:
-    """The store's error for an error that the provider sent to the callback.
-
-    Source: https://openid.net/specs/openid-connect-core-1_0.html#AuthError
-    """
-    if error == "access_denied":
-        return LoginDenied((description or "")[:300])
-    if error in _NEEDS_SHOPPER:
-        return LoginInteractionNeeded(error)
-    if error in ("server_error", "temporarily_unavailable"):
-        return ProviderUnavailable(error)
-    return LoginRejected(f"the provider answered with the error {error[:60]!r}")
+    def _is_auth0(self, token_endpoint: str) -> bool:
+        """Whether the provider is a tenant of Auth0: by its name, or at the custom domain in AUTH0_DOMAIN."""
+        host = urlsplit(self.issuer).netloc
+        own_domain = host == self._auth0_domain and token_endpoint == f"{self.issuer}oauth/token"
+        return host.endswith(".auth0.com") or own_domain
 
 
 def _check_request_parameters(claims: Mapping[str, Any], asked: Mapping[str, str]) -> None:
     """Check `max_age` and `organization` of the authorization request. Raises `LoginRejected`.
 
-    Sources: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation and, for organizations,
-    Auth0's documentation.
+    Source: https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation
     """
     if "max_age" in asked:
         auth_time = claims.get("auth_time")
@@ -294,10 +271,16 @@ def _check_request_parameters(claims: Mapping[str, Any], asked: Mapping[str, str
         if not -LEEWAY_S <= age_s <= int(asked["max_age"]) + LEEWAY_S:
             raise LoginRejected("the login at the provider is older than max_age")
     organization = asked.get("organization")
-    if organization and organization not in (claims.get("org_id"), claims.get("org_name")):
+    if organization and not _is_organization(claims, organization):
         raise LoginRejected("the ID token is for another organization")
 
 
-def quiet_authlib() -> None:
-    """Set Authlib's log level to INFO: at DEBUG it logs code verifiers, which must never be in a log."""
-    logging.getLogger("authlib").setLevel(logging.INFO)
+def _is_organization(claims: Mapping[str, Any], asked: str) -> bool:
+    """Whether the claims name this organization: an ID exactly, or a name in any case.
+
+    Source: https://auth0.com/docs/manage-users/organizations/using-tokens
+    """
+    if asked.startswith("org_"):
+        return claims.get("org_id") == asked
+    name = claims.get("org_name")
+    return isinstance(name, str) and name.lower() == asked.lower()

@@ -15,7 +15,11 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from webstore.errors import LoginError, LoginRejected, OverBudget, ProviderUnavailable
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from webstore.errors import LoginError, LoginMisconfigured, OverBudget, ProviderUnavailable
+from webstore.gateways.profiles import printable
 from webstore.gateways.single_flight import SingleFlight
 from webstore.gateways.wire import Sender, WireError
 
@@ -43,18 +47,28 @@ class _Document:
         self._content: dict[str, Any] | None = None
         self._fresh_until = 0.0
         self._forced: deque[float] = deque(maxlen=_FORCED_LIMIT)
-        self._probed, self._answered = float("-inf"), False
+        self._probed = float("-inf")
+        #: Why the last read failed; None if it did not.
+        self._failure: LoginError | None = None
 
     def get(self, url: str, *, force: bool = False) -> dict[str, Any]:
-        """The document; a fresh copy is not read again, unless by `force`. Raises `LoginError`."""
+        """The document; a fresh copy is not read again, unless by `force`. Raises `LoginError`.
+
+        With `force` also if the document cannot be read now: the copy is known not to be enough.
+        """
         with self._lock:
             now, content = time.monotonic(), self._content
-            if content is not None and not (force and self._may_force(now)):
+            force = force and (content is None or self._may_force(now))
+            if content is not None and not force:
                 if now < self._fresh_until:
                     return content
                 # This thread refreshes the document; threads that come in the meantime use the stale copy.
                 self._fresh_until = now + _RETRY_S
-        return self._renewed(url)
+        found = self._renewed(url)
+        failure = self._failure
+        if force and failure is not None:
+            raise type(failure)(f"a new signing key is needed, and {failure}")
+        return found
 
     def _renewed(self, url: str) -> dict[str, Any]:
         """Refresh the document, once for all threads that want it. Raises `LoginError`."""
@@ -67,12 +81,12 @@ class _Document:
         """Whether the document can be read now. The result of the last `_ALIVE_S` seconds is reused."""
         with self._lock:
             if time.monotonic() - self._probed < _ALIVE_S:
-                return self._answered
+                return self._failure is None
         with suppress(LoginError):
             self._renewed(url)
         with self._lock:
             self._probed = time.monotonic()
-            return self._answered
+            return self._failure is None
 
     def _renew(self, url: str) -> dict[str, Any]:
         """Read the document. If that fails, return the stale copy; without one, raise `LoginError`."""
@@ -80,7 +94,7 @@ class _Document:
             found = self._read(url)
         except LoginError as exc:
             with self._lock:
-                self._answered = False
+                self._failure = exc
                 self._fresh_until = time.monotonic() + _RETRY_S
                 if self._content is None:
                     raise
@@ -88,7 +102,7 @@ class _Document:
                 return self._content
         with self._lock:
             self._content = found
-            self._answered = True
+            self._failure = None
             self._fresh_until = time.monotonic() + self._lifetime_s
         return found
 
@@ -109,6 +123,8 @@ class _Document:
             content = json.loads(answer.body) if answer.status == HTTPStatus.OK else None
         except (WireError, ValueError, RecursionError) as exc:
             raise ProviderUnavailable(f"{url}: {exc}") from exc
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise ProviderUnavailable(f"{url}: status 404; check AUTH0_DOMAIN and AUTH0_ISSUER")
         if not isinstance(content, dict):
             raise ProviderUnavailable(f"{url}: status {answer.status}, no JSON object")
         self._check(content)
@@ -128,7 +144,7 @@ class Provider:
     def metadata(self) -> dict[str, Any]:
         """The discovery document.
 
-        Raises `ProviderUnavailable`, and `LoginRejected` if the document names another issuer.
+        Raises `ProviderUnavailable`, and `LoginMisconfigured` if the document names another issuer.
         """
         return self._metadata.get(self._url)
 
@@ -149,8 +165,12 @@ class Provider:
         return [key for key in found["keys"] if _is_rs256_key(key)]
 
     def _check_metadata(self, found: dict[str, Any]) -> None:
-        if found.get("issuer") != self.issuer:
-            raise LoginRejected("the discovery document names another issuer")
+        named = found.get("issuer")
+        if named != self.issuer:
+            raise LoginMisconfigured(
+                f"the discovery document names another issuer: found {printable(named)!r}, expected "
+                f"{self.issuer!r}; check AUTH0_ISSUER and AUTH0_DOMAIN, also the slash at the end"
+            )
         if not all(isinstance(found.get(name), str) for name in _REQUIRED):
             raise ProviderUnavailable("the discovery document lacks an endpoint")
 
@@ -158,7 +178,9 @@ class Provider:
 def _check_keys(found: dict[str, Any]) -> None:
     keys = found.get("keys")
     if not isinstance(keys, list) or not any(_is_rs256_key(key) for key in keys):
-        raise ProviderUnavailable("the JWK set holds no key for RS256")
+        raise LoginMisconfigured(
+            "the JWK set holds no key for RS256; check the application's signing algorithm at the provider"
+        )
 
 
 def _is_rs256_key(key: object) -> bool:
@@ -168,4 +190,13 @@ def _is_rs256_key(key: object) -> bool:
         and key.get("kty") == "RSA"
         and key.get("use", "sig") == "sig"
         and key.get("alg", "RS256") == "RS256"
+        and _is_well_formed(key)
     )
+
+
+def _is_well_formed(key: dict[str, Any]) -> bool:
+    try:
+        RSAKey.import_key(key).get_op_key("verify")
+    except (JoseError, ValueError, TypeError, KeyError):
+        return False
+    return True

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from authlib.integrations.flask_client import FlaskIntegration
-from flask import after_this_request, request
+from flask import after_this_request, g, request
 from flask.wrappers import Response
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
@@ -19,6 +19,9 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 LIFETIME_S = 15 * 60
 #: Maximum number of transactions of one browser.
 MOST = 5
+#: Maximum number of bytes of all cookies of a request. Servers refuse a header field of more than 8 KiB:
+#: https://nginx.org/en/docs/http/ngx_http_core_module.html#large_client_header_buffers
+_MAX_HEADER = 7900
 #: Characters. No transaction of the store is longer; a longer cookie is ignored.
 _MAX_COOKIE = 3000
 
@@ -37,9 +40,7 @@ class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib car
         """Store `data` in a cookie of the current response. If there are too many, delete the oldest ones."""
         text = self._serializer.dumps({"state": state, "data": data})
         name = self._cookie_name(state)
-        open_transactions = sorted(self._open_transactions(), key=lambda pair: pair[1])
-        for old, _ in open_transactions[: max(0, len(open_transactions) - MOST + 1)]:
-            self._delete(old)
+        self._make_room(len(name) + len(text))
 
         @after_this_request
         def remember(response: Response) -> Response:
@@ -47,6 +48,17 @@ class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib car
                 name, text, max_age=LIFETIME_S, secure=self._secure, httponly=True, samesite="Lax"
             )
             return response
+
+    def _make_room(self, added: int) -> None:
+        """Delete the oldest transactions until `added` more bytes of cookies fit into a request."""
+        bytes_of = {name: len(name) + len(value) + 3 for name, value in request.cookies.items()}
+        total = sum(bytes_of.values()) + added
+        oldest_first = [name for name, _ in sorted(self._open_transactions(), key=lambda pair: pair[1])]
+        for index, name in enumerate(oldest_first):
+            if len(oldest_first) - index < MOST and total <= _MAX_HEADER:
+                return
+            self._delete(name)
+            total -= bytes_of[name]
 
     def get_state_data(self, session: object, state: str | None) -> dict[str, Any] | None:
         """The data of this `state`; None if its cookie is missing, expired or tampered with."""
@@ -64,7 +76,10 @@ class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib car
 
     def clear_state_data(self, session: object, state: str | None) -> None:
         """Delete the cookie of this `state` in the current response."""
-        if state and (name := self._cookie_name(state)) in request.cookies:
+        cleared: set[str] = g.setdefault("cleared_transactions", set())
+        if state and (name := self._cookie_name(state)) in request.cookies and name not in cleared:
+            # Authlib clears it a second time, and each deletion takes room in the answer's header.
+            cleared.add(name)
             self._delete(name)
 
     def _cookie_name(self, state: str) -> str:

@@ -55,7 +55,7 @@ class Authorization:
             client_id=parameters["client_id"],
             scope=tenant.protocol.granted_scope(parameters.get("scope", ""), audience),
             audience=audience if audience in tenant.config.audiences else None,
-            org_id=parameters.get("organization"),
+            org_id=self._organization(parameters.get("organization")),
         )
         grant = tenant.protocol.get_authorization_grant(asked)
         answer: Response = tenant.protocol.create_authorization_response(asked, grant_user=login, grant=grant)
@@ -118,13 +118,23 @@ class Authorization:
             return Problem("access_denied", f"Service not found: {audience}")
         if parameters.get("connection", DATABASE) not in (DATABASE, SOCIAL):
             return Problem("invalid_request", "the connection was not found")
-        if organization is not None and organization not in settings.organizations:
+        if organization is None and settings.require_organization:
+            return Problem("invalid_request", "parameter organization is required for this client")
+        if organization is not None and self._organization(organization) is None:
             return Problem("invalid_request", "authorization request parameter organization must exist")
         if "invitation" in parameters and organization is None:
             return Problem("invalid_request", "an invitation needs the parameter organization")
         if not parameters.get("max_age", "0").isdecimal():
             return Problem("invalid_request", "max_age must be a number of seconds")
         return None
+
+    def _organization(self, asked: str | None) -> str | None:
+        """The ID of the organization with this ID or name, or None. Names are compared in lower case."""
+        settings = self._tenant.settings
+        if asked in settings.organizations:
+            return asked
+        names = settings.organization_names.items()
+        return next((it for it, name in names if asked is not None and name == asked.lower()), None)
 
     def _usable_session(self, parameters: Mapping[str, str]) -> Session | None:
         """The browser's session, or None when it is older than `max_age`, of another connection, or ended."""

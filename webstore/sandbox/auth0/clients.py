@@ -1,8 +1,12 @@
 """The tenant's applications, as client objects for Authlib's server."""
 
+import base64
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
+from authlib.oauth2 import OAuth2Request
 from authlib.oauth2.rfc6749 import ClientMixin
 
 from webstore.sandbox.auth0.config import Auth0Config
@@ -49,6 +53,24 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether the application may use this grant."""
         return grant_type in self.grant_types
+
+
+def authenticated(find: Callable[[str], Client | None], request: OAuth2Request) -> Client | None:
+    """The application whose ID and secret the header Authorization has, or None.
+
+    Both are form-encoded before they are joined: RFC 6749, section 2.3.1. Authlib's own reading also takes a
+    `+` that was not encoded.
+    """
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        pair = base64.b64decode(credentials, validate=True).decode("ascii")
+    except ValueError:
+        return None
+    client_id, secret = (unquote_plus(part) for part in pair.partition(":")[::2])
+    client = find(client_id)
+    return client if client is not None and client.check_client_secret(secret) else None
 
 
 def applications(config: Auth0Config) -> dict[str, Client]:

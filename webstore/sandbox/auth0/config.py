@@ -56,6 +56,10 @@ class Settings:
     Times are in seconds. `token_skew_s` is how far the tenant's clock is ahead of real time.
     `callback_iss` is the tenant setting `authorization_response_iss_parameter_supported`, off by default:
     https://auth0.com/docs/get-started/applications/configure-fapi-compliance/configure-auth0-to-pass-openid-fapi-certification-tests
+    `organization_names` maps IDs of organizations to their names, in lower case. Empty: the tenant knows
+    organizations by their IDs alone, as by default:
+    https://auth0.com/docs/manage-users/organizations/configure-organizations/use-org-name-authentication-api
+    `require_organization` is the application's setting for organizations, "required".
     """
 
     claim_action: bool = False
@@ -67,6 +71,8 @@ class Settings:
     rate_limit_per_s: float = 1000
     rate_limit_burst: int = 1000
     organizations: list[str] = field(default_factory=lambda: ["org_sandbox000000001"])
+    organization_names: dict[str, str] = field(default_factory=dict)
+    require_organization: bool = False
     management_scopes: list[str] = field(
         default_factory=lambda: [
             "read:users",

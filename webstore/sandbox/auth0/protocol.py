@@ -28,7 +28,7 @@ from authlib.oidc.core import AuthorizationCodeMixin
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Response, jsonify, request
 
-from webstore.sandbox.auth0.clients import Client, applications
+from webstore.sandbox.auth0.clients import Client, applications, authenticated
 from webstore.sandbox.auth0.config import Auth0Config, Settings
 from webstore.sandbox.auth0.tokens import ACCESS_TOKEN_S, Login, Tokens
 from webstore.sandbox.auth0.users import Users
@@ -269,6 +269,7 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
         self.clients = applications(config)
         self.codes = Codes(clock)
         super().__init__(query_client=self.clients.get, save_token=lambda token, request: None)
+        self.register_client_auth_method("client_secret_basic", authenticated)
         self.register_token_generator("default", self._make_token)
         self.register_grant(_CodeGrant, [_Pkce(settings), _IdToken(users, tokens)])
         self.register_grant(_ClientGrant)

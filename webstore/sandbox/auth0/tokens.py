@@ -73,8 +73,7 @@ class Tokens:
             claims["nonce"] = nonce
         if with_auth_time:
             claims["auth_time"] = now - int(self.clock.now() - login.auth_time)
-        if login.org_id is not None:
-            claims["org_id"] = login.org_id
+        claims |= self._organization_claims(login)
         return self.keys.sign(claims)
 
     def user_access_token(self, user: User, login: Login) -> str:
@@ -98,8 +97,7 @@ class Tokens:
             "scope": login.scope,
             "azp": login.client_id,
         }
-        if login.org_id is not None:
-            claims["org_id"] = login.org_id
+        claims |= self._organization_claims(login)
         return self.keys.sign(claims)
 
     def client_access_token(self, client_id: str, audience: str, scope: str) -> str:
@@ -173,6 +171,13 @@ class Tokens:
         metadata = user.app_metadata or {}
         names = _claimed(metadata) if self.settings.claim_action else ()
         return {self.config.claim(name): metadata[name] for name in names if metadata.get(name)}
+
+    def _organization_claims(self, login: Login) -> Claims:
+        """The organization of a login: https://auth0.com/docs/manage-users/organizations/using-tokens ."""
+        if login.org_id is None:
+            return {}
+        name = self.settings.organization_names.get(login.org_id)
+        return {"org_id": login.org_id} if name is None else {"org_id": login.org_id, "org_name": name}
 
     def _now(self) -> int:
         return int(time.time() + self.settings.token_skew_s)
