@@ -206,7 +206,7 @@ def test_a_user_who_is_blocked_between_the_login_page_and_the_callback_is_not_le
     block(shop, ADA)
     page = browser.open(url)
     assert page.status_code == 403
-    assert "the user is blocked" in content(page)
+    assert "This account is blocked" in content(page)
     assert not is_logged_in(browser)
     assert shop.customers() == []
 
