@@ -37,8 +37,9 @@ class RecordLink(Call[None]):
     account: str | None
     #: Deleted customers that were recorded before; empty: the list in the directory stays.
     replaced: tuple[str, ...] = ()
-    #: As `User.suffix` and `User.moved`.
+    #: As `User.suffix`, `User.note_suffix` and `User.moved`.
     suffix: str = ""
+    note_suffix: str = ""
     moved: tuple[tuple[str, object], ...] = ()
     #: Merged accounts that were looked up; empty: the list in the directory stays.
     merged: tuple[str, ...] = ()
@@ -50,8 +51,9 @@ class NoteFailure(Call[None]):
 
     user_id: str
     at: float
-    #: The create that failed: its predecessor, if there was one, and its generation.
+    #: The create that failed: its predecessor, if there was one, its generation, and its world.
     which: str
+    #: As `User.note_suffix`.
     suffix: str = ""
 
 

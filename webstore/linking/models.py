@@ -38,7 +38,7 @@ class User:
     account: str | None = None
     #: `app_metadata.stripe_link_failed_at`: when a create ended with an answer that proves nothing.
     link_failed_at: float | None = None
-    #: `app_metadata.stripe_link_failed_try`: its predecessor, if there was one, and its generation.
+    #: `app_metadata.stripe_link_failed_try`: its predecessor, if it had one, its generation and world.
     link_failed_try: str | None = None
     #: `app_metadata.stripe_replaced`: customers that were recorded before and deleted, or left because they
     #: name somebody else; the oldest first.
@@ -52,6 +52,8 @@ class User:
     records: Mapping[str, object] = field(default_factory=dict)
     #: What follows the names of the keys above in `app_metadata`; see `worlds.py`.
     suffix: str = ""
+    #: What follows the names of the keys with a failure note: another world's may be in the plain keys.
+    note_suffix: str = ""
     #: What else is written when the link is recorded: key and value; None removes a key.
     moved: tuple[tuple[str, object], ...] = ()
 
@@ -71,6 +73,7 @@ class User:
         return replace(
             self,
             suffix=suffix,
+            note_suffix=suffix,
             moved=(),
             customer_id=_text(records.get(ID + suffix)),
             account=_text(records.get(PIN + suffix)),

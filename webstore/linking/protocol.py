@@ -476,8 +476,8 @@ def _create(
         except PaymentsFailed as exc:
             noted = _noted_generation(user, replaces)
             if not exc.replayed or generation > noted:
-                which = f"{replaces or ''} {generation}".strip()
-                yield from ask(NoteFailure(user.user_id, now, which, user.suffix))
+                which = worlds.note_of(account, replaces, generation)
+                yield from ask(NoteFailure(user.user_id, now, which, user.note_suffix))
                 raise
             # Earlier generations count as failed: otherwise the noted one would not have been tried.
             failed_for_good = looked_up and now - (user.link_failed_at or now) >= policy.settle_s
@@ -491,10 +491,8 @@ def _create(
                 at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
                 if first and at_once and not policy.adopt_by_email:
                     made = creation.customer.id
-                    yield from ask(
-                        RecordLink(user.user_id, made, account.pin, user.replaced, user.suffix, user.moved)
-                    )
-                    return LinkOutcome(status, creation.customer.id, "created and recorded")
+                    yield from ask(_recording(user, made, account, user.replaced))
+                    return LinkOutcome(status, made, "created and recorded")
                 return (yield from _record(user, [creation.customer], account, policy, status))
             customer = yield from _replayed(creation.customer, policy)
             if names(customer, user, policy):
@@ -505,7 +503,8 @@ def _create(
 
 def _noted_generation(user: User, replaces: str | None) -> int:
     """The generation whose failure is noted; -1 if the note is about another predecessor, or missing."""
-    predecessor, _, generation = (user.link_failed_try or "").rpartition(" ")
+    predecessor, _, rest = (user.link_failed_try or "").rpartition(" ")
+    generation = rest.partition("_")[0]
     known = user.link_failed_at is not None and predecessor == (replaces or "") and generation.isdecimal()
     return int(generation) if known else -1
 
@@ -576,22 +575,28 @@ def _record(
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
         replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
-        yield from ask(
-            RecordLink(
-                user.user_id,
-                customer.id,
-                account.pin,
-                replaced,
-                fresh.suffix,
-                fresh.moved,
-                user.identities,
-            )
-        )
+        yield from ask(_recording(fresh, customer.id, account, replaced, user.identities))
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
     outcome = LinkOutcome(
         status, customer.id, reason, others=others, predecessors=user.replaced, identities=user.identities
     )
     return _told_of(merged, outcome)
+
+
+def _recording(
+    user: User, customer_id: str, account: Account, replaced: tuple[str, ...], merged: tuple[str, ...] = ()
+) -> RecordLink:
+    """The PATCH that records the customer where this world's keys are, or moves them to."""
+    return RecordLink(
+        user.user_id,
+        customer_id,
+        account.pin,
+        replaced,
+        suffix=user.suffix,
+        note_suffix=user.note_suffix,
+        moved=user.moved,
+        merged=merged,
+    )
 
 
 def _with_merged(user: User, customer: Customer, account: Account, policy: Policy) -> Steps[LinkOutcome]:
@@ -620,16 +625,8 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
             user = _leaving(user, merged_id)
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.suffix) == (user.customer_id, user.suffix):
-            yield from ask(
-                RecordLink(
-                    user.user_id,
-                    customer.id,
-                    user.account,
-                    user.replaced if theirs else (),
-                    user.suffix,
-                    merged=user.identities,
-                )
-            )
+            replaced = user.replaced if theirs or fresh.moved else ()
+            yield from ask(_recording(fresh, customer.id, account, replaced, user.identities))
         return _told_of(theirs, replace(outcome, predecessors=user.replaced))
     return outcome
 
@@ -649,7 +646,8 @@ def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
     with suppress(DirectoryError, WrongAccount):
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.account, fresh.suffix) == (user.customer_id, None, ""):
-            yield from ask(RecordLink(user.user_id, user.customer_id or "", account.pin))
+            replaced = fresh.replaced if fresh.moved else ()
+            yield from ask(_recording(fresh, user.customer_id or "", account, replaced))
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:
