@@ -1,4 +1,4 @@
-"""The safeguards of linking, one by one: the line that holds each row of docs/linking.md, and the test that says so.
+"""The safeguards of linking, one by one: which line holds which row of the table, and which test says so.
 
 Each entry removes one safeguard. `test_mutations.py` does so in a copy and expects the named test to fail.
 """
@@ -185,8 +185,8 @@ MUTATIONS = [
     Mutation(
         "of two claimants one wins",
         PROTOCOL,
-        'idempotency_key("claim", customer.id, customer.owner)',
-        'idempotency_key("claim", customer.id, user.user_id)',
+        'idempotency_key("claim", customer.id, customer.owner, *tenant)',
+        'idempotency_key("claim", customer.id, user.user_id, *tenant)',
         _unit("protocol_before_use", "claim_is_made_under_a_key_of_the_customer_alone"),
     ),
     Mutation(
@@ -195,6 +195,13 @@ MUTATIONS = [
         "return fresh if names(fresh, user, policy) else None",
         "return fresh",
         _http("lookup", "of_two_users_who_claim_an_existing_customer_at_once_one_gets_it"),
+    ),
+    Mutation(
+        "a claim for the tenant alone does not use up the key of one for the user",
+        PROTOCOL,
+        "tenant = (customer.tenant,) if customer.owner == user.user_id else ()",
+        "tenant = ()",
+        _unit("merged", "a_customer_claimed_for_a_tenant_that_moved_is_claimed_by_the_primary_the_same_day"),
     ),
     # Worlds
     Mutation(

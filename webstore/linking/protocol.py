@@ -445,8 +445,11 @@ def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | N
     The idempotency key lets one claimant win.
     """
     draft = CustomerDraft(None, None, None, {"auth0_user_id": user.user_id, "auth0_tenant": policy.tenant})
+    # A claim that changes the tenant alone must not use up the key of one that changes the user.
+    tenant = (customer.tenant,) if customer.owner == user.user_id else ()
     with suppress(KeyReused):
-        call = UpdateCustomer(customer.id, draft, idempotency_key("claim", customer.id, customer.owner))
+        key = idempotency_key("claim", customer.id, customer.owner, *tenant)
+        call = UpdateCustomer(customer.id, draft, key)
         yield from _patiently(call, policy)
     fresh = yield from ask(GetCustomer(customer.id))
     return fresh if names(fresh, user, policy) else None

@@ -93,6 +93,21 @@ def test_a_recorded_customer_that_names_the_secondary_is_used_and_renamed(merged
     assert merged.customers["cus_2"].owner == ADA
 
 
+def test_a_customer_claimed_for_a_tenant_that_moved_is_claimed_by_the_primary_the_same_day(
+    merged: Vendors,
+) -> None:
+    """The first claim changes the tenant, the second one the user: they have keys of their own."""
+    moved = {"former_tenants": ("old-shop.eu.auth0.com",)}
+    merged.put(Customer("cus_2", owner=SECOND, tenant="old-shop.eu.auth0.com"), merged.now - DAY_S)
+    merged.users[SECOND] = User(SECOND, created_at=merged.now - 90 * DAY_S)
+    steps = at_login(SECOND, NOTHING_CLAIMED, policy_of(merged, **moved), merged.now)
+    assert run(merged, steps).customer_id == "cus_2"
+    assert merged.customers["cus_2"].tenant == TENANT
+    del merged.users[SECOND]
+    assert run(merged, use(merged, **moved)).customer_id == "cus_2"
+    assert merged.customers["cus_2"].owner == ADA
+
+
 def test_a_look_up_that_fails_does_not_keep_the_customer_from_being_used(merged: Vendors) -> None:
     has_customer(merged, "cus_1", ADA)
     change(merged, customer_id="cus_1", account="acct_1 test")
