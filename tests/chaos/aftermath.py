@@ -68,7 +68,7 @@ def aftermath(storm: Storm, *, settle_s: float) -> Aftermath:
         _delete_half_of_the_unrecorded(storm, world)
     _recover(storm, quiet, max(settle_s, _RECOVERY_S))
     for world in storm.worlds:
-        # What was verified in the last minute of the storm is verified again.
+        # Links that were verified in the last minute of the storm are verified again.
         world.store.lose_state()
     before = people.records()
     everybody = people.users()

@@ -304,7 +304,7 @@ MUTATIONS = [
         PROTOCOL,
         "or not RANDOM_USER_ID.fullmatch(user.user_id)",
         "or False",
-        _http("identity", "social_user_made_anew_gets_the_old_customer_whose_subscription_runs"),
+        _http("identity", "social_user_made_again_gets_the_old_customer_whose_subscription_runs"),
     ),
     Mutation(
         "a living customer of another tenant is refused",

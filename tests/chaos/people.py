@@ -84,7 +84,7 @@ class People:
         """Merge the second account into the first one; if that was done before, split them again."""
         office, pair = self.worlds[0].office, (one.user_id, other.user_id)
         is_apart = self.is_user(one), self.is_user(other)
-        # A visit that is under way now may end with an error: whoever logged in is another user.
+        # A visit that is under way now may end with an error: the account logs in another user from now on.
         one.regrouped_at = other.regrouped_at = float("inf")
         try:
             if is_apart == (True, True):

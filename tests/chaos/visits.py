@@ -29,7 +29,7 @@ class Ledger:
     pending: int = 0
     #: Visits whose request was under way on a worker when it was killed.
     cut: int = 0
-    #: Visits of shoppers whose account was merged or split meanwhile, and that ended with an error.
+    #: Visits that ended with an error because the account was merged or split during them.
     overtaken: int = 0
     #: Visits that were asked to wait, because the shopper came too often within a few seconds.
     limited: int = 0
@@ -119,7 +119,7 @@ class Visit:
                 self._ledger.was_limited()
             except (_NotServed, AssertionError) as problem:
                 if self._person.regrouped_at >= self._came:
-                    # The account was merged or split meanwhile: the user who logged in is another one.
+                    # The account was merged or split during the visit: it logs in another user now.
                     self._ledger.was_overtaken()
                     return None
                 self._ledger.went_wrong(f"{self._who()}: {problem}")

@@ -73,7 +73,7 @@ def running_worlds(
     folder: Path,
     workers: int,
 ) -> Iterator[list[World]]:
-    """A store at each address with the key of the world with this name, and what goes with it."""
+    """A store at each address, with the key of the world of this name, and its operator's view."""
     with ExitStack() as stack:
         worlds = []
         for name, address in zip(names, addresses, strict=True):

@@ -1,4 +1,4 @@
-"""Whose customer it is, over real HTTP: users made anew, a tenant that moved, imports, odd profiles."""
+"""Whose customer it is, over real HTTP: users made again, a tenant that moved, imports, odd profiles."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def written(shop: Shop) -> list[str]:
-    """What was asked of both vendors that writes."""
+    """The requests to both vendors that write."""
     asked = [*shop.stripe_requests(), *shop.management_requests()]
     return [request for request in asked if request.startswith(("POST", "PATCH", "DELETE"))]
 
 
-# The same social user, made anew
+# The same social user, made again
 
 
 def log_in_with_google(browser: Browser) -> str | None:
@@ -48,8 +48,8 @@ def log_in_with_google(browser: Browser) -> str | None:
 
 
 @pytest.mark.parametrize("hours", [0, 25], ids=["at once", "after the life of the idempotency key"])
-def test_social_user_made_anew_gets_the_old_customer_whose_subscription_runs(shop: Shop, hours: int) -> None:
-    """The account is closed, and the next login with the same Google account makes the same user ID anew."""
+def test_social_user_made_again_gets_the_old_customer_whose_subscription_runs(shop: Shop, hours: int) -> None:
+    """The account is closed, and the next login with the same Google account makes the same user ID again."""
     customer = log_in_with_google(shop.browser())
     (user_id,) = [it["metadata"]["auth0_user_id"] for it in shop.customers()]
     assert user_id.startswith("google-oauth2|")

@@ -77,7 +77,7 @@ def test_each_world_has_its_own_customer_and_keeps_it(
 
 
 def test_a_test_and_a_live_store_that_link_one_user_at_once_settle(shop: Shop) -> None:
-    """Both find nothing recorded. Whoever is overwritten finds the own customer again."""
+    """Both find nothing recorded. The store that is overwritten finds its own customer again."""
     with shop.worker(STRIPE_SECRET_KEY=LIVE_KEY) as live:
         with held(shop.sandbox.stripe.control, "POST", "/v1/customers") as has_come:
             test_link = in_background(lambda: shop.use(ADA))

@@ -59,5 +59,5 @@ def rename_tenant(stripe: dict[str, Vendors], tenant: str) -> None:
 
 
 def without_metadata(user: User, now: float) -> User:
-    """The user made anew: the same ID and address, a fresh `created_at`, and an empty record."""
+    """The user made again: the same ID and address, a fresh `created_at`, and an empty record."""
     return replace(User(user.user_id), email=user.email, name=user.name, created_at=now)

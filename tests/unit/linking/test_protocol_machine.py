@@ -326,7 +326,7 @@ class Linking(RuleBasedStateMachine):
         if theirs:
             self.record_by_hand(world, SECOND, data.draw(st.sampled_from(theirs)))
 
-    # What is checked after each call
+    # Checks after each call
 
     def advance_worker(self, number: int, fault: str | None) -> None:
         worker = self.workers[number]
