@@ -62,7 +62,7 @@ class Weather:
             self._state_is_lost: 6,
             self._somebody_is_renamed: 8,
             self._a_customer_is_deleted: 5,
-            self._accounts_are_merged_or_split: 6,
+            self._accounts_are_merged_or_split: 10,
         }
         while not stop.wait(self.dice.uniform(0.05, 0.5)):
             self.dice.choices(list(events), weights=list(events.values()))[0](stop)
