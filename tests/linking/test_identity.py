@@ -51,6 +51,7 @@ def log_in_with_google(browser: Browser) -> str | None:
 def test_social_user_made_again_gets_the_old_customer_whose_subscription_runs(shop: Shop, hours: int) -> None:
     """The account is closed, and the next login with the same Google account makes the same user ID again."""
     customer = log_in_with_google(shop.browser())
+    assert customer is not None
     (user_id,) = [it["metadata"]["auth0_user_id"] for it in shop.customers()]
     assert user_id.startswith("google-oauth2|")
     product = shop.stripe("POST", "/products", name="Tea box")["id"]

@@ -97,7 +97,7 @@ def test_a_customer_claimed_for_a_tenant_that_moved_is_claimed_by_the_primary_th
     merged: Vendors,
 ) -> None:
     """The first claim changes the tenant, the second one the user: they have keys of their own."""
-    moved = {"former_tenants": ("old-shop.eu.auth0.com",)}
+    moved: dict[str, Any] = {"former_tenants": ("old-shop.eu.auth0.com",)}
     merged.put(Customer("cus_2", owner=SECOND, tenant="old-shop.eu.auth0.com"), merged.now - DAY_S)
     merged.users[SECOND] = User(SECOND, created_at=merged.now - 90 * DAY_S)
     steps = at_login(SECOND, NOTHING_CLAIMED, policy_of(merged, **moved), merged.now)
