@@ -323,8 +323,8 @@ MUTATIONS = [
     Mutation(
         "users of a tenant that moved are looked up",
         PROTOCOL,
-        "or bool(policy.former_tenants)",
-        "or False",
+        "return self.lookup_always or self.adopt_by_email or bool(self.former_tenants)",
+        "return self.lookup_always or self.adopt_by_email",
         _unit("protocol_identity", "a_user_moved_without_metadata_finds_the_former_tenants_customer"),
     ),
     Mutation(

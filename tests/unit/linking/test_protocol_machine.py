@@ -1,5 +1,7 @@
 """Workers of several stores on one tenant, stepped call by call in any order, against the vendors in memory.
 
+A worker is a store's, or a login flow at Auth0 with the Action of one of the stores in it.
+
 Hypothesis looks for an order of calls, faults, crashes, clock moves and interventions after which one of
 the protocol's invariants does not hold. `MACHINE_EXAMPLES` sets how many histories it tries.
 """
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.fakes import as_recorded
+from tests.unit.linking.action_model import at_action
 from tests.unit.linking.tenant import link_of, place_of, record, rename_tenant, stripe_of, without_metadata
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
@@ -41,6 +44,8 @@ LINKED = {
     LinkStatus.VERIFIED,
 }
 FAULTS = st.sampled_from([None, None, None, "before", "after", "500", "500 late", "500 effect"])
+#: A login at a store, its use of the customer, or a login flow with its Action.
+HOW = st.sampled_from(["login", "use", "action"])
 ANY = st.data()
 
 
@@ -120,25 +125,37 @@ class Linking(RuleBasedStateMachine):
 
     # Attempts
 
-    @rule(data=ANY, worker=st.sampled_from(WORKERS), user_id=st.sampled_from(USERS), for_use=st.booleans())
-    def start(self, data: st.DataObject, worker: int, user_id: str, for_use: bool) -> None:
-        self.begin_attempt(worker, self.a_world(data), user_id, for_use=for_use)
+    @rule(data=ANY, worker=st.sampled_from(WORKERS), user_id=st.sampled_from(USERS), how=HOW)
+    def start(self, data: st.DataObject, worker: int, user_id: str, how: str) -> None:
+        self.begin_attempt(worker, self.a_world(data), user_id, how)
 
-    def begin_attempt(self, worker: int, world: str, user_id: str, *, for_use: bool) -> None:
+    def begin_attempt(self, worker: int, world: str, user_id: str, how: str) -> None:
         if user_id not in self.users:
             return
-        if for_use:
-            remembered = link_of(self.stripe[world], self.users[user_id])
-            steps = protocol.before_use(user_id, remembered, self.policy_of(world), self.now)
+        vendors, policy = self.stripe[world], self.policy_of(world)
+        if how == "use":
+            remembered = link_of(vendors, self.users[user_id])
+            steps = protocol.before_use(user_id, remembered, policy, self.now)
+        elif how == "action" and not policy.looks_up_everyone:
+            steps = at_action(user_id, vendors.account, policy, self.now)
         else:
-            steps = protocol.at_login(user_id, ClaimedLink(), self.policy_of(world), self.now)
+            steps = protocol.at_login(user_id, ClaimedLink(), policy, self.now)
         owners: set[str | None] = {None, *self.users[user_id].owners}
-        self.workers[worker] = Worker(world, user_id, steps, next(steps), for_use, owners)
+        self.workers[worker] = Worker(world, user_id, steps, next(steps), how == "use", owners)
 
-    @rule(data=ANY, user_id=st.sampled_from(USERS), calls=st.integers(0, 5), fault=FAULTS, dies=st.booleans())
-    def attempt(self, data: st.DataObject, user_id: str, calls: int, fault: str | None, dies: bool) -> None:
+    @rule(
+        data=ANY,
+        user_id=st.sampled_from(USERS),
+        how=HOW.filter(lambda how: how != "use"),
+        calls=st.integers(0, 5),
+        fault=FAULTS,
+        dies=st.booleans(),
+    )
+    def attempt(  # noqa: PLR0917 (Hypothesis gives them by name)
+        self, data: st.DataObject, user_id: str, how: str, calls: int, fault: str | None, dies: bool
+    ) -> None:
         """A whole login, with a fault at one of its calls. After the fault the worker may be killed."""
-        self.begin_attempt(len(WORKERS), self.a_world(data), user_id, for_use=False)
+        self.begin_attempt(len(WORKERS), self.a_world(data), user_id, how)
         for number in range(calls + 1):
             if len(WORKERS) in self.workers:
                 self.advance_worker(len(WORKERS), fault if number == calls else None)
