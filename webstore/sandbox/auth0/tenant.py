@@ -10,6 +10,7 @@ from webstore.sandbox.auth0.protocol import AuthorizationEndpoints
 from webstore.sandbox.auth0.ratelimit import RateLimit
 from webstore.sandbox.auth0.sessions import Session, Sessions, Transactions
 from webstore.sandbox.auth0.tokens import Tokens
+from webstore.sandbox.auth0.user import User
 from webstore.sandbox.auth0.users import SEED_AGE_S, Seed, Users
 from webstore.sandbox.clock import Clock
 
@@ -74,6 +75,12 @@ class Tenant:
                     token = self.tokens.logout_token(client_id, session.user_id, session.sid)
                     self.backchannel.send(url, token, session.sid)
         return session
+
+    def merge_users(self, primary_id: str, secondary_id: str) -> User:
+        """Merge the second user into the first one, and end the second one's sessions. Raises KeyError."""
+        merged = self.users.merge(primary_id, secondary_id)
+        self.sessions.end_of_user(secondary_id)
+        return merged
 
     def delete_user(self, user_id: str) -> None:
         """Delete a user, if the user exists, and end all sessions of the user."""
