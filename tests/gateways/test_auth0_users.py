@@ -92,13 +92,22 @@ def test_the_accounts_that_were_merged_into_a_user_are_read(
     own = {"provider": "auth0", "user_id": ADA.removeprefix("auth0|"), "connection": "db", "isSocial": False}
     listed = [
         own,
-        {"provider": "google-oauth2", "user_id": "1042", "connection": "google-oauth2", "isSocial": True},
-        {"provider": "samlp", "user_id": "corp|ada b", "connection": "corp"},
-        *({"provider": "github"}, {"provider": 7, "user_id": "8"}, "x", None),
+        {"provider": "google-oauth2", "user_id": "1042", "profileData": {"email": "ada@gmail.example"}},
+        {"provider": "samlp", "user_id": "corp|ada b", "profileData": {"email": ["ada@corp.example"]}},
+        {"provider": "github", "user_id": 8042, "profileData": "x"},
+        *(
+            {"provider": "github"},
+            {"provider": "github", "user_id": True},
+            {"provider": 7, "user_id": "8"},
+            "x",
+            None,
+        ),
     ]
     body = {"user_id": ADA, "email": "ada@example.com", "identities": listed}
     tenant.fault(action="status", path=USER, status=200, body=body)
-    assert directory.read_user(ADA).identities == ("google-oauth2|1042", "samlp|corp|ada b")
+    user = directory.read_user(ADA)
+    assert user.identities == ("google-oauth2|1042", "samlp|corp|ada b", "github|8042")
+    assert user.merged_emails == ("ada@gmail.example",)
     assert directory.read_user(ADA).identities == ()
 
 

@@ -188,6 +188,7 @@ class Auth0Directory:
         metadata = found.get("app_metadata") or {}
         if not isinstance(metadata, dict):
             raise DirectoryUnavailable("app_metadata is not an object")
+        identities = _identities(found)
         records = {name: _clean(value) for name, value in metadata.items() if name.startswith(_RECORDS)}
         return User(
             user_id=user_id,
@@ -196,7 +197,8 @@ class Auth0Directory:
             name=text_of(found, "name"),
             picture=text_of(found, "picture"),
             created_at=time_of(found, "created_at"),
-            identities=_identities(found),
+            identities=tuple(identities),
+            merged_emails=tuple(dict.fromkeys(it for it in identities.values() if it)),
             records=records,
         ).with_keys("")
 
@@ -292,16 +294,25 @@ def _translated(exc: ApiError) -> Exception:
     return DirectoryUnavailable(f"the Management API answered {status}")
 
 
-def _identities(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """The user IDs of the accounts that were merged into this one.
+def _identities(found: Mapping[str, Any]) -> dict[str, str | None]:
+    """The accounts that were merged into this one: e-mail addresses by user IDs.
 
     Source: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
     """
     listed = found.get("identities")
-    known = [it for it in listed if isinstance(it, dict)] if isinstance(listed, list) else []
-    pairs = [(text_of(it, "provider"), text_of(it, "user_id")) for it in known]
-    ids = [f"{provider}|{user_id}" for provider, user_id in pairs if provider and user_id]
-    return tuple(it for it in ids if it != found.get("user_id"))
+    merged: dict[str, str | None] = {}
+    for identity in listed if isinstance(listed, list) else []:
+        if not isinstance(identity, dict):
+            continue
+        # Some providers' accounts have numbers.
+        number = identity.get("user_id")
+        account_id = str(number) if type(number) is int else text_of(identity, "user_id")
+        provider = text_of(identity, "provider")
+        if provider and account_id and f"{provider}|{account_id}" != found.get("user_id"):
+            profile = identity.get("profileData")
+            email = text_of(profile, "email") if isinstance(profile, dict) else None
+            merged[f"{provider}|{account_id}"] = email
+    return merged
 
 
 def _clean(value: object) -> object:

@@ -111,6 +111,13 @@ class SearchByEmail(Call[tuple[Customer, ...]]):
 
 
 @dataclass(frozen=True, slots=True)
+class ListRunning(Call[tuple[str, ...]]):
+    """`GET /v1/subscriptions?customer=`: the IDs of those that have not ended."""
+
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ListCreatedSince(Call[CustomerPage]):
     """`GET /v1/customers?created[gte]=`, bounded."""
 

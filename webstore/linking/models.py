@@ -44,6 +44,8 @@ class User:
     #: The user IDs of accounts that were merged into this one, read fresh:
     #: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
     identities: tuple[str, ...] = ()
+    #: The e-mail addresses of those accounts.
+    merged_emails: tuple[str, ...] = ()
     #: All keys of `app_metadata` that begin with "stripe_", as recorded: the links of every world.
     records: Mapping[str, object] = field(default_factory=dict)
     #: What follows the names of the keys above in `app_metadata`; see `worlds.py`.
@@ -55,6 +57,11 @@ class User:
     def owners(self) -> tuple[str, ...]:
         """The user IDs that a customer of this user may name."""
         return (self.user_id, *self.identities)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The e-mail addresses that a customer of this user may have been made with, the user's own first."""
+        return tuple(dict.fromkeys(it for it in (self.email, *self.merged_emails) if it))
 
     def with_keys(self, suffix: str) -> User:
         """The user with the link in the keys that have this suffix; "" for the plain keys."""

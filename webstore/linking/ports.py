@@ -50,5 +50,8 @@ class Payments(Protocol):
     def search_by_email(self, email: str) -> tuple[Customer, ...]:
         """Customers with this address in any case; lags. Raises `SearchUnavailable`."""
 
+    def list_running(self, customer_id: str) -> tuple[str, ...]:
+        """The IDs of the customer's subscriptions that have not ended."""
+
     def list_created_since(self, since: float) -> CustomerPage:
         """Customers created at or after `since`, bounded."""

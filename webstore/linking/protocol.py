@@ -41,6 +41,7 @@ from .calls import (
     GetCustomer,
     ListByEmail,
     ListCreatedSince,
+    ListRunning,
     NoteFailure,
     Pause,
     ReadAccount,
@@ -335,7 +336,7 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
 
     An empty list is a proven absence. Raises where the absence is not proven.
     """
-    by_email = (yield from ask(ListByEmail(user.email))) if user.email else ()
+    by_email = yield from _listed(user)
     own = yield from _confirmed(by_email, user, policy)
     if not any(customer.owner == user.user_id for customer in own):
         try:
@@ -354,6 +355,14 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
         return (yield from _adopt_unowned(by_email, user, user.email, policy))
     # The user's own before that of an account that was merged into it.
     return sorted(own, key=lambda c: (c.owner != user.user_id, -c.generation, c.created, c.id))
+
+
+def _listed(user: User) -> Steps[list[Customer]]:
+    """Customers with the address of the user, or of an account merged into it: the list does not lag."""
+    hits: list[Customer] = []
+    for address in user.addresses[:MAX_OWNERS]:
+        hits += yield from ask(ListByEmail(address))
+    return hits
 
 
 def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
@@ -536,6 +545,7 @@ def _record(
     others = tuple(other.id for other in rest if other.id not in merged)
     for merged_id in merged:
         user = _leaving(user, merged_id)
+    running = yield from _running_on(merged)
     read = yield from ask(ReadUser(user.user_id))
     fresh = _in_world(read, account, policy)
     if user.suffix and not fresh.suffix and fresh.account is None and fresh.customer_id is not None:
@@ -564,7 +574,7 @@ def _record(
     outcome = LinkOutcome(
         status, customer.id, reason, others=others, predecessors=user.replaced, identities=user.identities
     )
-    return _told_of(merged, outcome)
+    return _told_of(merged, running, outcome)
 
 
 def _with_merged(user: User, customer: Customer, account: Account, policy: Policy) -> Steps[LinkOutcome]:
@@ -582,15 +592,17 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
     new = [it for it in user.identities if it not in user.merged][:MAX_OWNERS]
     if not new:
         return outcome
-    found: list[Customer] = []
     with suppress(PaymentsError, DirectoryError, WrongAccount):
-        for identity in new:
-            hits = yield from ask(SearchByOwner(identity))
-            found += yield from _confirmed(hits, user, policy)
+        hits = yield from _listed(user)
+        with suppress(SearchUnavailable):
+            for identity in new:
+                hits += yield from ask(SearchByOwner(identity))
         known = (customer.id, *user.replaced)
-        theirs = [it.id for it in found if it.owner in user.identities and it.id not in known]
+        unknown = {it.id: it for it in hits if it.owner in user.identities and it.id not in known}
+        theirs = [it.id for it in (yield from _confirmed(unknown.values(), user, policy))]
         for merged_id in theirs:
             user = _leaving(user, merged_id)
+        running = yield from _running_on(theirs)
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.suffix) == (user.customer_id, user.suffix):
             yield from ask(
@@ -603,16 +615,33 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
                     merged=user.identities,
                 )
             )
-        return _told_of(theirs, replace(outcome, predecessors=user.replaced))
+        return _told_of(theirs, running, replace(outcome, predecessors=user.replaced))
     return outcome
 
 
-def _told_of(merged: list[str], outcome: LinkOutcome) -> LinkOutcome:
-    """The outcome, as an alarm if a merged account has a customer of its own: subscriptions may run on it."""
+def _running_on(merged: list[str]) -> Steps[tuple[str, ...]]:
+    """What an operator has to look at on the customers of merged accounts: subscriptions that still run."""
+    found: list[str] = []
+    for customer_id in merged[:MAX_OWNERS]:
+        try:
+            running = yield from ask(ListRunning(customer_id))
+            found += [f"{subscription} runs on {customer_id}" for subscription in running]
+        except (PaymentsError, OverBudget) as exc:
+            found.append(f"the subscriptions of {customer_id} could not be read ({exc})")
+    return tuple(found)
+
+
+def _told_of(merged: list[str], running: tuple[str, ...], outcome: LinkOutcome) -> LinkOutcome:
+    """The outcome with the customers of merged accounts, as an alarm if subscriptions run on them."""
     if not merged:
         return outcome
-    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer: "
-    return replace(outcome, alarm=True, reason=f"{reason}look for running subscriptions there")
+    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer"
+    if running:
+        reason += (
+            f": {', '.join(running)}; the account page does not show them, so end them in Stripe, or use "
+            "that customer instead with `flask customers relink`"
+        )
+    return replace(outcome, alarm=bool(running), reason=reason, others=(*outcome.others, *merged))
 
 
 def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:

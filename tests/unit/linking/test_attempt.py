@@ -228,6 +228,20 @@ def test_login_is_pending_while_a_call_hangs_and_the_attempt_ends_in_the_backgro
     assert "ended late: outcome=created customer=cus_1" in caplog.text
 
 
+def test_alarm_of_an_attempt_that_ends_late_is_an_alarm_all_the_same(
+    ports: Ports, release: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(ports.vendors, customer_id="garbage")
+    ports.before = hangs_at(calls.ReadUser, release)
+    linker = linker_on(ports, executor=BoundedExecutor(1, "test"), budget_s=0.1)
+    assert linking.ensure_customer(linker, ADA).status is LinkStatus.PENDING
+    release.set()
+    linker.executor.run(lambda: None, AMPLE_S)
+    (late,) = [record for record in caplog.records if "ended late" in record.message]
+    assert late.levelno == logging.ERROR
+    assert "not a Stripe customer ID" in late.message
+
+
 def test_login_of_a_linked_user_does_not_wait_for_an_account_read_that_hangs(
     ports: Ports, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
