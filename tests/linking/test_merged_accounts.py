@@ -1,4 +1,4 @@
-"""Accounts that are merged in Auth0 and split again, over real HTTP: one customer in use, never a stranger's."""
+"""Accounts that are merged in Auth0 and split again, over HTTP: one customer in use, never a stranger's."""
 
 from __future__ import annotations
 

@@ -202,6 +202,24 @@ class Auth0Directory:
             records=records,
         ).with_keys("")
 
+    def find_by_email(self, email: str) -> tuple[str, ...]:
+        """The IDs of the users with this e-mail address, as given or in lower case. Raises as `read_user`.
+
+        Auth0 lower-cases most addresses, and this list tells capitals apart.
+        Source: https://auth0.com/docs/api/management/v2/users-by-email/get-users-by-email
+        """
+
+        def ids(address: str) -> list[str]:
+            params = {"email": address, "fields": "user_id", "include_fields": "true"}
+            listed = self._with_token(lambda token: self._get("users-by-email", params, token))
+            if not isinstance(listed, list):
+                raise DirectoryUnavailable("the answer is not a list")
+            found = (text_of(it, "user_id") for it in listed if isinstance(it, dict))
+            return [user_id for user_id in found if user_id]
+
+        addresses = dict.fromkeys((email, email.lower()))
+        return tuple(dict.fromkeys(user_id for address in addresses for user_id in ids(address)))
+
     def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
         """Write these root keys of the user's `app_metadata`. Raises what `read_user` raises.
 
@@ -219,18 +237,22 @@ class Auth0Directory:
 
     def _read(self, user_id: str, token: str) -> Mapping[str, Any]:
         """Read a user as JSON. The SDK would convert a field of another type, or refuse the answer."""
+        params = {"fields": _FIELDS, "include_fields": "true"}
+        found = self._get(f"users/{quote(user_id, safe='')}", params, token)
+        if not isinstance(found, dict):
+            raise TypeError("the answer is not an object")
+        return found
+
+    def _get(self, path: str, params: Mapping[str, str], token: str) -> object:
+        """Read something as JSON. Raises the errors that `_once` translates."""
         response = self._http.get(
-            f"{self._api_url}/users/{quote(user_id, safe='')}",
-            params={"fields": _FIELDS, "include_fields": "true"},
-            headers={"Authorization": f"Bearer {token}"},
+            f"{self._api_url}/{path}", params=params, headers={"Authorization": f"Bearer {token}"}
         )
         if not response.is_success:
             with suppress(ValueError):
                 raise ApiError(status_code=response.status_code, body=response.json())
             raise ApiError(status_code=response.status_code)
-        found = response.json()
-        if not isinstance(found, dict):
-            raise TypeError("the answer is not an object")
+        found: object = response.json()
         return found
 
     def _write(self, send: Callable[[Auth0], object]) -> None:

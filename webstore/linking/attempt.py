@@ -147,7 +147,7 @@ def _report(linker: Linker, user_id: str, outcome: LinkOutcome) -> None:
         log.exception("an outcome could not be counted")
 
 
-def run(linker: Linker, steps: Steps[LinkOutcome], call: Call[Any]) -> LinkOutcome:
+def run(linker: Linker, steps: Steps[T], call: Call[Any]) -> T:
     """Make `call` and the protocol's next ones, one after the other, and hand it each answer or error."""
     started = linker.now()
 

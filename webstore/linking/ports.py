@@ -14,6 +14,9 @@ class Directory(Protocol):
     def read_user(self, user_id: str) -> User:
         """The user, immediately consistent."""
 
+    def find_by_email(self, email: str) -> tuple[str, ...]:
+        """The IDs of the users with this address, for operators."""
+
     def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
         """Write these root keys of `app_metadata` in one PATCH; None removes a key."""
 

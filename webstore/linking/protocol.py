@@ -227,7 +227,11 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
             # It belongs to another world, or nothing says to which: this one gets a link of its own.
             return (yield from _link_beside(user, account, policy, now))
         if policy.livemode or account.pin is None or user.account != account.pin:
-            raise NotYet(f"Stripe does not know {user.customer_id}; this proves nothing", alarm=True) from exc
+            raise NotYet(
+                f"Stripe does not know {user.customer_id}; this proves nothing: check the store's key, and "
+                "if the customer is lost, name another one with `flask customers relink`",
+                alarm=True,
+            ) from exc
         # Test mode, and the ID was recorded for this account: its test data was deleted.
         return (yield from _replace(user, user.customer_id, account, policy, now))
     if customer.deleted:
@@ -238,7 +242,7 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         yield from _carry_over(user, customer, policy)
         return (yield from _with_merged(user, customer, account, policy))
     if customer.owner is None:
-        if (yield from _claim(user, customer, policy)) is None:
+        if (yield from claim(user, customer, policy)) is None:
             raise NotYet(f"{customer.id} names nobody and could not be claimed")
         return LinkOutcome(
             LinkStatus.CLAIMED,
@@ -250,7 +254,7 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
     if customer.owner in user.owners:
         raise WrongTenant(
             f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
-            "this tenant, add it to AUTH0_FORMER_TENANTS"
+            "this tenant, add it to AUTH0_FORMER_TENANTS; for this user alone there is `flask customers relink`"
         )
     # Nobody but an operator writes somebody else's customer into a user's record.
     outcome = yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now)
@@ -282,7 +286,10 @@ def _in_world(user: User, account: Account, policy: Policy) -> User:
 
 def _check_shape(user: User) -> None:
     if not CUSTOMER_ID.fullmatch(user.customer_id or ""):
-        raise NotYet("the recorded customer ID is not a Stripe customer ID", alarm=True)
+        raise NotYet(
+            "the recorded customer ID is not a Stripe customer ID; `flask customers relink` replaces it",
+            alarm=True,
+        )
 
 
 def _leaving(user: User, customer_id: str) -> User:
@@ -347,7 +354,11 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
             page = yield from ask(ListCreatedSince(user.created_at))
             by_name = yield from _confirmed(page.customers, user, policy)
             if not own and not by_name and not page.complete:
-                raise NotYet("too many customers to look through without search", alarm=True) from None
+                raise NotYet(
+                    "too many customers to look through without search; name the user's customer with "
+                    "`flask customers relink`",
+                    alarm=True,
+                ) from None
         else:
             by_name = yield from _confirmed(hits, user, policy)
         own = list({customer.id: customer for customer in (*own, *by_name)}.values())
@@ -400,7 +411,7 @@ def _adopt_unowned(
             return [customer]
         if customer.deleted or customer.owner is not None or not _same_address(customer.email, email):
             continue
-        claimed = yield from _claim(user, customer, policy)
+        claimed = yield from claim(user, customer, policy)
         if claimed is not None:
             return [claimed, *unowned[number + 1 :]]
     return []
@@ -417,11 +428,11 @@ def _as_ours(user: User, customer: Customer, policy: Policy) -> Steps[None]:
     """
     if customer.owner == user.user_id and customer.tenant in (None, policy.tenant):
         return
-    if (yield from _claim(user, customer, policy)) is None:
+    if (yield from claim(user, customer, policy)) is None:
         raise NotYet(f"{customer.id} names {customer.owner} of {customer.tenant} and could not be claimed")
 
 
-def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
+def claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
     """Write the user's ID and tenant on a customer that names nobody, a merged account, or a former domain.
 
     The idempotency key lets one claimant win.

@@ -61,6 +61,9 @@ class Ports:
             pin = records.get(models.PIN)
             self._answer(calls.RecordLink(user_id, str(customer_id), None if pin is None else str(pin)))
 
+    def find_by_email(self, email: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def delete_user(self, user_id: str) -> None:
         raise NotImplementedError
 
@@ -89,6 +92,9 @@ class Ports:
 
     def search_by_email(self, email: str) -> tuple[Customer, ...]:
         return self._answer(calls.SearchByEmail(email))
+
+    def list_running(self, customer_id: str) -> tuple[str, ...]:
+        raise NotImplementedError
 
     def list_created_since(self, since: float) -> CustomerPage:
         return self._answer(calls.ListCreatedSince(since))
