@@ -200,6 +200,7 @@ class Auth0Directory:
             identities=tuple(identities),
             merged_emails=tuple(dict.fromkeys(it for it in identities.values() if it)),
             records=records,
+            raw={**found, "identities": _without_tokens(found.get("identities"))},
         ).with_keys("")
 
     def find_by_email(self, email: str) -> tuple[str, ...]:
@@ -335,6 +336,18 @@ def _identities(found: Mapping[str, Any]) -> dict[str, str | None]:
             email = text_of(profile, "email") if isinstance(profile, dict) else None
             merged[f"{provider}|{account_id}"] = email
     return merged
+
+
+def _without_tokens(identities: object) -> object:
+    """The identities without the tokens of identity providers, which some scopes add.
+
+    Source: https://auth0.com/docs/secure/tokens/access-tokens/identity-provider-access-tokens
+    """
+    if not isinstance(identities, list):
+        return None
+    tokens = ("access_token", "access_token_secret", "refresh_token")
+    known = [it for it in identities if isinstance(it, dict)]
+    return [{name: value for name, value in it.items() if name not in tokens} for it in known]
 
 
 def _clean(value: object) -> object:

@@ -48,6 +48,8 @@ class User:
     merged_emails: tuple[str, ...] = ()
     #: All keys of `app_metadata` that begin with "stripe_", as recorded: the links of every world.
     records: Mapping[str, object] = field(default_factory=dict)
+    #: The record as it was read, for the side-by-side page; without tokens of identity providers.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
     #: What follows the names of the keys above in `app_metadata`; see `worlds.py`.
     suffix: str = ""
     #: What else is written when the link is recorded: key and value; None removes a key.
@@ -115,6 +117,8 @@ class Customer:
     tenant: str | None = None
     #: `metadata.link_generation`.
     generation: int = 0
+    #: The customer as it was read by its ID, for the side-by-side page.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +225,18 @@ class ComparedField:
     stripe_field: str
     stripe: str | None
     matches: bool | None
+    #: Why the link cannot be used, if it is this line's fault.
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that only one side knows about the link."""
+
+    label: str
+    value: str
+    #: The field that says it.
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,3 +262,14 @@ class Comparison:
     problems: tuple[str, ...] = field(default=())
     #: The links that are recorded for the user, of every account and mode.
     links: tuple[RecordedLink, ...] = ()
+    #: The customer ID that is recorded for this account and mode, usable or not; None if it is no such ID.
+    recorded: str | None = None
+    facts: tuple[Fact, ...] = ()
+    #: The living customers that name the user; None if they could not be counted.
+    living: tuple[str, ...] | None = None
+    #: Both records as JSON, without what looks like a secret. The customer's only if it names the user.
+    raw_user: Mapping[str, object] | None = None
+    raw_customer: Mapping[str, object] | None = None
+    #: When the reading began (Unix seconds), and how long it took (seconds).
+    read_at: float = 0.0
+    took_s: float = 0.0

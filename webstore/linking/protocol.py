@@ -254,7 +254,7 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
     if customer.owner in user.owners:
         raise WrongTenant(
             f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
-            "this tenant, add it to AUTH0_FORMER_TENANTS; for this user alone there is `flask customers relink`"
+            "this tenant, add it to AUTH0_FORMER_TENANTS; for one user there is `flask customers relink`"
         )
     # Nobody but an operator writes somebody else's customer into a user's record.
     outcome = yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now)

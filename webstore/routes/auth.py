@@ -23,6 +23,7 @@ from webstore.sessions import login, revocation
 
 from . import header_room, services
 from .limits import limited_per_address
+from .login_claims import keep_claims
 from .marks import signed
 from .return_path import MAX_BYTES, safe_return_path
 from .session_cookie import (
@@ -88,6 +89,8 @@ def callback() -> Response:
         return _without_login(return_path)
     event = login.complete_login(identity, services().hooks)
     start_session(identity, event.link, room=header_room.for_session(return_path))
+    if services().settings.dashboard_links:
+        keep_claims(identity.claims)
     if current_shopper() is None and not must_ask_provider():
         # Otherwise a page that needs a login would begin another login, in an endless loop.
         session.clear()

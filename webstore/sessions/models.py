@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from webstore.linking.models import ClaimedLink, LinkOutcome
 
@@ -22,6 +24,8 @@ class Identity:
     #: The provider's session (claim `sid`), for logout.
     sid: str | None = None
     claimed: ClaimedLink = field(default_factory=ClaimedLink)
+    #: All valid claims of the ID token, for the side-by-side page.
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

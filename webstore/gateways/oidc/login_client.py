@@ -220,6 +220,7 @@ class LoginClient:
             picture=picture if picture and picture.startswith(("https://", "data:image/")) else None,
             sid=text_of(claims, "sid"),
             claimed=ClaimedLink(self._claimed(claims)),
+            claims=claims,
         )
 
     def _claimed(self, claims: Mapping[str, Any]) -> Mapping[str, str]:

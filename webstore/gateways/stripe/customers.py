@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import stripe
@@ -78,7 +79,12 @@ class StripePayments:
 
         Source: https://docs.stripe.com/api/customers/retrieve
         """
-        return translated(lambda: _customer(self._client.v1.customers.retrieve(customer_id)))
+
+        def read() -> Customer:
+            found = self._client.v1.customers.retrieve(customer_id)
+            return replace(_customer(found), raw=found.to_dict())
+
+        return translated(read)
 
     def create_customer(self, draft: CustomerDraft, idempotency_key: str) -> Creation:
         """Create a customer. The result says if the answer was stored under the idempotency key.
