@@ -126,7 +126,7 @@ def test_both_have_a_customer_the_primarys_stays_and_running_subscriptions_are_n
     assert (outcome.customer_id, outcome.predecessors) == (first, (second,))
     (alarm,) = alarms(caplog)
     assert f"{made['id']} runs on {second}" in alarm
-    # It is told once.
+    # The alarm comes once.
     assert not pair.shop.use(pair.primary).alarm
     assert len(alarms(caplog)) == 1
     assert (pair.owner(first), pair.owner(second)) == (pair.primary, pair.secondary)

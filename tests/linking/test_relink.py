@@ -18,7 +18,7 @@ from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
 
 @dataclass(frozen=True)
 class Eve:
-    """A linked user of the shared store, of whom the other tests know nothing."""
+    """A linked user of the shared store, in one test alone."""
 
     shop: Shop
     id: str
@@ -247,10 +247,10 @@ def test_an_address_of_several_users_asks_for_the_id(eve: Eve) -> None:
 @pytest.mark.parametrize(
     ("who", "customer", "said"),
     [
-        ("ada", "cus_1", "'ada' is no e-mail address, user ID (auth0|...) or customer ID"),
-        ("auth0|", "cus_1", "'auth0|' is no e-mail address"),
-        (ADA, "acct_1", "'acct_1' is no customer ID"),
-        (ADA, "cus_1/../2", "is no customer ID"),
+        ("ada", "cus_1", "'ada' is not an e-mail address, user ID (auth0|...) or customer ID"),
+        ("auth0|", "cus_1", "'auth0|' is not an e-mail address"),
+        (ADA, "acct_1", "'acct_1' is not a customer ID"),
+        (ADA, "cus_1/../2", "is not a customer ID"),
     ],
 )
 def test_wrong_arguments_are_said_to_be_and_nobody_is_asked(

@@ -126,10 +126,10 @@ def test_the_check_that_failed_is_marked_in_its_row(shop: Shop, ada: Browser) ->
     assert shown_customer(ada.open("/")) is None
     metadata(auth0_tenant="", auth0_user_id=GRACE)
     page = ada.open("/account/link")
-    assert failed(page) == {"User ID": "The customer names another user."}
+    assert failed(page) == {"User ID": "It names another user."}
     assert GRACE not in html.unescape(page.text)
     metadata(auth0_user_id="")
-    assert failed(ada.open("/account/link")) == {"User ID": "The customer names nobody."}
+    assert failed(ada.open("/account/link")) == {"User ID": "It names nobody."}
     shop.stripe("DELETE", f"/customers/{customer}")
     assert failed(ada.open("/account/link")) == {"Customer ID": "Deleted in Stripe."}
     for value, reason in {"cus_unknown": "Unknown to Stripe.", "<b>no": "Not a Stripe customer ID."}.items():

@@ -123,7 +123,7 @@ def test_merging_twice_is_a_conflict(sdk: ManagementClient) -> None:
     merge(sdk)
     with pytest.raises(ConflictError) as refused:
         merge(sdk)
-    assert refused.value.body["statusCode"] == 409  # type: ignore[index]
+    assert refused.value.body["statusCode"] == 409
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_linking_needs_its_scope(tenant: Tenant) -> None:
             merge(sdk)
         with pytest.raises(ForbiddenError):
             sdk.users.identities.delete(ADA, "auth0", GRACES)
-    assert refused.value.body["errorCode"] == "insufficient_scope"  # type: ignore[index]
+    assert refused.value.body["errorCode"] == "insufficient_scope"
 
 
 def test_a_deleted_user_takes_merged_accounts_along(tenant: Tenant, sdk: ManagementClient) -> None:

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 from flask.cli import with_appcontext
@@ -101,10 +101,10 @@ def relink(who: str, customer: str, *, yes: bool, dry_run: bool, take_over: bool
 def _check(who: str, customer: str) -> None:
     if not (_USER_ID.fullmatch(who) or _ADDRESS.fullmatch(who) or CUSTOMER_ID.fullmatch(who)):
         raise click.BadParameter(
-            f"{who!r} is no e-mail address, user ID (auth0|...) or customer ID (cus_...).", param_hint="WHO"
+            f"{who!r} is not an e-mail address, user ID (auth0|...) or customer ID (cus_...).", param_hint="WHO"
         )
     if not CUSTOMER_ID.fullmatch(customer):
-        raise click.BadParameter(f"{customer!r} is no customer ID (cus_...).", param_hint="CUSTOMER")
+        raise click.BadParameter(f"{customer!r} is not a customer ID (cus_...).", param_hint="CUSTOMER")
 
 
 def _do(linker: Linker, steps: Steps[T]) -> T:
@@ -147,7 +147,7 @@ def _forget(found: Relink) -> None:
         forget_verdict_of(services().state, found.customer.id)
 
 
-def _fail(words: str, *, as_json: bool) -> None:
+def _fail(words: str, *, as_json: bool) -> NoReturn:
     words = _printable(words)
     click.echo(json.dumps({"error": words}, indent=2) if as_json else words, err=not as_json)
     sys.exit(1)
@@ -165,7 +165,7 @@ def _words(exc: WebstoreError) -> str:
         case DirectoryRefused() | PaymentsRefused():
             return f"The store's set-up has to be corrected: {exc}"
         case _:
-            return f"It could not be finished: {exc}. Run the command again; what was done stays done."
+            return f"It could not be finished: {exc}. Run the command again: it continues there."
 
 
 def _told(found: Relink) -> str:

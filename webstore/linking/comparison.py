@@ -126,8 +126,8 @@ def _unusable(user: User, customer: Customer, rows: tuple[ComparedField, ...]) -
         return Comparison("refused", user.user_id, rows=rows, problems=(problem,))
     else:
         problem = "The recorded customer does not name this user, so it is not used."
-        whom = "names nobody" if customer.owner is None else "names another user"
-        rows = _failed(rows, USER_ROW, f"The customer {whom}.")
+        whom = "nobody" if customer.owner is None else "another user"
+        rows = _failed(rows, USER_ROW, f"It names {whom}.")
     return Comparison("mismatch", user.user_id, rows=rows, problems=(problem,))
 
 

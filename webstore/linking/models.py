@@ -262,7 +262,7 @@ class Comparison:
     problems: tuple[str, ...] = field(default=())
     #: The links that are recorded for the user, of every account and mode.
     links: tuple[RecordedLink, ...] = ()
-    #: The customer ID that is recorded for this account and mode, usable or not; None if it is no such ID.
+    #: The customer ID that is recorded for this account and mode, usable or not; None if there is none.
     recorded: str | None = None
     facts: tuple[Fact, ...] = ()
     #: The living customers that name the user; None if they could not be counted.

@@ -36,7 +36,7 @@ class Relink:
     foreign: bool
     #: Whether the customer has to be recorded in the user's `app_metadata`.
     records: bool
-    #: What was recorded before and is a customer ID: it joins the predecessors.
+    #: The customer that was recorded before: it joins the predecessors.
     left: str | None
     #: Subscriptions that run on the customer that is left; None if they could not be read.
     running: tuple[str, ...] | None = ()
@@ -92,7 +92,7 @@ def plan(user_id: str, customer_id: str, policy: Policy) -> Steps[Relink]:
 
 
 def carry_out(shown: Relink, policy: Policy, *, take_over: bool) -> Steps[Relink]:
-    """Write what the plan says, and read it back. Returns the plan of what is left to do: nothing.
+    """Carry out the plan, and read both sides again. Returns a plan without changes.
 
     `take_over`: the customer may name another user. Raises as `plan` does. Every step may be repeated.
     """
@@ -101,14 +101,15 @@ def carry_out(shown: Relink, policy: Policy, *, take_over: bool) -> Steps[Relink
         raise CannotRelink(f"{customer_id} names {named(shown.customer)}.")
     now = yield from plan(user_id, customer_id, policy)
     if (now.user.customer_id, now.customer.owner) != (shown.user.customer_id, shown.customer.owner):
-        raise CannotRelink("The user or the customer has changed meanwhile. Nothing was written; look again.")
+        raise CannotRelink("The user or the customer has just changed. Nothing was written; look again.")
     if now.claims and (yield from claim(now.user, now.customer, policy)) is None:
         raise CannotRelink(
             f"{customer_id} could not be claimed and still names {named(now.customer)}. Stripe does not "
             "repeat a claim that was made from the same former user within a day; try again later."
         )
     if now.records:
-        replaced = tuple(it for it in (*now.user.replaced, now.left) if it and it != customer_id)
+        kept = [it for it in now.user.replaced if it not in (now.left, customer_id)]
+        replaced = (*kept, now.left) if now.left else tuple(kept)
         yield from ask(
             RecordLink(
                 user_id,
@@ -121,7 +122,7 @@ def carry_out(shown: Relink, policy: Policy, *, take_over: bool) -> Steps[Relink
         )
     done = yield from plan(user_id, customer_id, policy)
     if done.claims or done.records:
-        raise CannotRelink("Somebody else has changed the user or the customer meanwhile. Look again.")
+        raise CannotRelink("Somebody else has just changed the user or the customer. Look again.")
     return replace(done, left=now.left, running=now.running)
 
 
@@ -161,7 +162,7 @@ def _living(customer_id: str) -> Steps[Customer]:
 
 
 def _of_another_world(customer_id: str | None, policy: Policy) -> Steps[bool]:
-    """Whether the recorded customer, of which nothing says to which world it belongs, is not of this one."""
+    """Whether a customer that was recorded without an account is another world's."""
     try:
         yield from ask(GetCustomer(customer_id or ""))
     except NoSuchCustomer as exc:

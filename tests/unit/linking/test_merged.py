@@ -91,7 +91,7 @@ def test_both_have_one_the_primarys_stays_and_the_others_orders_stay_in_sight(me
     assert (outcome.status, outcome.customer_id) == (LinkStatus.VERIFIED, "cus_1")
     assert outcome.predecessors == merged.users[ADA].replaced == ("cus_0", "cus_2")
     assert outcome.identities == (SECOND,)
-    # Subscriptions run on it that the shopper does not see: an operator has to act, and is told once.
+    # Subscriptions run on it that the shopper does not see: an operator has to act. The alarm comes once.
     assert outcome.alarm
     assert "sub_7 runs on cus_2, sub_8 runs on cus_2" in outcome.reason
     assert "flask customers relink" in outcome.reason
