@@ -101,7 +101,8 @@ def relink(who: str, customer: str, *, yes: bool, dry_run: bool, take_over: bool
 def _check(who: str, customer: str) -> None:
     if not (_USER_ID.fullmatch(who) or _ADDRESS.fullmatch(who) or CUSTOMER_ID.fullmatch(who)):
         raise click.BadParameter(
-            f"{who!r} is not an e-mail address, user ID (auth0|...) or customer ID (cus_...).", param_hint="WHO"
+            f"{who!r} is not an e-mail address, user ID (auth0|...) or customer ID (cus_...).",
+            param_hint="WHO",
         )
     if not CUSTOMER_ID.fullmatch(customer):
         raise click.BadParameter(f"{customer!r} is not a customer ID (cus_...).", param_hint="CUSTOMER")
