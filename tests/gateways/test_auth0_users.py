@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gateways.tenant import ADA, TOKEN, USER, Tenant
-from webstore.errors import UserGone
+from webstore.errors import DirectoryUnavailable, UserGone
 from webstore.gateways.auth0 import Auth0Directory
 from webstore.linking import worlds
 from webstore.linking.calls import RecordLink
@@ -221,3 +221,17 @@ def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Au
         "stripe_link_failed_try": "0",
     }
     assert directory.read_user(ADA).link_failed_at == 1_800_000_000.0
+
+
+def test_users_are_found_by_their_address_also_in_capitals(directory: Auth0Directory) -> None:
+    assert directory.find_by_email("Ada@Example.com") == (ADA,)
+    assert directory.find_by_email("nobody@example.com") == ()
+
+
+@pytest.mark.parametrize("body", [{"users": []}, "x", None])
+def test_an_answer_that_is_no_list_of_users_proves_nothing(
+    tenant: Tenant, directory: Auth0Directory, body: object
+) -> None:
+    tenant.fault(action="status", path="/api/v2/users-by-email", status=200, body=body)
+    with pytest.raises(DirectoryUnavailable):
+        directory.find_by_email("ada@example.com")

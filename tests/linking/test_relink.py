@@ -174,13 +174,14 @@ def test_a_customer_of_another_tenant_is_taken_over_only_on_purpose(eve: Eve) ->
 
 
 def test_a_recorded_text_that_is_no_customer_id_is_replaced(eve: Eve) -> None:
-    garbage = "\x1b[31mno customer"
+    garbage = "\x07\x1b[31mno customer"
     eve.shop.management("PATCH", eve.id, {"app_metadata": {"stripe_customer_id": garbage, "plan": "gold"}})
     assert eve.shop.use(eve.id).alarm
     new = made(eve.shop)
     done = relink(eve.shop, eve.id, new, "--yes")
     assert done.exit_code == 0, done.output
     assert "\x1b" not in done.output
+    assert "\x07" not in done.output
     metadata = eve.shop.app_metadata(eve.id)
     assert (metadata["plan"], metadata["stripe_customer_id"]) == ("gold", new)
     assert "stripe_replaced" not in metadata

@@ -105,6 +105,15 @@ def test_every_living_customer_that_names_the_user_is_counted_and_linked(shop: S
     assert f'<code id="customer-id">{second}</code>' in there.text
 
 
+def test_a_customer_that_the_search_still_shows_as_the_users_is_not_counted(shop: Shop, ada: Browser) -> None:
+    given_away = shop.stripe("POST", "/customers", **{"metadata[auth0_user_id]": ADA})["id"]
+    shop.advance(10)
+    shop.sandbox.stripe.control.change_settings({"search_lag_s": 5.0, "search_shows": "indexed"})
+    shop.stripe("POST", f"/customers/{given_away}", **{"metadata[auth0_user_id]": GRACE})
+    page = ada.open("/account/link")
+    assert told(page)["Living customers that name this user"] == f"1: {recorded(shop)}"
+
+
 def test_customers_that_cannot_be_counted_do_not_hide_the_rest(shop: Shop, ada: Browser) -> None:
     shop.sandbox.stripe.control.add_fault(action="status", path="/v1/customers/search", status=500)
     page = ada.open("/account/link")
