@@ -40,8 +40,8 @@ class RecordLink(Call[None]):
     #: As `User.suffix` and `User.moved`.
     suffix: str = ""
     moved: tuple[tuple[str, object], ...] = ()
-    #: Merged accounts that were looked up; empty: the list in the directory stays.
-    merged: tuple[str, ...] = ()
+    #: Merged accounts that were looked up; None: the list in the directory stays.
+    merged: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -578,7 +578,7 @@ def _record(
                 replaced,
                 fresh.suffix,
                 fresh.moved,
-                user.identities,
+                user.identities or None,
             )
         )
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
@@ -591,6 +591,7 @@ def _record(
 def _with_merged(user: User, customer: Customer, account: Account, policy: Policy) -> Steps[LinkOutcome]:
     """The verified link; customers of accounts merged since then join the predecessors, once.
 
+    Accounts that were split off leave the list: if they are merged again, they are looked up again.
     A failure does not keep the customer from being used: the next use tries again.
     """
     outcome = LinkOutcome(
@@ -601,10 +602,10 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
         identities=user.identities,
     )
     new = [it for it in user.identities if it not in user.merged][:MAX_OWNERS]
-    if not new:
+    if not new and set(user.merged) <= set(user.identities):
         return outcome
     with suppress(PaymentsError, DirectoryError, WrongAccount):
-        hits = yield from _listed(user)
+        hits = (yield from _listed(user)) if new else []
         with suppress(SearchUnavailable):
             for identity in new:
                 hits += yield from ask(SearchByOwner(identity))

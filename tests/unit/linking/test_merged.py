@@ -166,6 +166,23 @@ def test_after_a_split_each_has_a_customer_of_their_own(merged: Vendors) -> None
     assert merged.customers[second or ""].owner == SECOND
 
 
+def test_an_account_that_is_merged_again_is_looked_up_again(merged: Vendors) -> None:
+    has_customer(merged, "cus_1", ADA)
+    change(merged, customer_id="cus_1", account="acct_1 test")
+    run(merged, use(merged))
+    change(merged, identities=())
+    run(merged, use(merged))
+    assert "stripe_merged" not in merged.users[ADA].records
+    run(merged, use(merged))
+    assert not {RecordLink, SearchByOwner} & set(asked(merged))
+    # On its own, the account got a customer with a subscription.
+    has_customer(merged, "cus_3", SECOND)
+    merged.running["cus_3"] = ("sub_3",)
+    change(merged, identities=(SECOND,))
+    outcome = run(merged, use(merged))
+    assert (outcome.customer_id, outcome.predecessors, outcome.alarm) == ("cus_1", ("cus_3",), True)
+
+
 def test_after_a_split_the_secondary_finds_its_own_customer_again(merged: Vendors) -> None:
     has_customer(merged, "cus_1", ADA)
     has_customer(merged, "cus_2", SECOND)
