@@ -116,8 +116,8 @@ def carry_out(shown: Relink, policy: Policy, *, take_over: bool) -> Steps[Relink
                 customer_id,
                 now.account.pin,
                 replaced[-MAX_REPLACED:],
-                now.user.suffix,
-                now.user.moved,
+                suffix=now.user.suffix,
+                moved=now.user.moved,
             )
         )
     done = yield from plan(user_id, customer_id, policy)
