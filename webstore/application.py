@@ -11,6 +11,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from .errors import UserBarred
 from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.hooks import load_hooks
@@ -40,7 +41,20 @@ from .gateways.threads import in_background
 from .gateways.wire import Bounded, Sender, Wire
 from .linking import Linker, Policy
 from .linking.executor import BoundedExecutor
-from .routes import Services, account, api, attach, auth, closing, edge, errors, formats, health, shop
+from .routes import (
+    Services,
+    account,
+    api,
+    attach,
+    auth,
+    closing,
+    customer,
+    edge,
+    errors,
+    formats,
+    health,
+    shop,
+)
 from .routes import cart as cart_routes
 from .routes import checkout as checkout_routes
 from .routes import orders as order_routes
@@ -89,6 +103,7 @@ def build(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]  # as documented
     errors.install(app)
+    app.register_error_handler(UserBarred, customer.barred)
     formats.install(app)
     app.context_processor(
         lambda: {

@@ -86,6 +86,23 @@ def test_an_optional_field_of_another_type_counts_as_absent(
     assert user.created_at == (0.0 if "created_at" in profile else 1_795_694_400.0)
 
 
+@pytest.mark.parametrize(
+    ("profile", "read"),
+    [
+        ({}, (False, 0.0)),
+        ({"blocked": False, "last_password_reset": None}, (False, 0.0)),
+        ({"blocked": True, "last_password_reset": "2026-11-26T12:00:00.000Z"}, (True, 1_795_694_400.0)),
+        ({"blocked": "true", "last_password_reset": 5}, (False, 0.0)),
+    ],
+)
+def test_a_block_and_the_last_password_reset_are_read(
+    tenant: Tenant, directory: Auth0Directory, profile: dict[str, Any], read: tuple[bool, float]
+) -> None:
+    tenant.fault(action="status", path=USER, status=200, body={"user_id": ADA, **profile})
+    user = directory.read_user(ADA)
+    assert (user.blocked, user.password_reset_at) == read
+
+
 def test_the_accounts_that_were_merged_into_a_user_are_read(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:

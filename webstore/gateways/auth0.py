@@ -36,7 +36,9 @@ T = TypeVar("T")
 _TOKEN_MARGIN_S = 120.0
 #: What the names of all keys of `app_metadata` begin with that the store reads and writes.
 _RECORDS = "stripe_"
-_FIELDS = "user_id,email,email_verified,name,picture,created_at,identities,app_metadata"
+_FIELDS = (
+    "user_id,email,email_verified,name,picture,created_at,identities,app_metadata,blocked,last_password_reset"
+)
 
 
 class ManagementTokens:
@@ -197,6 +199,8 @@ class Auth0Directory:
             name=text_of(found, "name"),
             picture=text_of(found, "picture"),
             created_at=time_of(found, "created_at"),
+            blocked=is_true(found, "blocked"),
+            password_reset_at=time_of(found, "last_password_reset"),
             identities=tuple(identities),
             merged_emails=tuple(dict.fromkeys(it for it in identities.values() if it)),
             records=records,

@@ -79,12 +79,15 @@ def ensure_customer(linker: Linker, user_id: str, claimed: ClaimedLink = _NOTHIN
     return _within_budget(linker, user_id, steps)
 
 
-def verified_customer(linker: Linker, user_id: str, remembered: str | None) -> LinkOutcome:
+def verified_customer(
+    linker: Linker, user_id: str, remembered: str | None, since: float | None = None
+) -> LinkOutcome:
     """The customer to use for money or anybody's data: read from both sides now, replaced if deleted.
 
-    `remembered`: the session's copy of the customer's ID; it only saves time.
+    `remembered`: the session's copy of the customer's ID; it only saves time. `since`: when the user logged
+    in; there is no customer for a login that does not count any more, or for a blocked user.
     """
-    steps = protocol.before_use(user_id, remembered, linker.policy, linker.now())
+    steps = protocol.before_use(user_id, remembered, linker.policy, linker.now(), since)
     return _within_budget(linker, user_id, steps)
 
 

@@ -18,6 +18,7 @@ from webstore.errors import (
 )
 
 from . import worlds
+from .admission import require_admitted
 from .attempt import Linker
 from .evidence import facts, living_customers, shown
 from .models import ID, PIN, Account, ComparedField, Comparison, Customer, RecordedLink, User
@@ -31,28 +32,30 @@ ID_ROW, USER_ROW, TENANT_ROW, ACCOUNT_ROW = "Customer ID", "User ID", "Tenant", 
 _MAX_SHOWN = 255
 
 
-def compare(linker: Linker, user_id: str, *, count: bool = False) -> Comparison:
-    """Both records, field by field, within the linker's budget. Raises `UserGone`.
+def compare(linker: Linker, user_id: str, since: float | None = None, *, count: bool = False) -> Comparison:
+    """Both records, field by field, within the linker's budget. Raises `UserGone` and `UserBarred`.
 
     Other failures become the comparison's `problems`. A customer that does not name this user is never
-    shown, even if its ID is in the user's record. `count`: the living customers that name the user are
-    looked for as well, which takes a few more calls.
+    shown, even if its ID is in the user's record. `since`: when the user logged in; see
+    `admission.require_admitted`. `count`: the living customers that name the user are looked for as well,
+    which takes a few more calls.
     """
     began_at, began = linker.now(), time.monotonic()
     try:
-        found = linker.within_budget(lambda: _compare(linker, user_id, count=count))
+        found = linker.within_budget(lambda: _compare(linker, user_id, since, count=count))
     except OverBudget:
         found = Comparison("unavailable", user_id, problems=("No answer in time. Try again in a minute.",))
     return replace(found, read_at=began_at, took_s=time.monotonic() - began)
 
 
-def _compare(linker: Linker, user_id: str, *, count: bool) -> Comparison:
+def _compare(linker: Linker, user_id: str, since: float | None, *, count: bool) -> Comparison:
     try:
         read = linker.directory.read_user(user_id)
     except UserGone:
         raise
     except DirectoryError as exc:
         return Comparison("unavailable", user_id, problems=(_unread("Auth0", user_id, exc),))
+    require_admitted(read, since)
     user, found, customer = _judged(linker, read)
     if count and found.status != "unavailable":
         found = replace(found, living=living_customers(linker, user, customer))

@@ -28,6 +28,10 @@ class User:
     name: str | None = None
     picture: str | None = None
     created_at: float = 0.0
+    #: Whether an operator has blocked the user in Auth0.
+    blocked: bool = False
+    #: When the user's password was last reset or changed; 0 if never.
+    password_reset_at: float = 0.0
     #: `app_metadata.stripe_customer_id`, exactly as recorded (it may be garbage); None when absent.
     customer_id: str | None = None
     #: `app_metadata.stripe_account`: "acct_... test" or "acct_... live".
@@ -64,6 +68,11 @@ class User:
     def addresses(self) -> tuple[str, ...]:
         """The e-mail addresses that a customer of this user may have been made with, the user's own first."""
         return tuple(dict.fromkeys(it for it in (self.email, *self.merged_emails) if it))
+
+    @property
+    def logins_since(self) -> float:
+        """From when on logins count. Earlier ones used another password, or were of another account."""
+        return max(self.created_at, self.password_reset_at)
 
     def with_keys(self, suffix: str) -> User:
         """The user with the link in the keys that have this suffix; "" for the plain keys."""
@@ -192,6 +201,10 @@ class LinkStatus(StrEnum):
     PENDING = "pending"
     REFUSED = "refused"
     USER_GONE = "user_gone"
+    #: An operator has blocked the user in Auth0.
+    BLOCKED = "blocked"
+    #: The login is older than the last password reset, or than the account.
+    OUTDATED = "outdated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +226,8 @@ class LinkOutcome:
     predecessors: tuple[str, ...] = ()
     #: `User.identities`: an order of a predecessor may name one of them.
     identities: tuple[str, ...] = ()
+    #: `User.logins_since`, if the user was read.
+    logins_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,17 +24,20 @@ from webstore.errors import (
     EmailRefused,
     KeyInFlight,
     KeyReused,
+    LoginOutdated,
     NoSuchCustomer,
     OverBudget,
     PaymentsError,
     PaymentsFailed,
     PaymentsRefused,
     SearchUnavailable,
+    UserBlocked,
     UserGone,
     WebstoreError,
 )
 
 from . import worlds
+from .admission import require_admitted
 from .calls import (
     Call,
     CreateCustomer,
@@ -166,13 +169,16 @@ def at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) -> 
     return (yield from _errors_as_outcomes(_at_login(user_id, claimed, policy, now)))
 
 
-def before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
+def before_use(
+    user_id: str, remembered: str | None, policy: Policy, now: float, since: float | None = None
+) -> Steps[LinkOutcome]:
     """The customer to use for money or anybody's data: linked on both sides, or none.
 
-    `remembered`: the session's copy of the ID. It only saves time; the directory decides.
+    `remembered`: the session's copy of the ID. It only saves time; the directory decides. `since`: when the
+    user logged in; see `admission.require_admitted`.
     """
     for _ in range(MAX_VERIFIED):
-        outcome = yield from _errors_as_outcomes(_before_use(user_id, remembered, policy, now))
+        outcome = yield from _errors_as_outcomes(_before_use(user_id, remembered, policy, now, since))
         if outcome.status is not LinkStatus.ALREADY_LINKED:
             return outcome
         # Another worker has just recorded a customer; it is verified in turn.
@@ -185,6 +191,10 @@ def _errors_as_outcomes(steps: Steps[LinkOutcome]) -> Steps[LinkOutcome]:
         return (yield from steps)
     except UserGone:
         return LinkOutcome(LinkStatus.USER_GONE, None, "the user does not exist any more")
+    except UserBlocked as exc:
+        return LinkOutcome(LinkStatus.BLOCKED, None, str(exc))
+    except LoginOutdated as exc:
+        return LinkOutcome(LinkStatus.OUTDATED, None, str(exc))
     except (WrongAccount, WrongTenant) as exc:
         return LinkOutcome(LinkStatus.REFUSED, None, str(exc), alarm=True)
     except NotYet as exc:
@@ -199,15 +209,32 @@ def _at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) ->
     told = yield from _of_our_world(User(user_id, records=claimed.records), policy)
     if told.customer_id is not None and CUSTOMER_ID.fullmatch(told.customer_id):
         return LinkOutcome(LinkStatus.ALREADY_LINKED, told.customer_id, "the ID token names the customer")
-    user = yield from _of_our_world((yield from ask(ReadUser(user_id))), policy)
+    read = yield from ask(ReadUser(user_id))
+    require_admitted(read, since=None)
+    user = yield from _of_our_world(read, policy)
     if user.customer_id is None:
         return (yield from _link(user, policy, now))
     _check_shape(user)
     return LinkOutcome(LinkStatus.ALREADY_LINKED, user.customer_id, "recorded")
 
 
-def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
+def _before_use(
+    user_id: str, remembered: str | None, policy: Policy, now: float, since: float | None
+) -> Steps[LinkOutcome]:
     read, customer = yield from ask(ReadBoth(user_id, remembered))
+    require_admitted(read, since)
+    outcome = yield from _use(read, customer, remembered, policy, now)
+    return replace(outcome, logins_since=read.logins_since)
+
+
+def _use(
+    read: User,
+    customer: Customer | PaymentsError | None,
+    remembered: str | None,
+    policy: Policy,
+    now: float,
+) -> Steps[LinkOutcome]:
+    """The verified customer of the user who was just read. `customer`: the remembered one, read as well."""
     if not read.records:
         return (yield from _link(read, policy, now))
     account = yield from ask(ReadAccount())

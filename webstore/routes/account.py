@@ -24,7 +24,7 @@ from webstore.settings import Settings
 from webstore.shop.subscriptions import ShownSubscription, list_shown
 
 from . import services
-from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, unusable_link, user_gone
+from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
 from .errors import not_available, noted
 from .limits import limited_per_shopper
 from .login_claims import kept_claims
@@ -66,12 +66,15 @@ class SubscriptionsView:
 @blueprint.get("")
 @login_required
 @limited_per_shopper
-def show() -> Response | str:
+def show() -> ResponseReturnValue:
     """Show the shopper's profile, customer and subscriptions. A pending link is tried again."""
     shopper = logged_in_shopper()
-    outcome = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
-    if outcome.status is LinkStatus.USER_GONE:
-        return user_gone()
+    outcome = verdict(
+        services().linker, services().state, shopper.user_id, shopper.customer_id, shopper.since
+    )
+    ended = ended_login(outcome, url_for("account.show"))
+    if ended is not None:
+        return ended
     if outcome.customer_id is not None or outcome.status is LinkStatus.REFUSED:
         remember_customer(outcome.customer_id)
     shopper = logged_in_shopper()
@@ -124,7 +127,8 @@ def listed_subscriptions(customer_id: str) -> SubscriptionsView:
 def link() -> Response | str:
     """Show the Auth0 user and the Stripe customer side by side, both read now."""
     try:
-        found = linking.compare(services().linker, logged_in_shopper().user_id, count=True)
+        shopper = logged_in_shopper()
+        found = linking.compare(services().linker, shopper.user_id, shopper.since, count=True)
     except UserGone:
         return user_gone()
     if found.status not in ("linked", "unavailable"):
@@ -152,7 +156,7 @@ def portal() -> ResponseReturnValue:
     """Redirect to Stripe's billing portal for the customer's cards, invoices and subscriptions."""
     require_csrf_token()
     shopper = logged_in_shopper()
-    link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id)
+    link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id, shopper.since)
     if link.customer_id is None:
         return unusable_link(link, again=url_for("account.show"), title=_NO_BILLING)
     remember_customer(link.customer_id)

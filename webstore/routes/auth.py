@@ -6,22 +6,24 @@ import logging
 import time
 from urllib.parse import urlencode
 
-from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webstore.errors import (
     LoginDenied,
     LoginError,
     LoginInteractionNeeded,
-    LoginRejected,
     StateUnavailable,
     TokenRejected,
     TransactionUnknown,
 )
-from webstore.gateways.oidc.login_client import FORWARDED
+from webstore.gateways.oidc.login_client import FORWARDED, Transaction
+from webstore.linking import LinkStatus
 from webstore.sessions import login, revocation
+from webstore.sessions.models import Identity
 
 from . import header_room, services
+from .customer import forget
 from .limits import limited_per_address
 from .login_claims import keep_claims
 from .marks import signed
@@ -87,21 +89,36 @@ def callback() -> Response:
             raise
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
-    event = login.complete_login(identity, services().hooks)
-    start_session(identity, event.link, room=header_room.for_session(return_path))
+    try:
+        start_session(
+            identity, _customer_of(identity, transaction), room=header_room.for_session(return_path)
+        )
+    except LoginError as exc:
+        exc.return_path, exc.organization = return_path, transaction.asked.get("organization")
+        raise
     if services().settings.dashboard_links:
         keep_claims(identity.claims)
-    if current_shopper() is None and not must_ask_provider():
-        # Otherwise a page that needs a login would begin another login, in an endless loop.
-        session.clear()
-        raise LoginRejected("the provider's session ended before this login was finished")
     return redirect(return_path)
+
+
+def _customer_of(identity: Identity, transaction: Transaction) -> str | None:
+    """Run the post-login hooks; returns the ID of the customer that was linked. Raises `LoginDenied`."""
+    shopper = current_shopper()
+    if "max_age" in transaction.asked and shopper is not None and shopper.user_id == identity.user_id:
+        # The shopper has only typed the password again. No customer is made for a user who is leaving.
+        return shopper.customer_id
+    link = login.complete_login(identity, services().hooks).link
+    if link is not None and link.status is LinkStatus.BLOCKED:
+        # Since the provider let the user in, a moment ago.
+        forget(identity.user_id)
+        raise LoginDenied(link.reason, words="This account is blocked.")
+    return link.customer_id if link else None
 
 
 def _without_login(return_path: str) -> Response:
     """Continue without a login after a silent login failed, and do not try another silent login."""
     if must_ask_provider():
-        session.clear()
+        end_session()
     return redirect(return_path)
 
 

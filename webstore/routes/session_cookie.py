@@ -10,17 +10,18 @@ import hmac
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
-from flask import abort, current_app, g, redirect, request, session, url_for
+from flask import abort, after_this_request, current_app, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response
 
-from webstore.errors import StateUnavailable
-from webstore.linking.models import Account, LinkOutcome
+from webstore.errors import LoginRejected, StateUnavailable
+from webstore.linking.models import Account
 from webstore.sessions import revocation
 from webstore.sessions.models import Identity
 from webstore.sessions.revocation import SessionMark, Standing
@@ -52,6 +53,10 @@ class Shopper:
     sid: str | None
     customer_id: str | None
     mark: SessionMark
+    #: When the user logged in, by the provider's clock in Unix seconds.
+    since: float = 0.0
+    #: When the user last typed a password or the like, if the provider said so.
+    authenticated_at: float | None = None
 
     @property
     def link_status(self) -> str:
@@ -107,6 +112,9 @@ def _from_session() -> Shopper | None:
         case Standing.REVOKED:
             session.clear()
             return None
+        case Standing.REPLACED:
+            # No answer may delete the cookie: it would undo the login that took this session's place.
+            return None
         case Standing.UNSURE:
             g.unsure = found
             return None
@@ -114,8 +122,27 @@ def _from_session() -> Shopper | None:
             pass
     # Not in the answer to a form: its header may have a cart and a long Location already.
     if now - stored["seen"] > _TOUCH_S and request.method == "GET":
-        session["login"] = {**stored, "seen": now}
+        _rewrite({**stored, "seen": now})
     return found
+
+
+def _rewrite(stored: dict[str, Any]) -> None:
+    """Put the changed session into the cookie, unless it ends before the answer is sent.
+
+    A late answer must not undo a login or a logout in another tab.
+    """
+    session["login"] = stored
+    if "session_is_rewritten" not in g:
+        g.session_is_rewritten = True
+        after_this_request(_unless_ended)
+
+
+def _unless_ended(response: Response) -> Response:
+    shopper = current_shopper()
+    over = (Standing.REVOKED, Standing.REPLACED)
+    if shopper is not None and revocation.standing(services().state, shopper.mark) in over:
+        session.modified = False
+    return response
 
 
 def _shopper(stored: dict[str, Any]) -> Shopper:
@@ -130,6 +157,9 @@ def _shopper(stored: dict[str, Any]) -> Shopper:
         stored["sid"],
         stored["cus"] if _world().may_be(Account(*stored.get("world", _world_data()))) else None,
         mark,
+        # A release without these two signed the cookie.
+        stored.get("since", stored["at"]),
+        stored.get("auth"),
     )
 
 
@@ -144,16 +174,15 @@ def _world_data() -> list[Any]:
     return [world.id, world.livemode]
 
 
-def start_session(identity: Identity, link: LinkOutcome | None, *, room: int) -> None:
-    """Begin a new session for the identity, and delete all data of an earlier session.
+def start_session(identity: Identity, customer_id: str | None, *, room: int) -> None:
+    """Begin a new session for the identity, in place of the browser's earlier session, which ends.
 
-    `room`: the most bytes that the cookie's value may have. The picture and then the ends of name and e-mail
-    address give way.
+    The cookie keeps no data of the earlier session. `room`: the most bytes that the cookie's value may have.
+    The picture and then the ends of name and e-mail address give way. Raises `LoginRejected` if the new
+    session is revoked already; the earlier one then stays, unless only the provider knows whether it is still
+    valid.
     """
     now = time.time()
-    session.clear()
-    session.permanent = True
-    session["csrf"] = secrets.token_urlsafe(16)
     picture = identity.picture if identity.picture and len(identity.picture) <= _MAX_TEXT else None
     login = {
         "iss": identity.issuer,
@@ -161,14 +190,28 @@ def start_session(identity: Identity, link: LinkOutcome | None, *, room: int) ->
         "name": _shortened(identity.name or identity.email or "Shopper"),
         "email": _shortened(identity.email) if identity.email else None,
         "picture": picture,
-        "sid": _shortened(identity.sid) if identity.sid else None,
-        "cus": link.customer_id if link else None,
+        "sid": identity.sid,
+        "cus": customer_id,
         "world": _world_data(),
         "id": secrets.token_urlsafe(12),
         "epoch": revocation.current_epoch(services().state),
         "at": round(now, 3),
         "seen": int(now),
+        "since": int(identity.since),
+        "auth": None if identity.authenticated_at is None else int(identity.authenticated_at),
     }
+    former, new = current_shopper() or unsure_shopper(), _shopper(login)
+    if revocation.standing(services().state, new.mark) is Standing.REVOKED:
+        # Otherwise a page that needs a login would begin another login, in an endless loop.
+        if must_ask_provider():
+            session.clear()
+        raise LoginRejected("the provider's session ended before this login was finished")
+    if former is not None:
+        with _revoking():
+            revocation.replace_session(services().state, former.mark, new.mark, ABSOLUTE_S)
+    session.clear()
+    session.permanent = True
+    session["csrf"] = secrets.token_urlsafe(16)
     session["login"] = _fitted(login, room)
     g.pop("shopper", None)
     g.pop("unsure", None)
@@ -204,7 +247,7 @@ def remember_customer(customer_id: str | None) -> None:
     stored = session.get("login")
     remembered = {"cus": customer_id, "world": _world_data()}
     if stored and not remembered.items() <= stored.items():
-        session["login"] = {**stored, **remembered}
+        _rewrite({**stored, **remembered})
         shopper = current_shopper()
         if shopper is not None:
             # Not read again: a request keeps its shopper, even if another request ends the session.
@@ -218,10 +261,17 @@ def end_session() -> None:
     g.pop("shopper", None)
     g.pop("unsure", None)
     if shopper is not None:
-        try:
-            revocation.revoke_session(services().state, shopper.mark, ABSOLUTE_S)
-        except StateUnavailable:
-            log.warning("a session ended in its browser but was not revoked: the shared state is unreachable")
+        with _revoking():
+            revocation.revoke_session(services().state, shopper.mark, now=time.time(), kept_s=ABSOLUTE_S)
+
+
+@contextmanager
+def _revoking() -> Iterator[None]:
+    """Log it if the shared state does not take a revocation record."""
+    try:
+        yield
+    except StateUnavailable:
+        log.warning("a session ended in its browser but was not revoked: the shared state is unreachable")
 
 
 def csrf_token() -> str:

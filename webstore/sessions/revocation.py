@@ -20,6 +20,9 @@ from .models import LogoutNotice
 
 _EPOCH = "session-epoch"
 _EPOCH_KEPT_S = 10 * 365 * 24 * 3600.0
+#: Seconds. The times at which sessions begin are rounded to this.
+_TICK_S = 0.001
+_REPLACED = "replaced"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Standing(Enum):
 
     GOOD = "good"
     REVOKED = "revoked"
+    #: A later login in the same browser took its place. The browser may have the new session's cookie by now.
+    REPLACED = "replaced"
     #: Its epoch's revocations are lost: ask the provider.
     UNSURE = "unsure"
 
@@ -54,22 +59,46 @@ def current_epoch(state: State) -> str:
 
 def standing(state: State, mark: SessionMark) -> Standing:
     """Whether the session was revoked."""
-    session_key, sid_key, user_key = _session_key(mark.id), _sid_key(mark.issuer, mark.sid), _user_key(mark)
+    session_key, sid_key = _session_key(mark.id), _sid_key(mark.issuer, mark.sid)
+    # Each of these records ends the sessions that began until its time.
+    until = [_user_key(mark.issuer, mark.user_id), _sid_until_key(mark.issuer, mark.sid)]
+    if not mark.sid:
+        until[1] = _no_sid_key(mark.issuer, mark.user_id)
     try:
-        found = state.get_many((_EPOCH, session_key, sid_key, user_key))
+        found = state.get_many((_EPOCH, session_key, sid_key, *until))
     except StateUnavailable:
         return Standing.GOOD
+    if found.get(session_key) == _REPLACED:
+        return Standing.REPLACED
     if session_key in found or (mark.sid and sid_key in found):
         return Standing.REVOKED
-    if mark.started <= float(found.get(user_key, "-inf")):
+    if any(mark.started <= float(found.get(key, "-inf")) for key in until):
         return Standing.REVOKED
     # A session that began while the state was unreachable has no epoch; nothing was lost for it since.
     return Standing.GOOD if mark.epoch in ("", found.get(_EPOCH)) else Standing.UNSURE
 
 
-def revoke_session(state: State, mark: SessionMark, kept_s: float) -> None:
-    """End one session: copies of its cookie no longer count. Raises `StateUnavailable`."""
+def revoke_session(state: State, mark: SessionMark, *, now: float, kept_s: float) -> None:
+    """End one session at logout: copies of its cookie no longer count. Raises `StateUnavailable`.
+
+    Earlier sessions of the same provider session end as well: two tabs that log in at once begin two of them
+    in one browser. A later login counts, even in the same provider session, which goes on if the provider
+    could not be told of the logout. `now`: Unix seconds; `kept_s`: how long a session can live.
+    """
     state.set(_session_key(mark.id), "1", kept_s)
+    if mark.sid:
+        state.set(_sid_until_key(mark.issuer, mark.sid), repr(now), kept_s)
+
+
+def replace_session(state: State, former: SessionMark, new: SessionMark, kept_s: float) -> None:
+    """End the session that was in the browser before a login. Raises `StateUnavailable`.
+
+    If the login was for another user, or in another provider session, the former provider session is not this
+    browser's any more: its sessions end, too.
+    """
+    state.set(_session_key(former.id), _REPLACED, kept_s)
+    if former.sid and (former.user_id, former.sid) != (new.user_id, new.sid):
+        state.set(_sid_until_key(former.issuer, former.sid), repr(new.started - _TICK_S), kept_s)
 
 
 def revoke_at_provider(
@@ -77,12 +106,15 @@ def revoke_at_provider(
 ) -> None:
     """End all sessions of one provider session, or without a `sid` all sessions of the user.
 
-    `now`: Unix seconds; `kept_s`: how long a session can live. Raises `StateUnavailable`.
+    With both, the user's sessions in other provider sessions go on; those that do not know their provider
+    session end. `now`: Unix seconds; `kept_s`: how long a session can live. Raises `StateUnavailable`.
+    Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#LogoutToken
     """
     if sid:
         state.set(_sid_key(issuer, sid), "1", kept_s)
-    elif user_id:
-        state.set(_digest("revoked-user", issuer, user_id), repr(now), kept_s)
+    if user_id:
+        key = _no_sid_key(issuer, user_id) if sid else _user_key(issuer, user_id)
+        state.set(key, repr(now), kept_s)
 
 
 def obey(state: State, issuer: str, notice: LogoutNotice, *, now: float, kept_s: float) -> None:
@@ -103,8 +135,16 @@ def _sid_key(issuer: str, sid: str | None) -> str:
     return _digest("revoked-sid", issuer, sid or "")
 
 
-def _user_key(mark: SessionMark) -> str:
-    return _digest("revoked-user", mark.issuer, mark.user_id)
+def _sid_until_key(issuer: str, sid: str | None) -> str:
+    return _digest("revoked-sid-until", issuer, sid or "")
+
+
+def _user_key(issuer: str, user_id: str) -> str:
+    return _digest("revoked-user", issuer, user_id)
+
+
+def _no_sid_key(issuer: str, user_id: str) -> str:
+    return _digest("revoked-user-without-sid", issuer, user_id)
 
 
 def _digest(kind: str, *parts: str) -> str:

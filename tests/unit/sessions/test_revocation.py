@@ -14,6 +14,7 @@ from webstore.sessions.revocation import (
     Standing,
     current_epoch,
     obey,
+    replace_session,
     revoke_at_provider,
     revoke_session,
     standing,
@@ -38,9 +39,34 @@ def test_a_session_that_nobody_revoked_is_good(state: Memory, mark: SessionMark)
 
 
 def test_a_revoked_session_is_revoked_and_no_other(state: Memory, mark: SessionMark) -> None:
-    revoke_session(state, mark, 60)
+    revoke_session(state, mark, now=2000.0, kept_s=60)
     assert standing(state, mark) is Standing.REVOKED
-    assert standing(state, replace(mark, id="session-2")) is Standing.GOOD
+    assert standing(state, replace(mark, id="session-2", sid="sid-2")) is Standing.GOOD
+
+
+def test_a_logout_ends_what_began_before_in_the_same_provider_session(
+    state: Memory, mark: SessionMark
+) -> None:
+    revoke_session(state, mark, now=2000.0, kept_s=60)
+    assert standing(state, replace(mark, id="session-2", started=1999.0)) is Standing.REVOKED
+    assert standing(state, replace(mark, id="session-2", started=2000.5)) is Standing.GOOD
+
+
+def test_a_replaced_session_ends_and_the_new_one_does_not(state: Memory, mark: SessionMark) -> None:
+    new = replace(mark, id="session-2", started=1000.5)
+    replace_session(state, mark, new, 60)
+    assert standing(state, mark) is Standing.REPLACED
+    assert standing(state, new) is Standing.GOOD
+
+
+@pytest.mark.parametrize("changed", [{"user_id": "auth0|grace"}, {"sid": "sid-2"}], ids=["user", "sid"])
+def test_another_login_ends_the_former_provider_session(
+    state: Memory, mark: SessionMark, changed: dict[str, str]
+) -> None:
+    new = replace(mark, id="session-3", started=1000.5, **changed)
+    replace_session(state, mark, new, 60)
+    assert standing(state, replace(mark, id="session-2", started=1000.2)) is Standing.REVOKED
+    assert standing(state, new) is Standing.GOOD
 
 
 def test_all_sessions_of_a_provider_session_end_together(state: Memory, mark: SessionMark) -> None:
@@ -48,10 +74,18 @@ def test_all_sessions_of_a_provider_session_end_together(state: Memory, mark: Se
     assert standing(state, replace(mark, id="session-2")) is Standing.REVOKED
     others = (
         replace(mark, sid="sid-2"),
-        replace(mark, sid=None),
+        replace(mark, sid=None, started=2000.5),
+        replace(mark, sid=None, user_id="auth0|grace"),
         replace(mark, issuer="https://other.example/"),
     )
-    assert [standing(state, other) for other in others] == [Standing.GOOD] * 3
+    assert [standing(state, other) for other in others] == [Standing.GOOD] * 4
+
+
+def test_a_session_that_does_not_know_its_provider_session_ends_with_any_of_the_users(
+    state: Memory, mark: SessionMark
+) -> None:
+    revoke_at_provider(state, ISSUER, sid="sid-1", user_id=ADA, now=2000.0, kept_s=60)
+    assert standing(state, replace(mark, sid=None)) is Standing.REVOKED
 
 
 @pytest.mark.parametrize("sid", [None, ""])
@@ -84,7 +118,7 @@ def test_while_the_state_is_down_sessions_are_good_and_new_ones_have_no_epoch(ma
     assert standing(down, mark) is Standing.GOOD
     assert current_epoch(down) == ""
     with pytest.raises(StateUnavailable):
-        revoke_session(down, mark, 60)
+        revoke_session(down, mark, now=2000.0, kept_s=60)
 
 
 def test_a_notice_is_obeyed_once(state: Memory, mark: SessionMark) -> None:

@@ -16,7 +16,7 @@ from webstore.sandbox.auth0.api_errors import ApiError, bad_query, no_such_user,
 from webstore.sandbox.auth0.keys import Claims, InvalidToken
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.user import Profile, User, profile_of
-from webstore.sandbox.auth0.user_update import checked, updated
+from webstore.sandbox.auth0.user_update import checked
 from webstore.sandbox.auth0.users import UserExists
 
 _CEILING = 1000
@@ -108,9 +108,8 @@ class ManagementApi:
         if "update:users" not in scopes and set(body) - {"app_metadata"}:
             reason = "Some fields cannot be updated with the permissions granted by the bearer token scopes."
             raise ApiError(403, reason, "insufficient_scope")
-        now = self._tenant.clock.now()
         try:
-            user = self._tenant.users.change(user_id, lambda user: updated(user, body, now))
+            user = self._tenant.update_user(user_id, body)
         except UserExists as problem:
             raise ApiError(400, "The specified new email already exists", "auth0_idp_error") from problem
         if user is None:

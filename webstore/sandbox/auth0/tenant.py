@@ -11,6 +11,7 @@ from webstore.sandbox.auth0.ratelimit import RateLimit
 from webstore.sandbox.auth0.sessions import Session, Sessions, Transactions
 from webstore.sandbox.auth0.tokens import Tokens
 from webstore.sandbox.auth0.user import User
+from webstore.sandbox.auth0.user_update import Body, updated
 from webstore.sandbox.auth0.users import SEED_AGE_S, Seed, Users
 from webstore.sandbox.clock import Clock
 
@@ -81,6 +82,18 @@ class Tenant:
         merged = self.users.merge(primary_id, secondary_id)
         self.sessions.end_of_user(secondary_id)
         return merged
+
+    def update_user(self, user_id: str, body: Body) -> User | None:
+        """Apply a checked update. Returns the user, or None for an unknown ID.
+
+        Raises what `Users.change` raises. A block ends the user's sessions, and so does a new password.
+        https://community.auth0.com/t/does-blocking-a-user-end-their-session/117905
+        """
+        now = self.clock.now()
+        user = self.users.change(user_id, lambda user: updated(user, body, now))
+        if body.get("blocked") or "password" in body:
+            self.sessions.end_of_user(user_id)
+        return user
 
     def delete_user(self, user_id: str) -> None:
         """Delete a user, if the user exists, and end all sessions of the user."""

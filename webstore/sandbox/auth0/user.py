@@ -35,6 +35,7 @@ class User:
     picture: str | None = None
     blocked: bool | None = None
     password_hash: str | None = None
+    last_password_reset: float | None = None
     app_metadata: Metadata | None = None
     user_metadata: Metadata | None = None
     last_login: float | None = None
@@ -155,6 +156,9 @@ def profile_of(user: User) -> Profile:
         "blocked": user.blocked,
         "last_ip": user.last_ip,
         "last_login": timestamp(user.last_login) if user.last_login is not None else None,
+        "last_password_reset": (
+            timestamp(user.last_password_reset) if user.last_password_reset is not None else None
+        ),
         "logins_count": user.logins_count or None,
     }
     return {name: value for name, value in profile.items() if value is not None}
