@@ -183,7 +183,12 @@ def _raw(found: Comparison) -> dict[str, str]:
         "Stripe customer": found.raw_customer,
         "Claims of the ID token of this login": evidence.shown(claims) if claims is not None else None,
     }
-    return {title: json.dumps(it, indent=2, ensure_ascii=False) for title, it in parts.items() if it}
+    return {title: _json(it) for title, it in parts.items() if it}
+
+
+def _json(value: object) -> str:
+    """The value as JSON for a page. A lone surrogate, which UTF-8 cannot encode, stays an escape."""
+    return json.dumps(value, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def _auth0_url(settings: Settings, found: Comparison) -> str | None:
