@@ -41,8 +41,8 @@ class RecordLink(Call[None]):
     suffix: str = ""
     note_suffix: str = ""
     moved: tuple[tuple[str, object], ...] = ()
-    #: Merged accounts that were looked up; empty: the list in the directory stays.
-    merged: tuple[str, ...] = ()
+    #: Merged accounts that were looked up; None: the list in the directory stays.
+    merged: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,13 @@ class SearchByEmail(Call[tuple[Customer, ...]]):
     """`GET /v1/customers/search` on `email`: its exact match ignores case; it lags."""
 
     email: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRunning(Call[tuple[str, ...]]):
+    """`GET /v1/subscriptions?customer=`: the IDs of those that have not ended."""
+
+    customer_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,12 @@ class User:
     #: The user IDs of accounts that were merged into this one, read fresh:
     #: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
     identities: tuple[str, ...] = ()
+    #: The e-mail addresses of those accounts.
+    merged_emails: tuple[str, ...] = ()
     #: All keys of `app_metadata` that begin with "stripe_", as recorded: the links of every world.
     records: Mapping[str, object] = field(default_factory=dict)
+    #: The record as it was read, for the side-by-side page; without tokens of identity providers.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
     #: What follows the names of the keys above in `app_metadata`; see `worlds.py`.
     suffix: str = ""
     #: What follows the names of the keys with a failure note: another world's may be in the plain keys.
@@ -61,6 +65,11 @@ class User:
     def owners(self) -> tuple[str, ...]:
         """The user IDs that a customer of this user may name."""
         return (self.user_id, *self.identities)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The e-mail addresses that a customer of this user may have been made with, the user's own first."""
+        return tuple(dict.fromkeys(it for it in (self.email, *self.merged_emails) if it))
 
     @property
     def logins_since(self) -> float:
@@ -120,6 +129,8 @@ class Customer:
     tenant: str | None = None
     #: `metadata.link_generation`.
     generation: int = 0
+    #: The customer as it was read by its ID, for the side-by-side page.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +243,18 @@ class ComparedField:
     stripe_field: str
     stripe: str | None
     matches: bool | None
+    #: Why the link cannot be used, if it is this line's fault.
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that only one side knows about the link."""
+
+    label: str
+    value: str
+    #: The field that says it.
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,3 +280,14 @@ class Comparison:
     problems: tuple[str, ...] = field(default=())
     #: The links that are recorded for the user, of every account and mode.
     links: tuple[RecordedLink, ...] = ()
+    #: The customer ID that is recorded for this account and mode, usable or not; None if there is none.
+    recorded: str | None = None
+    facts: tuple[Fact, ...] = ()
+    #: The living customers that name the user; None if they could not be counted.
+    living: tuple[str, ...] | None = None
+    #: Both records as JSON, without what looks like a secret. The customer's only if it names the user.
+    raw_user: Mapping[str, object] | None = None
+    raw_customer: Mapping[str, object] | None = None
+    #: When the reading began (Unix seconds), and how long it took (seconds).
+    read_at: float = 0.0
+    took_s: float = 0.0

@@ -44,6 +44,7 @@ from .calls import (
     GetCustomer,
     ListByEmail,
     ListCreatedSince,
+    ListRunning,
     NoteFailure,
     Pause,
     ReadAccount,
@@ -253,7 +254,11 @@ def _use(
             # It belongs to another world, or nothing says to which: this one gets a link of its own.
             return (yield from _link_beside(user, account, policy, now))
         if policy.livemode or account.pin is None or user.account != account.pin:
-            raise NotYet(f"Stripe does not know {user.customer_id}; this proves nothing", alarm=True) from exc
+            raise NotYet(
+                f"Stripe does not know {user.customer_id}; this proves nothing: check the store's key, and "
+                "if the customer is lost, name another one with `flask customers relink`",
+                alarm=True,
+            ) from exc
         # Test mode, and the ID was recorded for this account: its test data was deleted.
         return (yield from _replace(user, user.customer_id, account, policy, now))
     if customer.deleted:
@@ -264,7 +269,7 @@ def _use(
         yield from _carry_over(user, customer, policy)
         return (yield from _with_merged(user, customer, account, policy))
     if customer.owner is None:
-        if (yield from _claim(user, customer, policy)) is None:
+        if (yield from claim(user, customer, policy)) is None:
             raise NotYet(f"{customer.id} names nobody and could not be claimed")
         return LinkOutcome(
             LinkStatus.CLAIMED,
@@ -276,7 +281,7 @@ def _use(
     if customer.owner in user.owners:
         raise WrongTenant(
             f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
-            "this tenant, add it to AUTH0_FORMER_TENANTS"
+            "this tenant, add it to AUTH0_FORMER_TENANTS; for one user there is `flask customers relink`"
         )
     # Nobody but an operator writes somebody else's customer into a user's record.
     outcome = yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now)
@@ -308,7 +313,10 @@ def _in_world(user: User, account: Account, policy: Policy) -> User:
 
 def _check_shape(user: User) -> None:
     if not CUSTOMER_ID.fullmatch(user.customer_id or ""):
-        raise NotYet("the recorded customer ID is not a Stripe customer ID", alarm=True)
+        raise NotYet(
+            "the recorded customer ID is not a Stripe customer ID; `flask customers relink` replaces it",
+            alarm=True,
+        )
 
 
 def _leaving(user: User, customer_id: str) -> User:
@@ -362,7 +370,7 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
 
     An empty list is a proven absence. Raises where the absence is not proven.
     """
-    by_email = (yield from ask(ListByEmail(user.email))) if user.email else ()
+    by_email = yield from _listed(user)
     own = yield from _confirmed(by_email, user, policy)
     if not any(customer.owner == user.user_id for customer in own):
         try:
@@ -373,7 +381,11 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
             page = yield from ask(ListCreatedSince(user.created_at))
             by_name = yield from _confirmed(page.customers, user, policy)
             if not own and not by_name and not page.complete:
-                raise NotYet("too many customers to look through without search", alarm=True) from None
+                raise NotYet(
+                    "too many customers to look through without search; name the user's customer with "
+                    "`flask customers relink`",
+                    alarm=True,
+                ) from None
         else:
             by_name = yield from _confirmed(hits, user, policy)
         own = list({customer.id: customer for customer in (*own, *by_name)}.values())
@@ -381,6 +393,14 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
         return (yield from _adopt_unowned(by_email, user, user.email, policy))
     # The user's own before that of an account that was merged into it.
     return sorted(own, key=lambda c: (c.owner != user.user_id, -c.generation, c.created, c.id))
+
+
+def _listed(user: User) -> Steps[list[Customer]]:
+    """Customers with the address of the user, or of an account merged into it: the list does not lag."""
+    hits: list[Customer] = []
+    for address in user.addresses[:MAX_OWNERS]:
+        hits += yield from ask(ListByEmail(address))
+    return hits
 
 
 def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
@@ -418,7 +438,7 @@ def _adopt_unowned(
             return [customer]
         if customer.deleted or customer.owner is not None or not _same_address(customer.email, email):
             continue
-        claimed = yield from _claim(user, customer, policy)
+        claimed = yield from claim(user, customer, policy)
         if claimed is not None:
             return [claimed, *unowned[number + 1 :]]
     return []
@@ -435,11 +455,11 @@ def _as_ours(user: User, customer: Customer, policy: Policy) -> Steps[None]:
     """
     if customer.owner == user.user_id and customer.tenant in (None, policy.tenant):
         return
-    if (yield from _claim(user, customer, policy)) is None:
+    if (yield from claim(user, customer, policy)) is None:
         raise NotYet(f"{customer.id} names {customer.owner} of {customer.tenant} and could not be claimed")
 
 
-def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
+def claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
     """Write the user's ID and tenant on a customer that names nobody, a merged account, or a former domain.
 
     The idempotency key lets one claimant win.
@@ -494,7 +514,7 @@ def _create(
                 at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
                 if first and at_once and not policy.adopt_by_email:
                     made = creation.customer.id
-                    yield from ask(_recording(user, made, account, user.replaced))
+                    yield from ask(recording(user, made, account, user.replaced))
                     return LinkOutcome(status, made, "created and recorded")
                 return (yield from _record(user, [creation.customer], account, policy, status))
             customer = yield from _replayed(creation.customer, policy)
@@ -565,6 +585,7 @@ def _record(
     others = tuple(other.id for other in rest if other.id not in merged)
     for merged_id in merged:
         user = _leaving(user, merged_id)
+    running = yield from _running_on(merged)
     read = yield from ask(ReadUser(user.user_id))
     fresh = _in_world(read, account, policy)
     if user.suffix and not fresh.suffix and fresh.account is None and fresh.customer_id is not None:
@@ -578,16 +599,20 @@ def _record(
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
         replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
-        yield from ask(_recording(fresh, customer.id, account, replaced, user.identities))
+        yield from ask(recording(fresh, customer.id, account, replaced, user.identities or None))
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
     outcome = LinkOutcome(
         status, customer.id, reason, others=others, predecessors=user.replaced, identities=user.identities
     )
-    return _told_of(merged, outcome)
+    return _told_of(merged, running, outcome)
 
 
-def _recording(
-    user: User, customer_id: str, account: Account, replaced: tuple[str, ...], merged: tuple[str, ...] = ()
+def recording(
+    user: User,
+    customer_id: str,
+    account: Account,
+    replaced: tuple[str, ...],
+    merged: tuple[str, ...] | None = None,
 ) -> RecordLink:
     """The PATCH that records the customer where this world's keys are, or moves them to."""
     return RecordLink(
@@ -605,6 +630,7 @@ def _recording(
 def _with_merged(user: User, customer: Customer, account: Account, policy: Policy) -> Steps[LinkOutcome]:
     """The verified link; customers of accounts merged since then join the predecessors, once.
 
+    Accounts that were split off leave the list: if they are merged again, they are looked up again.
     A failure does not keep the customer from being used: the next use tries again.
     """
     outcome = LinkOutcome(
@@ -615,31 +641,50 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
         identities=user.identities,
     )
     new = [it for it in user.identities if it not in user.merged][:MAX_OWNERS]
-    if not new:
+    if not new and set(user.merged) <= set(user.identities):
         return outcome
-    found: list[Customer] = []
     with suppress(PaymentsError, DirectoryError, WrongAccount):
-        for identity in new:
-            hits = yield from ask(SearchByOwner(identity))
-            found += yield from _confirmed(hits, user, policy)
+        hits = (yield from _listed(user)) if new else []
+        with suppress(SearchUnavailable):
+            for identity in new:
+                hits += yield from ask(SearchByOwner(identity))
         known = (customer.id, *user.replaced)
-        theirs = [it.id for it in found if it.owner in user.identities and it.id not in known]
+        unknown = {it.id: it for it in hits if it.owner in user.identities and it.id not in known}
+        theirs = [it.id for it in (yield from _confirmed(unknown.values(), user, policy))]
         for merged_id in theirs:
             user = _leaving(user, merged_id)
+        running = yield from _running_on(theirs)
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.suffix) == (user.customer_id, user.suffix):
             replaced = user.replaced if theirs or fresh.moved else ()
-            yield from ask(_recording(fresh, customer.id, account, replaced, user.identities))
-        return _told_of(theirs, replace(outcome, predecessors=user.replaced))
+            yield from ask(recording(fresh, customer.id, account, replaced, user.identities))
+        return _told_of(theirs, running, replace(outcome, predecessors=user.replaced))
     return outcome
 
 
-def _told_of(merged: list[str], outcome: LinkOutcome) -> LinkOutcome:
-    """The outcome, as an alarm if a merged account has a customer of its own: subscriptions may run on it."""
+def _running_on(merged: list[str]) -> Steps[tuple[str, ...]]:
+    """What an operator has to look at on the customers of merged accounts: subscriptions that still run."""
+    found: list[str] = []
+    for customer_id in merged[:MAX_OWNERS]:
+        try:
+            running = yield from ask(ListRunning(customer_id))
+            found += [f"{subscription} runs on {customer_id}" for subscription in running]
+        except (PaymentsError, OverBudget) as exc:
+            found.append(f"the subscriptions of {customer_id} could not be read ({exc})")
+    return tuple(found)
+
+
+def _told_of(merged: list[str], running: tuple[str, ...], outcome: LinkOutcome) -> LinkOutcome:
+    """The outcome with the customers of merged accounts, as an alarm if subscriptions run on them."""
     if not merged:
         return outcome
-    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer: "
-    return replace(outcome, alarm=True, reason=f"{reason}look for running subscriptions there")
+    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer"
+    if running:
+        reason += (
+            f": {', '.join(running)}; the account page does not show them, so end them in Stripe, or use "
+            "that customer instead with `flask customers relink`"
+        )
+    return replace(outcome, alarm=bool(running), reason=reason, others=(*outcome.others, *merged))
 
 
 def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
@@ -650,7 +695,7 @@ def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.account, fresh.suffix) == (user.customer_id, None, ""):
             replaced = fresh.replaced if fresh.moved else ()
-            yield from ask(_recording(fresh, user.customer_id or "", account, replaced))
+            yield from ask(recording(fresh, user.customer_id or "", account, replaced))
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:

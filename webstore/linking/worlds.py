@@ -123,6 +123,6 @@ def metadata_of(link: RecordLink) -> Mapping[str, object]:
         written[PIN + suffix] = link.account
     if link.replaced:
         written[REPLACED + suffix] = " ".join(link.replaced)
-    if link.merged:
-        written[MERGED + suffix] = " ".join(quote(it, safe="|") for it in link.merged)
+    if link.merged is not None:
+        written[MERGED + suffix] = " ".join(quote(it, safe="|") for it in link.merged) or None
     return written

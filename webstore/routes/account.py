@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import quote
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -14,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from webstore import linking
 from webstore.errors import PaymentsError, PaymentsUnavailable, StateUnavailable, UserGone
-from webstore.linking import LinkStatus
+from webstore.linking import LinkStatus, evidence
 from webstore.linking.models import Comparison, LinkOutcome
 from webstore.linking.verdicts import forget_verdict, verdict
 from webstore.settings import Settings
@@ -24,6 +27,7 @@ from . import services
 from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
 from .errors import not_available, noted
 from .limits import limited_per_shopper
+from .login_claims import kept_claims
 from .session_cookie import (
     Shopper,
     ask_provider_if_unsure,
@@ -124,7 +128,7 @@ def link() -> Response | str:
     """Show the Auth0 user and the Stripe customer side by side, both read now."""
     try:
         shopper = logged_in_shopper()
-        found = linking.compare(services().linker, shopper.user_id, shopper.since)
+        found = linking.compare(services().linker, shopper.user_id, shopper.since, count=True)
     except UserGone:
         return user_gone()
     if found.status not in ("linked", "unavailable"):
@@ -133,11 +137,15 @@ def link() -> Response | str:
             forget_verdict(services().state, found.user_id)
     if found.status != "unavailable":
         remember_customer(found.customer_id)
+    settings = services().settings
     return render_template(
         "account/link.html",
         comparison=found,
-        auth0_url=_auth0_url(services().settings, found),
-        stripe_url=_stripe_url(services().settings, found),
+        read_at=datetime.fromtimestamp(found.read_at, UTC),
+        auth0_url=_auth0_url(settings, found),
+        customers_url=f"{settings.stripe_dashboard_url}/customers" if settings.dashboard_links else None,
+        customer_url=partial(_customer_url, settings),
+        raw=_raw(found) if settings.dashboard_links else {},
     )
 
 
@@ -160,11 +168,27 @@ def portal() -> ResponseReturnValue:
     return redirect(address, 303)
 
 
-def _stripe_url(settings: Settings, found: Comparison) -> str | None:
+def _customer_url(settings: Settings, customer_id: str | None) -> str | None:
     """The customer's page in Stripe's dashboard; None without a customer, or if such links are off."""
-    if not settings.dashboard_links or found.customer_id is None:
+    if not settings.dashboard_links or customer_id is None:
         return None
-    return f"{settings.stripe_dashboard_url}/customers/{quote(found.customer_id)}"
+    return f"{settings.stripe_dashboard_url}/customers/{quote(customer_id, safe='')}"
+
+
+def _raw(found: Comparison) -> dict[str, str]:
+    """Both records and the claims of this session's ID token as JSON texts, by their titles."""
+    claims = kept_claims()
+    parts = {
+        "Auth0 user": found.raw_user,
+        "Stripe customer": found.raw_customer,
+        "Claims of the ID token of this login": evidence.shown(claims) if claims is not None else None,
+    }
+    return {title: _json(it) for title, it in parts.items() if it}
+
+
+def _json(value: object) -> str:
+    """The value as JSON for a page. A lone surrogate, which UTF-8 cannot encode, stays an escape."""
+    return json.dumps(value, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def _auth0_url(settings: Settings, found: Comparison) -> str | None:

@@ -25,6 +25,7 @@ from webstore.sessions.models import Identity
 from . import header_room, services
 from .customer import forget
 from .limits import limited_per_address
+from .login_claims import keep_claims
 from .marks import signed
 from .return_path import MAX_BYTES, safe_return_path
 from .session_cookie import (
@@ -95,6 +96,8 @@ def callback() -> Response:
     except LoginError as exc:
         exc.return_path, exc.organization = return_path, transaction.asked.get("organization")
         raise
+    if services().settings.dashboard_links:
+        keep_claims(identity.claims)
     return redirect(return_path)
 
 

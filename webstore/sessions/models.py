@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from webstore.linking.models import ClaimedLink, LinkOutcome
 
@@ -26,6 +28,8 @@ class Identity:
     #: When the user last typed a password or the like (claim `auth_time`); None if the provider does not say.
     authenticated_at: float | None = None
     claimed: ClaimedLink = field(default_factory=ClaimedLink)
+    #: All valid claims of the ID token, for the side-by-side page.
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,7 @@ class LoginClient:
             since=authenticated_at or issued_at or 0.0,
             authenticated_at=authenticated_at,
             claimed=ClaimedLink(self._claimed(claims)),
+            claims=claims,
         )
 
     def _claimed(self, claims: Mapping[str, Any]) -> Mapping[str, str]:

@@ -77,6 +77,12 @@ class Tenant:
                     self.backchannel.send(url, token, session.sid)
         return session
 
+    def merge_users(self, primary_id: str, secondary_id: str) -> User:
+        """Merge the second user into the first one, and end the second one's sessions. Raises KeyError."""
+        merged = self.users.merge(primary_id, secondary_id)
+        self.sessions.end_of_user(secondary_id)
+        return merged
+
     def update_user(self, user_id: str, body: Body) -> User | None:
         """Apply a checked update. Returns the user, or None for an unknown ID.
 
