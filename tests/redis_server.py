@@ -19,8 +19,8 @@ from tests.support import until
 class RedisServer:
     """A Redis on a free port, with nothing on the disk."""
 
-    def __init__(self, folder: Path, *more: str) -> None:
-        """`more`: options of redis-server."""
+    def __init__(self, folder: Path, *more: str, configuration: Path | None = None) -> None:
+        """`more`: options of redis-server; `configuration`: its file, which it may write to."""
         executable = shutil.which("redis-server")
         if executable is None:
             if "CI" in os.environ:
@@ -28,8 +28,11 @@ class RedisServer:
             pytest.skip("redis-server is not installed")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
-        self._command = [executable, "--port", str(self.port), *options, *more]
+        options: tuple[str, ...] = ("--bind", "127.0.0.1", "--dir", str(folder))
+        if configuration is None:
+            options += ("--save", "", "--appendonly", "no")
+        file = () if configuration is None else (str(configuration),)
+        self._command = [executable, *file, "--port", str(self.port), *options, *more]
         self.start()
 
     def start(self) -> None:
@@ -54,9 +57,9 @@ class RedisServer:
 
 
 @contextmanager
-def running_redis(folder: Path, *more: str) -> Iterator[RedisServer]:
-    """A Redis for as long as the block lasts; `more`: options of redis-server."""
-    server = RedisServer(folder, *more)
+def running_redis(folder: Path, *more: str, configuration: Path | None = None) -> Iterator[RedisServer]:
+    """A Redis for as long as the block lasts, with what `RedisServer` takes."""
+    server = RedisServer(folder, *more, configuration=configuration)
     try:
         yield server
     finally:

@@ -1,4 +1,4 @@
-"""An attack on logouts: strangers keep `/login` busy while sessions log out, then copies of cookies come back."""
+"""An attack on logouts: strangers keep `/login` busy while sessions log out, then copies come back."""
 
 from __future__ import annotations
 

@@ -17,6 +17,8 @@ from .redis_state import open_redis, reason
 log = logging.getLogger(__name__)
 
 _NO_EVICTION = "noeviction"
+#: Seconds: a start has more time than a page.
+_TIME_LIMIT_S = 5.0
 
 
 def require_usable(url: str) -> None:
@@ -24,7 +26,7 @@ def require_usable(url: str) -> None:
 
     What may pass by itself, such as a server that does not answer yet, is logged, and the store starts.
     """
-    client = open_redis(url)
+    client = open_redis(url, _TIME_LIMIT_S)
     try:
         _require_usable(client)
     finally:
@@ -36,7 +38,7 @@ def _require_usable(client: redis.Redis) -> None:
         about: Mapping[str, Any] = client.info("everything")  # type: ignore[assignment]  # not the async client
     except redis.AuthenticationError as exc:
         raise _refused(f"the server refuses its user or password ({reason(exc)})") from exc
-    except redis.NoPermissionError as exc:
+    except redis.exceptions.NoPermissionError as exc:
         log.warning(
             "Redis does not allow INFO (%s), so this is not checked: its maxmemory-policy must be %s",
             reason(exc),
@@ -48,8 +50,9 @@ def _require_usable(client: redis.Redis) -> None:
             raise _refused(f"TLS fails ({reason(exc)})") from exc
         log.warning("the Redis of REDIS_URL does not answer, the store starts without it: %s", reason(exc))
         return
-    _check_kind(about)
-    _check_eviction(about)
+    if about:
+        _check_kind(about)
+        _check_eviction(about)
     _check_writing(client)
 
 
@@ -83,7 +86,7 @@ def _check_writing(client: redis.Redis) -> None:
             "this server is one node of a cluster of several, and the store would use this one alone: give "
             "the address of a Redis without cluster mode, or of a proxy in front of the cluster"
         ) from exc
-    except redis.NoPermissionError as exc:
+    except redis.exceptions.NoPermissionError as exc:
         raise _refused(
             f"the server does not let this user write keys that begin with webstore: ({reason(exc)})"
         ) from exc

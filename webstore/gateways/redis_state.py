@@ -90,12 +90,12 @@ class RedisState:
                 raise StateUnavailable(f"Redis cannot be used ({reason(exc)})") from exc
 
 
-def open_redis(url: str) -> redis.Redis:
-    """A client with short time limits. It connects on first use."""
+def open_redis(url: str, limit_s: float = TIME_LIMIT_S) -> redis.Redis:
+    """A client that connects on first use. `limit_s`: seconds that a connection and an answer may take."""
     client: redis.Redis = redis.Redis.from_url(
         url,
-        socket_connect_timeout=TIME_LIMIT_S,
-        socket_timeout=TIME_LIMIT_S,
+        socket_connect_timeout=limit_s,
+        socket_timeout=limit_s,
         retry=Retry(NoBackoff(), 1),
     )
     return client
