@@ -85,7 +85,7 @@ def test_a_redis_that_does_not_answer_is_warned_of(caplog: pytest.LogCaptureFixt
 def test_one_node_of_a_cluster_of_several_is_refused_and_a_node_with_all_slots_will_do(
     tmp_path: Path,
 ) -> None:
-    with running_redis(tmp_path, "--cluster-enabled", "yes") as node:
+    with running_redis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as node:
         configure(node, "CLUSTER", "ADDSLOTSRANGE", 0, 8000)
         configure(node, "CONFIG", "SET", "cluster-require-full-coverage", "no")
         until(lambda: "cluster_state:ok" in cluster_info(node))

@@ -106,7 +106,7 @@ def test_a_server_that_does_not_allow_info_is_used_all_the_same(tmp_path: Path) 
 
 
 def test_one_node_with_all_slots_of_a_cluster_keeps_every_promise(tmp_path: Path) -> None:
-    with running_redis(tmp_path, "--cluster-enabled", "yes") as server:
+    with running_redis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
         with redis.Redis.from_url(server.url) as admin:
             admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             until(lambda: "cluster_state:ok" in str(admin.execute_command("CLUSTER", "INFO")))

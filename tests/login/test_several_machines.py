@@ -82,9 +82,8 @@ def test_a_shopper_whom_the_provider_has_forgotten_is_a_stranger_on_every_machin
     shop.sandbox.auth0.state.sessions.clear()
     shop.forget_requests()
     with more_machines(shop, tmp_path, 1):
-        for _ in range(4):
-            page = browser.open("/")
-            assert (page.status_code, page.url.path) == (200, "/")
-        assert link_status(page) is None
+        pages = [browser.open("/") for _ in range(4)]
+        assert [(page.status_code, page.url.path) for page in pages] == [(200, "/")] * 4
+        assert link_status(pages[-1]) is None
         assert prompts(shop) == ["none"]
         assert browser.open("/account").url.path == "/u/login"

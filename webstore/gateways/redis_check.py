@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,14 +29,14 @@ def require_usable(url: str) -> None:
     """
     client = open_redis(url, _TIME_LIMIT_S)
     try:
-        _require_usable(client)
+        _require_usable(client, url)
     finally:
         client.close()
 
 
-def _require_usable(client: redis.Redis) -> None:
+def _require_usable(client: redis.Redis, url: str) -> None:
     try:
-        about: Mapping[str, Any] = client.info("everything")  # type: ignore[assignment]  # not the async client
+        about: Mapping[str, Any] = client.info("everything")
     except redis.AuthenticationError as exc:
         raise _refused(f"the server refuses its user or password ({reason(exc)})") from exc
     except redis.exceptions.NoPermissionError as exc:
@@ -46,7 +47,7 @@ def _require_usable(client: redis.Redis) -> None:
         )
         about = {}
     except (redis.RedisError, OSError, ValueError, TypeError) as exc:
-        if _is_certificate_error(exc):
+        if url.startswith("rediss:") and _is_tls_error(exc):
             raise _refused(f"TLS fails ({reason(exc)})") from exc
         log.warning("the Redis of REDIS_URL does not answer, the store starts without it: %s", reason(exc))
         return
@@ -99,13 +100,14 @@ def _check_writing(client: redis.Redis) -> None:
             client.delete(key)
 
 
-def _is_certificate_error(exc: BaseException) -> bool:
-    # The client raises its own ConnectionError with the text of the ssl module's error, and the system's
-    # error for files that are missing.
-    text = str(exc).lower()
-    return isinstance(exc, (FileNotFoundError, PermissionError)) or any(
-        sign in text for sign in ("certificate", "ssl:", "wrong version number")
-    )
+def _is_tls_error(exc: BaseException | None) -> bool:
+    """Whether TLS failed, or a file with a certificate or key cannot be read: neither passes by itself."""
+    # The client raises its own ConnectionError for the error of the ssl module or of the system.
+    while exc is not None:
+        if isinstance(exc, (ssl.SSLError, FileNotFoundError, PermissionError)):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
 
 
 def _refused(why: str) -> SettingsError:

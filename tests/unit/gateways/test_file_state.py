@@ -243,7 +243,8 @@ def test_a_connection_is_opened_once_and_not_used_for_a_file_that_was_deleted(
 
     def connecting(database: Path, **options: Any) -> sqlite3.Connection:
         opened.append(database)
-        return connect(database, **options)
+        connection: sqlite3.Connection = connect(database, **options)
+        return connection
 
     monkeypatch.setattr(sqlite3, "connect", connecting)
     for _ in range(5):
