@@ -78,6 +78,16 @@ def test_what_no_store_wrote_is_read_as_garbage_beside_what_one_wrote(redis_serv
         assert state.get(key) == "value"
 
 
+def test_a_key_that_never_expires_is_no_stores_and_does_not_stand_in_the_way(
+    redis_server: RedisServer,
+) -> None:
+    state = RedisState(redis_server.url, "test:")
+    with redis.Redis.from_url(redis_server.url) as other:
+        other.lpush("test:turn", "item")
+    assert [state.add("turn", who, 60) for who in ("first", "second")] == [True, False]
+    assert state.get("turn") == "first"
+
+
 def test_a_counter_that_no_store_wrote_is_unavailable(redis_server: RedisServer) -> None:
     with redis.Redis.from_url(redis_server.url) as other:
         other.lpush("test:counter", "item")

@@ -63,8 +63,15 @@ class RedisState:
 
     def add(self, key: str, value: str, ttl_s: float) -> bool:
         """Store the value if the key is absent or expired. Returns whether it was stored."""
-        with self._guarded():
-            return bool(self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)), nx=True))
+        name, ttl_ms = self._prefix + key, max(1, int(ttl_s * 1000))
+        with self._guarded(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(name, value, px=ttl_ms, nx=True)
+            pipe.pttl(name)
+            stored, left_ms = pipe.execute()
+            if not stored and left_ms == -1:
+                # It never expires, so no store wrote it, and nobody would ever delete it.
+                stored = self._redis.set(name, value, px=ttl_ms)
+            return bool(stored)
 
     def count(self, key: str, ttl_s: float) -> int:
         """Add one to a counter and return it. The counter expires `ttl_s` seconds after its first count."""

@@ -129,7 +129,8 @@ def _from_session() -> Shopper | None:
             # The state of one more machine, or lost again: asking at each of them would never end.
             revocation.warn_of_separate_records()
             known = revocation.epochs_after_login(found.mark.epoch, "", revocation.current_epoch(records))
-            session["login"] = stored = {**stored, "epoch": known}
+            stored = {**stored, "epoch": known}
+            _rewrite(stored)
         case Standing.UNSURE:
             g.unsure = found
             return None
