@@ -78,7 +78,7 @@ def test_what_no_store_wrote_is_read_as_garbage_beside_what_one_wrote(redis_serv
         assert state.get(key) == "value"
 
 
-def test_a_key_that_never_expires_is_no_stores_and_does_not_stand_in_the_way(
+def test_a_key_that_never_expires_is_no_stores_and_is_replaced(
     redis_server: RedisServer,
 ) -> None:
     state = RedisState(redis_server.url, "test:")
