@@ -1,6 +1,6 @@
 """Start the store: `python -m webstore`, with gunicorn's options after it.
 
-The same as `gunicorn -c gunicorn.conf.py wsgi:app`, but every wrong setting is told in one list. Gunicorn
+The same as `gunicorn -c gunicorn.conf.py wsgi:app`, but it shows every wrong setting in one list. Gunicorn
 alone ends with a traceback if WEB_CONCURRENCY is not a number.
 """
 

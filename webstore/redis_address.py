@@ -86,7 +86,7 @@ def _check_place(value: str) -> None:
         parts = urlsplit(value)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ValueError("has a port that is no number up to 65535, or a host that is none") from None
+        raise ValueError("has a malformed host, or a port that is not a number up to 65535") from None
     if parts.scheme == "unix":
         if not parts.path.strip("/"):
             raise ValueError("must name the path of a socket: unix:///run/redis/redis.sock")

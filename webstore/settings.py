@@ -208,7 +208,7 @@ def _read(read: environment.Reader) -> Settings:
 
 def _listen_address(read: environment.Reader) -> str:
     """Where the server listens: BIND, or every address of the machine with a platform's PORT."""
-    # Both are read, so that a wrong one is told.
+    # Both are read, so that the problems of both are in the list.
     bind, port = read.optional("BIND", "", environment.listen_address), read.whole_number("PORT", 0, 0, 65535)
     return bind or (f"0.0.0.0:{port}" if port else "127.0.0.1:8000")
 

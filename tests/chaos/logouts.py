@@ -24,7 +24,7 @@ _SESSION = "webstore"
 
 @dataclass
 class Attack:
-    """What was done, and what came of it. Safe for several threads."""
+    """The answers to strangers, logouts and copies of cookies. Safe for several threads."""
 
     #: Answers of `/login` to the strangers, by status.
     flood: dict[int | str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""REDIS_URL is checked at the start: what the client would fail on later, or take for something else."""
+"""REDIS_URL is checked at the start: what the client would fail on later, or misunderstand."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_address_that_the_client_can_use_is_taken_as_it_is(url: str) -> None:
         ("redis://localhost:6379/hush", "must end with the number of a database"),
         ("redis://localhost:6379/-1", "must end with the number of a database"),
         ("redis://localhost:6379/0/1", "must end with the number of a database"),
-        ("redis://localhost:99999/0", "has a port that is no number up to 65535"),
+        ("redis://localhost:99999/0", "has a malformed host, or a port that is not a number up to 65535"),
         ("redis://localhost:0/0", "must name a host, and a port from 1 to 65535"),
         ("redis://:hush@/0", "must name a host"),
         ("redis://", "must name a host"),

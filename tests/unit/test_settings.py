@@ -116,7 +116,11 @@ def test_wrong_and_missing_values_are_told_together() -> None:
         ("METRICS_TOKEN", "too-short", "must be at least 32 characters long"),
         ("REDIS_URL", "localhost:6379", "must be a URL like redis://localhost:6379/0"),
         ("REDIS_URL", "http://localhost:6379", "must be a URL like redis://localhost:6379/0"),
-        ("REDIS_URL", "redis://localhost:port/0", "has a port that is no number up to 65535"),
+        (
+            "REDIS_URL",
+            "redis://localhost:port/0",
+            "has a malformed host, or a port that is not a number up to 65535",
+        ),
         ("STATE_DIR", "state", "must be an absolute path"),
         ("DASHBOARD_LINKS", "yes", "is 'yes': use 1 for yes or 0 for no"),
         ("LINK_EXISTING_BY_EMAIL", "true", "is 'true': use 1 for yes or 0 for no"),

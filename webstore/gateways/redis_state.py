@@ -14,7 +14,7 @@ from webstore.state import SERVER_RUN
 
 from .state import Watch
 
-#: Stands for what no release of the store wrote: another type than text, or bytes that are no UTF-8.
+#: Stands for a value that no release of the store wrote: not a text, or not in UTF-8.
 GARBAGE = "\N{REPLACEMENT CHARACTER}"
 #: Seconds that a connection and an answer may take.
 TIME_LIMIT_S = 0.5

@@ -117,7 +117,7 @@ def _target(value: str, ttl_s: float) -> str:
 def _read(record: Path) -> tuple[float, str] | None:
     """When the record expires (Unix seconds), and its value; None if there is no record.
 
-    What is no record of this release counts as one that never expires and says nothing.
+    Anything else under the name, such as a file, counts as a record that never expires and has no value.
     """
     try:
         expires, _, value = str(record.readlink()).partition(" ")

@@ -49,7 +49,7 @@ class Watch:
         """Wrap one use of the state. Raises `StateUnavailable` during the pause after a slow failure.
 
         `urgent`: tried during a pause, too.
-        A lock that another process holds is no such failure: the next use may find it free.
+        After waiting for another process's lock there is no pause: the next use may find it free.
         """
         began = time.monotonic()
         if began < self._down_until and not urgent:

@@ -1,6 +1,6 @@
 """Records that a process keeps until they are written: a logout during an outage of the state still counts.
 
-Other processes learn of such a record only when the state takes it, so its writer gets `StateUnavailable`.
+Other processes see such a record only when the state takes it, so its writer gets `StateUnavailable`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from webstore.state import Records
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two attempts to write what is kept.
+#: Seconds between two attempts to write the kept records.
 RETRY_S = 1.0
 
 
