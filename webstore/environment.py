@@ -239,6 +239,13 @@ def word(value: str) -> str:
     return value
 
 
+def client_secret(value: str) -> str:
+    """A client secret, in printable ASCII."""
+    if not re.fullmatch(r"[ -~]+", value):
+        raise ValueError("has a character beyond ASCII in it")
+    return value
+
+
 def listen_address(value: str) -> str:
     """Where gunicorn listens: host:port, [ipv6]:port, host, unix:path or fd://number; several with commas."""
     for address in value.split(","):

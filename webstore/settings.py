@@ -132,7 +132,7 @@ def _read(read: environment.Reader) -> Settings:
     )
     domain = read.required("AUTH0_DOMAIN", _APPLICATION, environment.domain)
     client_id = read.required("AUTH0_CLIENT_ID", _APPLICATION, environment.word)
-    client_secret = read.required("AUTH0_CLIENT_SECRET", _APPLICATION, environment.word)
+    client_secret = read.required("AUTH0_CLIENT_SECRET", _APPLICATION, environment.client_secret)
     api_key = read.required(
         "STRIPE_SECRET_KEY",
         "Stripe dashboard > Developers > API keys > Secret key (sk_test_... or sk_live_...)",
@@ -154,7 +154,9 @@ def _read(read: environment.Reader) -> Settings:
         auth0_issuer=read.optional("AUTH0_ISSUER", f"https://{domain}/", environment.url),
         auth0_mgmt_domain=mgmt_domain,
         auth0_mgmt_client_id=read.optional("AUTH0_MGMT_CLIENT_ID", client_id, environment.word),
-        auth0_mgmt_client_secret=read.optional("AUTH0_MGMT_CLIENT_SECRET", client_secret, environment.word),
+        auth0_mgmt_client_secret=read.optional(
+            "AUTH0_MGMT_CLIENT_SECRET", client_secret, environment.client_secret
+        ),
         auth0_former_tenants=read.many("AUTH0_FORMER_TENANTS", environment.domain),
         auth0_claim_namespace=read.optional("AUTH0_CLAIM_NAMESPACE", base_url, environment.word).rstrip("/"),
         auth0_dashboard_url=read.optional(

@@ -12,7 +12,7 @@ from tests.login.steps import copied_cookies, is_honoured, prompts
 from tests.redis_server import RedisServer, running_redis
 from tests.support import Shop, link_status, running_shop, until
 
-PAGES = ("/", "/account", "/orders", "/cart", "/account/link", "/account/close", "/logout")
+PAGES = ("/", "/account", "/orders", "/cart", "/account/link", "/logout")
 
 
 @pytest.fixture(scope="module")
