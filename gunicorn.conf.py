@@ -1,11 +1,8 @@
-"""Gunicorn's configuration for the store: `gunicorn -c gunicorn.conf.py wsgi:app`.
+"""Gunicorn's configuration for the store: `python -m webstore`, or `gunicorn -c gunicorn.conf.py wsgi:app`.
 
-Environment variables, all optional:
-
-- BIND: the address to listen on, `host:port`, `[ipv6]:port` or `unix:path`; default 127.0.0.1:8000.
-- WEB_CONCURRENCY: the number of worker processes; default 2. Gunicorn reads it before this file. If it is
-  not a number, the start fails with gunicorn's own ValueError.
-- WEB_THREADS: the threads of each worker, that is, the requests that it answers at a time; default 16.
+The address, the number of processes and that of their threads are settings of the store: BIND or PORT,
+WEB_CONCURRENCY and WEB_THREADS. Gunicorn itself reads WEB_CONCURRENCY before this file and ends with a
+traceback if it is no number. `python -m webstore` checks it first.
 
 Source: https://docs.gunicorn.org/en/stable/settings.html
 """
@@ -22,40 +19,21 @@ import tempfile
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from gunicorn.util import parse_address
 from gunicorn.workers.base import Worker
 
-problems: list[str] = []
+from webstore.errors import SettingsError
+from webstore.gateways.redis_check import require_usable
+from webstore.settings import Settings
 
+try:
+    settings = Settings.from_env()
+except SettingsError as problem:
+    raise SystemExit(str(problem)) from None
 
-def whole_number(name: str, default: int, limit: int) -> int:
-    """Read a whole number from 1 to `limit` from the environment. An invalid one is added to `problems`."""
-    text = os.environ.get(name, "").strip() or str(default)
-    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= limit:
-        return int(text)
-    problems.append(f"{name} must be a whole number from 1 to {limit}, but is {text!r}.")
-    return default
-
-
-def listen_address(default: str) -> str:
-    """Read the address in BIND. One that gunicorn cannot use is added to `problems`."""
-    text = os.environ.get("BIND", "").strip() or default
-    try:
-        address = parse_address(text)
-    except RuntimeError:  # the port is not a number
-        address = ("", -1)
-    if isinstance(address, tuple) and not 0 <= address[1] <= 65535:
-        problems.append(f"BIND must be host:port with a port up to 65535, or unix:path, but is {text!r}.")
-    return text
-
-
-bind = listen_address("127.0.0.1:8000")
-workers = whole_number("WEB_CONCURRENCY", 2, limit=256)
+bind = settings.bind
+workers = settings.web_concurrency
 worker_class = "gthread"
-threads = whole_number("WEB_THREADS", 16, limit=256)
-
-if problems:
-    raise SystemExit("The server cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
+threads = settings.web_threads
 
 # The application is built in the master: wrong settings end the start instead of respawning workers.
 preload_app = True
@@ -138,11 +116,19 @@ def child_exit(_: Arbiter, worker: Worker) -> None:
 
 
 def on_starting(server: Arbiter) -> None:
-    """End the start with one line if an address is in use. Gunicorn alone would retry for five seconds."""
+    """End the start with one line if an address is in use, or if Redis is not fit for the store.
+
+    Gunicorn alone would retry an address for five seconds.
+    """
     inherited = server.master_pid or "LISTEN_FDS" in os.environ
     for address in server.address:
         if isinstance(address, tuple) and not inherited:
             require_free(*address)
+    if settings.redis_url:
+        try:
+            require_usable(settings.redis_url)
+        except SettingsError as problem:
+            raise SystemExit(str(problem)) from None
 
 
 def require_free(host: str, port: int) -> None:

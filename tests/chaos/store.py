@@ -24,7 +24,7 @@ _TOP = Path(__file__).resolve().parents[2]
 #: A real tenant or account in the shell, or a setting of another store, must not shine through.
 _NOT_INHERITED = (
     "APP_", "AUTH0_", "BASE_", "BIND", "DASHBOARD_", "GUNICORN_", "LINK_", "METRICS_", "PROMETHEUS_",
-    "REDIS_", "STATE_", "STRIPE_", "WEB_",
+    "PORT", "REDIS_", "STATE_", "STRIPE_", "WEB_",
 )  # fmt: skip
 _START_S, _STOP_S, _RESPAWN_S = 30.0, 15.0, 20.0
 _OUTCOME = re.compile(r'^webstore_link_outcomes_total\{status="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)

@@ -129,15 +129,20 @@ def logout() -> Response | str:
     if shopper is None:
         return redirect(url_for("shop.home"))
     require_csrf_token()
-    end_session()
+    everywhere = end_session()
     try:
         url = services().login_client.logout_url(f"{services().settings.base_url}/", shopper.sid)
     except LoginError as exc:
         log.warning("a shopper was logged out of the store, but not at the provider: %s", exc)
-        return render_template("auth/logged_out.html")
-    if url is None:
-        return render_template("auth/logged_out.html", provider_session_goes_on=True)
-    return redirect(url)
+        return render_template("auth/logged_out.html", everywhere=everywhere, go_on=None)
+    if everywhere and url is not None:
+        return redirect(url)
+    return render_template(
+        "auth/logged_out.html",
+        everywhere=everywhere,
+        go_on=url,
+        provider_session_goes_on=url is None,
+    )
 
 
 @blueprint.get("/logout")
@@ -147,7 +152,7 @@ def logout_page() -> Response | str:
         return redirect(url_for("account.show"))
     if must_ask_provider():
         return redirect(url_for("shop.home"))
-    return render_template("auth/logged_out.html")
+    return render_template("auth/logged_out.html", everywhere=True, go_on=None)
 
 
 @blueprint.post("/backchannel-logout")
@@ -158,10 +163,10 @@ def backchannel_logout() -> tuple[Response, int]:
 
     Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
     """
-    state, issuer = services().state, services().settings.auth0_issuer
+    revocations, issuer = services().revocations, services().settings.auth0_issuer
     try:
         notice = services().logout_tokens.read(request.form.get("logout_token", ""))
-        revocation.obey(state, issuer, notice, now=time.time(), kept_s=ABSOLUTE_S)
+        revocation.obey(revocations, issuer, notice, now=time.time(), kept_s=ABSOLUTE_S)
     except (TokenRejected, LoginError, StateUnavailable) as exc:
         log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
         return jsonify(error="invalid_request"), 400

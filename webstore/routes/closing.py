@@ -102,6 +102,7 @@ def close() -> ResponseReturnValue:
         close_account(
             services().linker,
             services().state,
+            services().revocations,
             services().settings.auth0_issuer,
             shopper.user_id,
             end_charges=end_charges,

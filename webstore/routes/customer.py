@@ -139,4 +139,11 @@ def forget(user_id: str) -> None:
     shop = services()
     log.info("user=%s is gone or blocked: all sessions end", user_id)
     with suppress(StateUnavailable):
-        forget_user(shop.state, shop.settings.auth0_issuer, user_id, now=time.time(), kept_s=ABSOLUTE_S)
+        forget_user(
+            shop.state,
+            shop.revocations,
+            shop.settings.auth0_issuer,
+            user_id,
+            now=time.time(),
+            kept_s=ABSOLUTE_S,
+        )

@@ -13,7 +13,7 @@ from webstore.linking.admission import require_admitted
 from webstore.linking.models import User
 from webstore.linking.protocol import CUSTOMER_ID, names
 from webstore.linking.verdicts import forget_verdict
-from webstore.state import State
+from webstore.state import Records, State
 
 from . import revocation
 
@@ -81,6 +81,7 @@ def _name_other_worlds(user: User, own: User) -> None:
 def close_account(
     linker: Linker,
     state: State,
+    records: Records,
     issuer: str,
     user_id: str,
     *,
@@ -100,15 +101,18 @@ def close_account(
         linker.directory.delete_user(user_id)
         # On the same thread, because it goes on when nobody waits for it any more.
         with suppress(StateUnavailable):
-            forget_user(state, issuer, user_id, now=now, kept_s=kept_s)
+            forget_user(state, records, issuer, user_id, now=now, kept_s=kept_s)
 
     linker.within_budget(delete)
 
 
-def forget_user(state: State, issuer: str, user_id: str, *, now: float, kept_s: float) -> None:
+def forget_user(
+    state: State, records: Records, issuer: str, user_id: str, *, now: float, kept_s: float
+) -> None:
     """End all sessions of a user who is gone or blocked, and forget their verdict. Raises `StateUnavailable`.
 
     `now`: Unix seconds; `kept_s`: how long a session can live.
     """
-    forget_verdict(state, user_id)
-    revocation.revoke_at_provider(state, issuer, sid=None, user_id=user_id, now=now, kept_s=kept_s)
+    with suppress(StateUnavailable):
+        forget_verdict(state, user_id)
+    revocation.revoke_at_provider(records, issuer, sid=None, user_id=user_id, now=now, kept_s=kept_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -55,7 +56,7 @@ class StripePayments:
     def _stored_account(self) -> Account | None:
         with suppress(StateUnavailable):
             stored = self._state.get(self._account_key)
-            if stored:
+            if stored and re.fullmatch(r"acct_\w+", stored):
                 return Account(stored, self._livemode)
         return None
 
