@@ -1,12 +1,8 @@
-"""Gunicorn's configuration for the store: `gunicorn -c gunicorn.conf.py wsgi:app`.
+"""Gunicorn's configuration for the store: `python -m webstore`, or `gunicorn -c gunicorn.conf.py wsgi:app`.
 
-Environment variables, all optional:
-
-- BIND: the address to listen on, `host:port`, `[ipv6]:port` or `unix:path`; default 127.0.0.1:8000.
-- WEB_CONCURRENCY: the number of worker processes; default 2. Gunicorn reads it before this file. If it is
-  not a number, the start fails with gunicorn's own ValueError.
-- WEB_THREADS: the threads of each worker, that is, the requests that it answers at a time; default 16.
-- LOG_FORMAT: text or json; default text. The store checks it.
+The address, the number of processes and that of their threads are settings of the store: BIND or PORT,
+WEB_CONCURRENCY and WEB_THREADS. Gunicorn itself reads WEB_CONCURRENCY before this file and ends with a
+traceback if it is no number. `python -m webstore` checks it first.
 
 Source: https://docs.gunicorn.org/en/stable/settings.html
 """
@@ -23,43 +19,23 @@ import tempfile
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from gunicorn.util import parse_address
 from gunicorn.workers.base import Worker
 
 from webstore.addresses import is_loopback
+from webstore.errors import SettingsError
+from webstore.gateways.redis_check import require_usable
 from webstore.logs import formatter
+from webstore.settings import Settings
 
-problems: list[str] = []
+try:
+    settings = Settings.from_env()
+except SettingsError as problem:
+    raise SystemExit(str(problem)) from None
 
-
-def whole_number(name: str, default: int, limit: int) -> int:
-    """Read a whole number from 1 to `limit` from the environment. An invalid one is added to `problems`."""
-    text = os.environ.get(name, "").strip() or str(default)
-    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= limit:
-        return int(text)
-    problems.append(f"{name} must be a whole number from 1 to {limit}, but is {text!r}.")
-    return default
-
-
-def listen_address(default: str) -> str:
-    """Read the address in BIND. One that gunicorn cannot use is added to `problems`."""
-    text = os.environ.get("BIND", "").strip() or default
-    try:
-        address = parse_address(text)
-    except RuntimeError:  # the port is not a number
-        address = ("", -1)
-    if isinstance(address, tuple) and not 0 <= address[1] <= 65535:
-        problems.append(f"BIND must be host:port with a port up to 65535, or unix:path, but is {text!r}.")
-    return text
-
-
-bind = listen_address("127.0.0.1:8000")
-workers = whole_number("WEB_CONCURRENCY", 2, limit=256)
+bind = settings.bind
+workers = settings.web_concurrency
 worker_class = "webstore.worker.Worker"
-threads = whole_number("WEB_THREADS", 16, limit=256)
-
-if problems:
-    raise SystemExit("The server cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
+threads = settings.web_threads
 
 # The application is built in the master: wrong settings end the start instead of respawning workers.
 preload_app = True
@@ -110,7 +86,7 @@ class PrivateLogger(Logger):
         self.access_log.addFilter(without_query)
         for logger in (self.error_log, self.access_log):
             for handler in logger.handlers:
-                handler.setFormatter(formatter("json" if os.environ.get("LOG_FORMAT") == "json" else "text"))
+                handler.setFormatter(formatter(settings.log_format))
 
 
 logger_class = PrivateLogger
@@ -147,18 +123,24 @@ def child_exit(_: Arbiter, worker: Worker) -> None:
 
 
 def on_starting(server: Arbiter) -> None:
-    """Say what may be wrong, and let Ctrl-C wait for requests.
+    """Refuse a start that cannot work with one line, say what may be wrong, and let Ctrl-C wait for requests.
 
-    If an address is in use, the start ends with one line. Gunicorn alone would retry for five seconds.
+    A start ends if an address is in use, for which gunicorn alone would retry for five seconds, or if Redis
+    is not fit for the store.
     """
     inherited = server.master_pid or "LISTEN_FDS" in os.environ
     for address in server.address:
         if isinstance(address, tuple) and not inherited:
             require_free(*address)
+    if settings.redis_url:
+        try:
+            require_usable(settings.redis_url)
+        except SettingsError as problem:
+            raise SystemExit(str(problem)) from None
     # Ctrl-C goes to the whole group of processes. Like SIGTERM, it waits for the requests in progress.
     server.handle_int = server.handle_term  # type: ignore[method-assign]  # gunicorn looks handlers up by name
     hosts = [address[0] for address in server.address if isinstance(address, tuple)]
-    found = hints(hosts, server.cfg.graceful_timeout, float(os.environ.get("LINK_BUDGET_S") or 3))
+    found = hints(hosts, server.cfg.graceful_timeout, settings.link_budget_s)
     if counters is None:
         found.append("No temporary folder can be written: /metrics has the counters of one worker")
     for hint in found:

@@ -193,8 +193,10 @@ class Shop:
         assert isinstance(found, dict)
         return found
 
-    def management(self, method: str, user_id: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Ask the sandbox's Management API about a user, as an operator would."""
+    def management(
+        self, method: str, user_id: str, body: Mapping[str, Any] | None = None, path: str = ""
+    ) -> httpx.Response:
+        """Ask the sandbox's Management API about a user, as an operator would; `path`: below the user's."""
         origin = self.environment["AUTH0_ISSUER"].rstrip("/")
         form = {
             "grant_type": "client_credentials",
@@ -203,7 +205,7 @@ class Shop:
             "audience": f"https://{self.environment['AUTH0_DOMAIN']}/api/v2/",
         }
         token = self.http.post(f"{origin}/oauth/token", data=form).raise_for_status().json()["access_token"]
-        url = f"{origin}/api/v2/users/{quote(user_id, safe='')}"
+        url = f"{origin}/api/v2/users/{quote(user_id, safe='')}{path}"
         return self.http.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
 
 

@@ -109,10 +109,13 @@ def test_two_workers_count_together(sandbox: Sandbox, tmp_path: Path) -> None:
         assert is_limited(two, "192.0.2.1")
 
 
-def test_there_is_no_limit_while_the_state_is_unreachable(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_without_counters_each_process_counts_and_has_its_share_of_the_limit(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     (tmp_path / "a file").write_text("")
-    with store(sandbox, tmp_path / "a file" / "state") as app:
-        assert not any(is_limited(app, "192.0.2.1") for _ in range(5 * MOST))
+    with store(sandbox, tmp_path / "a file" / "state", WEB_CONCURRENCY="3") as app:
+        assert [is_limited(app, "192.0.2.1") for _ in range(5)] == [False, True, True, True, True]
+        assert not is_limited(app, "192.0.2.2")
 
 
 # Behind a proxy

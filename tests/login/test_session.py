@@ -7,15 +7,14 @@ import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
+from tests.login.session_content import change_login, put_session, serializer, session_of
 from tests.login.steps import is_logged_in
 from tests.support import (
     ADA,
@@ -34,34 +33,6 @@ HOUR, DAY = 3600, 24 * 3600
 NEW_KEY = "a new key that is long enough for the store"
 
 
-def serializer(app: Flask) -> URLSafeTimedSerializer:
-    """What signs and reads the session's cookie of this store."""
-    interface = app.session_interface
-    assert isinstance(interface, SecureCookieSessionInterface)
-    found = interface.get_signing_serializer(app)
-    assert found is not None
-    return found
-
-
-def session_of(shop: Shop, browser: Browser) -> dict[str, Any]:
-    """The content of the browser's session cookie."""
-    content = serializer(shop.app).loads(browser.client.cookies["webstore"])
-    assert isinstance(content, dict)
-    return content
-
-
-def put_session(shop: Shop, browser: Browser, content: Mapping[str, Any]) -> None:
-    """Replace the browser's session cookie by one with this content, signed by the store's key."""
-    browser.client.cookies.delete("webstore")
-    browser.client.cookies.set("webstore", str(serializer(shop.app).dumps(content)), domain="127.0.0.1")
-
-
-def change_login(shop: Shop, browser: Browser, **changes: object) -> None:
-    """Change what the session says about the login."""
-    content = session_of(shop, browser)
-    put_session(shop, browser, {**content, "login": {**content["login"], **changes}})
-
-
 # Its content
 
 
@@ -71,7 +42,7 @@ def test_the_session_holds_who_logged_in_and_nothing_else(shared: Shop, shopper:
     login = content["login"]
     assert login.keys() == {
         *("iss", "sub", "name", "email", "picture", "sid", "cus"),
-        *("id", "epoch", "at", "seen", "world"),
+        *("id", "epoch", "at", "seen", "world", "since", "auth"),
     }
     assert len(login["id"]) >= 16
     assert login["iss"] == shared.environment["AUTH0_ISSUER"]

@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,16 @@ import httpx
 import pytest
 
 from tests.ports import free_port
-from tests.server.under_gunicorn import AMPLE_S, Store, running_store, start
+from tests.redis_server import running_redis
+from tests.server.under_gunicorn import (
+    AMPLE_S,
+    COMMAND,
+    STORE_COMMAND,
+    Store,
+    answers,
+    running_store,
+    start,
+)
 from tests.support import PASSWORD, held, link_status, shown_customer, until
 from webstore.sandbox.vendors import Sandbox
 
@@ -188,8 +197,8 @@ class Failed:
     left_behind: list[Path]
 
 
-def failed_start(folder: Path, environment: Mapping[str, str]) -> Failed:
-    process = start(environment, folder / "tmp", folder / "output")
+def failed_start(folder: Path, environment: Mapping[str, str], command: Sequence[str] = COMMAND) -> Failed:
+    process = start(environment, folder / "tmp", folder / "output", command)
     try:
         code = process.wait(AMPLE_S)
     finally:
@@ -240,10 +249,8 @@ def test_a_port_in_use_ends_it_with_a_line_that_names_it(tmp_path: Path, environ
     ("name", "value", "message"),
     [
         ("BIND", "127.0.0.1:port", "BIND must be host:port"),
-        ("BIND", "127.0.0.1:65536", "BIND must be host:port"),
-        ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY must be a whole number from 1 to 256, but is '0'."),
-        ("WEB_THREADS", "many", "WEB_THREADS must be a whole number from 1 to 256, but is 'many'."),
-        ("WEB_THREADS", "8.5", "WEB_THREADS must be a whole number from 1 to 256, but is '8.5'."),
+        ("WEB_CONCURRENCY", "0", "WEB_CONCURRENCY is '0': use a whole number from 1 to 256."),
+        ("WEB_THREADS", "8.5", "WEB_THREADS is '8.5': use a whole number from 1 to 256."),
     ],
 )
 def test_a_wrong_variable_of_the_servers_own_ends_it_with_a_message(
@@ -254,3 +261,47 @@ def test_a_wrong_variable_of_the_servers_own_ends_it_with_a_message(
     assert f"  - {message}" in failed.said
     assert "Traceback" not in failed.said
     assert failed.left_behind == []
+
+
+def test_the_stores_command_tells_of_everything_that_is_wrong_in_one_list_and_without_a_traceback(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    wrong = {
+        "WEB_CONCURRENCY": "many",
+        "BIND": "a b",
+        "PORT": "http",
+        "STRIPE_SECRET_KEY": '"sk_test_hush"',
+        "REDIS_URL": "redis://:hush#1@localhost/0",
+    }
+    failed = failed_start(tmp_path, {**environment, **wrong}, STORE_COMMAND)
+    assert failed.code == 1
+    assert "The store cannot start: 5 settings are missing or wrong." in failed.said
+    assert sorted(re.findall(r"^  - (\w+)", failed.said, re.MULTILINE)) == sorted(wrong)
+    assert "hush" not in failed.said
+    assert "Traceback" not in failed.said
+
+
+def test_a_redis_that_will_never_do_ends_the_start_with_a_sentence(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with running_redis(tmp_path, "--maxmemory-policy", "allkeys-lru") as redis:
+        failed = failed_start(tmp_path, {**environment, "REDIS_URL": redis.url})
+    assert failed.code == 1
+    assert "  - REDIS_URL: the server's maxmemory-policy is allkeys-lru" in failed.said
+    assert "Traceback" not in failed.said
+    assert failed.left_behind == []
+
+
+def test_the_stores_command_serves_on_the_port_of_the_platform(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    port = environment.pop("BIND").rpartition(":")[2]
+    given = {**environment, "PORT": port, "WEB_CONCURRENCY": "", "STATE_DIR": str(tmp_path / "state")}
+    process = start(given, tmp_path / "tmp", tmp_path / "output", STORE_COMMAND)
+    try:
+        until(lambda: process.poll() is not None or answers(f"http://127.0.0.1:{port}"), AMPLE_S)
+        assert process.poll() is None, (tmp_path / "output").read_text()
+        assert f"http://0.0.0.0:{port}" in (tmp_path / "output").read_text()
+    finally:
+        process.terminate()
+        process.wait(AMPLE_S)

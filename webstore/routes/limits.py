@@ -1,4 +1,4 @@
-"""Rate limits for each address and each shopper: a fixed window, counted in the shared state.
+"""Rate limits for each address and each shopper: a fixed window, counted for all processes together.
 
 They keep a flood of requests from using up the login and the vendors' quotas. They do not protect passwords,
 which the store never sees.
@@ -35,7 +35,7 @@ T = TypeVar("T")
 WINDOW_S = 10
 #: Requests of one shopper to one view in a window: more than a person makes.
 SHOPPER_LIMIT = 30
-_OWN_COUNTS, _TOLD = "webstore_own_counts", "webstore_floods_told"
+_OWN_COUNTS, _REFUSED, _TOLD = "webstore_own_counts", "webstore_refused", "webstore_floods_told"
 #: An address with a port, or an IPv6 address in brackets.
 _WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]{1,5}|\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 _TOO_OFTEN = (
@@ -63,8 +63,7 @@ def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:
 def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
     """Answer 429 with Retry-After if the shopper calls this view too often. Other visitors are not counted.
 
-    For views that make calls to the vendors. Each process counts itself while the shared state
-    is unavailable.
+    For views that make calls to the vendors.
     """
 
     @wraps(view)
@@ -72,41 +71,44 @@ def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
         shopper = current_shopper()
         if shopper is not None:
             name, key = f"shopper:{request.endpoint}", shopper_key(shopper)
-            refuse_flood(name, key, SHOPPER_LIMIT, _TOO_OFTEN, without_state=True)
+            refuse_flood(name, key, SHOPPER_LIMIT, _TOO_OFTEN)
         return view(*args, **kwargs)
 
     return wrapped
 
 
-def refuse_flood(
-    name: str,
-    client: str,
-    limit: int | None = None,
-    message: str | None = None,
-    *,
-    without_state: bool = False,
-) -> None:
+def refuse_flood(name: str, client: str, limit: int | None = None, message: str | None = None) -> None:
     """Count this call, and answer 429 with Retry-After if `client` calls `name` too often.
 
-    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. While the shared
-    state is unavailable, nothing is refused, or, if `without_state`, the process counts itself.
+    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. While the
+    counters cannot be used, each process counts itself and has its share of the limit.
     """
     now = time.time()
     window = int(now // WINDOW_S)
     key = f"rate:{name}:{client}:{window}"
-    try:
-        seen = services().state.count(key, 2 * WINDOW_S)
-    except StateUnavailable:
-        own: OwnMemory = current_app.extensions.setdefault(_OWN_COUNTS, OwnMemory())
-        seen = own.count(key, 2 * WINDOW_S) if without_state else 0
-    if seen > (services().settings.login_rate if limit is None else limit):
-        abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+    limit = services().settings.login_rate if limit is None else limit
+    refused = _own(_REFUSED)
+    # A client that is refused costs no write.
+    if key not in refused.get_many((key,)):
+        try:
+            too_often = services().counters.count(key, 2 * WINDOW_S) > limit
+        except StateUnavailable:
+            share = math.ceil(limit / services().settings.web_concurrency)
+            too_often = _own(_OWN_COUNTS).count(key, 2 * WINDOW_S) > share
+        if not too_often:
+            return
+        refused.set(key, "", 2 * WINDOW_S)
+    abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+
+
+def _own(name: str) -> OwnMemory:
+    memory: OwnMemory = current_app.extensions.setdefault(name, OwnMemory())
+    return memory
 
 
 def _log_flood(name: str, address: str) -> None:
     """Log that an address is refused, once in a window and process, and what may be wrong with the set-up."""
-    told: OwnMemory = current_app.extensions.setdefault(_TOLD, OwnMemory())
-    if told.count(f"{name}:{address}:{int(time.time() // WINDOW_S)}", 2 * WINDOW_S) > 1:
+    if _own(_TOLD).count(f"{name}:{address}:{int(time.time() // WINDOW_S)}", 2 * WINDOW_S) > 1:
         return
     hops, given = services().settings.trusted_proxy_hops, request.headers.get("X-Forwarded-For", "")
     entries = len([entry for entry in given.split(",") if entry.strip()])

@@ -376,8 +376,8 @@ def test_the_default_hook_writes_a_line(inbox: Inbox, caplog: pytest.LogCaptureF
     ],
 )
 def test_the_verdict_about_a_customer_is_forgotten(inbox: Inbox, kind: str, about: dict[str, Any]) -> None:
-    inbox.state.set("verdict-of:cus_1", "verdict:x", 60)
-    inbox.state.set("verdict-of:cus_2", "verdict:y", 60)
+    inbox.state.set("verdict-of:cus_1", "x", 60)
+    inbox.state.set("verdict-of:cus_2", "y", 60)
     inbox.state.set("verdict:x", "{}", 60)
     inbox.state.set("verdict:y", "{}", 60)
     inbox.office.refunds["re_1"], inbox.office.sessions["pi_1"] = REFUND, SESSION
