@@ -30,6 +30,7 @@ from werkzeug.test import TestResponse
 from tests.goods import sell
 from tests.support import ADA, Shop, running_shop, until
 from webstore import logs
+from webstore.sessions.revocation import current_epoch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -266,14 +267,14 @@ def session_cookie(shop: Shop, attempt: Attempt) -> str:
     if attempt.who == "another version":
         return signed(shop.app, {"login": attempt.login, "csrf": "x", "_permanent": True})
     now = time.time()
-    state = shop.app.extensions["webstore"].state
+    epoch = current_epoch(shop.app.extensions["webstore"].revocations)
     login = {
         "iss": shop.environment["AUTH0_ISSUER"],
         "sub": ADA,
         "sid": None,
         "cus": None,
         "id": secrets.token_urlsafe(12),
-        "epoch": "of another time" if attempt.who == "unsure" else state.get("session-epoch"),
+        "epoch": "of another time" if attempt.who == "unsure" else epoch,
         "at": now - (8 * 86_400 if attempt.who == "expired" else 0),
         "seen": int(now),
         **attempt.login,

@@ -133,14 +133,16 @@ def test_what_waits_fits_into_a_sockets_buffer() -> None:
     ],
 )
 def test_a_start_tells_what_may_have_been_overlooked(
-    hosts: list[str], stop_s: float, budget_s: float, words: list[str]
+    store: Store, hosts: list[str], stop_s: float, budget_s: float, words: list[str]
 ) -> None:
     code = (
         "import json, runpy, sys; conf = runpy.run_path('gunicorn.conf.py');"
         "print(json.dumps(conf['hints'](*json.loads(sys.argv[1]))))"
     )
     asked = [sys.executable, "-c", code, json.dumps([hosts, stop_s, budget_s])]
-    shown = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 (as above)
+    shown = subprocess.run(  # noqa: S603 (as above)
+        asked, cwd=ROOT, env=dict(store.environment), capture_output=True, text=True, check=True
+    )
     hints = json.loads(shown.stdout)
     assert len(hints) == len(words)
     assert all(word in hint for word, hint in zip(words, hints, strict=True))

@@ -51,6 +51,7 @@ SOUND: dict[str, str] = {
     "LINK_SECOND_ACCOUNT": "1",
     "LINK_SETTLE_S": "60",
     "LOGIN_RATE_PER_10S": "100",
+    "LOG_FORMAT": "json",
     "METRICS_TOKEN": LONG,
     "PORT": "8080",
     "REDIS_URL": "redis://:secret@redis.example.com:6379/0?socket_timeout=2",

@@ -166,6 +166,8 @@ def _unless_ended(response: Response) -> Response:
 
 
 def _shopper(stored: dict[str, Any]) -> Shopper:
+    if not isinstance(stored["epoch"], str):
+        raise TypeError("the epochs are no text")
     mark = SessionMark(
         stored["id"], stored["iss"], stored["sub"], stored["sid"], stored["at"], stored["epoch"]
     )
