@@ -65,7 +65,7 @@ engines: $(TOOLS) system-packages ## Run one purchase in Firefox and one in WebK
 	$(PY) -m pytest -q tests/engines $(ARGS)
 
 chaos: $(TOOLS) $(NODE_PACKAGES) ## Run the tests that break things at random
-	$(PY) -m pytest -q tests/chaos $(ARGS)
+	$(PY) -m pytest -q $(if $(filter tests/%,$(ARGS)),,tests/chaos) $(ARGS)
 
 clean: ## Remove .venv and what the tools left behind
 	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results

@@ -1,11 +1,8 @@
-"""Gunicorn's configuration for the store: `gunicorn -c gunicorn.conf.py wsgi:app`.
+"""Gunicorn's configuration for the store: `python -m webstore`, or `gunicorn -c gunicorn.conf.py wsgi:app`.
 
-Environment variables, all optional:
-
-- BIND: the address to listen on, `host:port`, `[ipv6]:port` or `unix:path`; default 127.0.0.1:8000.
-- WEB_CONCURRENCY: the number of worker processes; default 2. Gunicorn reads it before this file. If it is
-  not a number, the start fails with gunicorn's own ValueError.
-- WEB_THREADS: the threads of each worker, that is, the requests that it answers at a time; default 16.
+The address, the number of processes and that of their threads are settings of the store: BIND or PORT,
+WEB_CONCURRENCY and WEB_THREADS. Gunicorn itself reads WEB_CONCURRENCY before this file and ends with a
+traceback if it is no number. `python -m webstore` checks it first.
 
 Source: https://docs.gunicorn.org/en/stable/settings.html
 """
@@ -22,40 +19,23 @@ import tempfile
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
-from gunicorn.util import parse_address
 from gunicorn.workers.base import Worker
 
-problems: list[str] = []
+from webstore.addresses import is_loopback
+from webstore.errors import SettingsError
+from webstore.gateways.redis_check import require_usable
+from webstore.logs import formatter
+from webstore.settings import Settings
 
+try:
+    settings = Settings.from_env()
+except SettingsError as problem:
+    raise SystemExit(str(problem)) from None
 
-def whole_number(name: str, default: int, limit: int) -> int:
-    """Read a whole number from 1 to `limit` from the environment. An invalid one is added to `problems`."""
-    text = os.environ.get(name, "").strip() or str(default)
-    if re.fullmatch(r"[0-9]{1,9}", text) and 1 <= int(text) <= limit:
-        return int(text)
-    problems.append(f"{name} must be a whole number from 1 to {limit}, but is {text!r}.")
-    return default
-
-
-def listen_address(default: str) -> str:
-    """Read the address in BIND. One that gunicorn cannot use is added to `problems`."""
-    text = os.environ.get("BIND", "").strip() or default
-    try:
-        address = parse_address(text)
-    except RuntimeError:  # the port is not a number
-        address = ("", -1)
-    if isinstance(address, tuple) and not 0 <= address[1] <= 65535:
-        problems.append(f"BIND must be host:port with a port up to 65535, or unix:path, but is {text!r}.")
-    return text
-
-
-bind = listen_address("127.0.0.1:8000")
-workers = whole_number("WEB_CONCURRENCY", 2, limit=256)
-worker_class = "gthread"
-threads = whole_number("WEB_THREADS", 16, limit=256)
-
-if problems:
-    raise SystemExit("The server cannot start:\n" + "\n".join(f"  - {problem}" for problem in problems))
+bind = settings.bind
+workers = settings.web_concurrency
+worker_class = "webstore.worker.Worker"
+threads = settings.web_threads
 
 # The application is built in the master: wrong settings end the start instead of respawning workers.
 preload_app = True
@@ -84,7 +64,7 @@ control_socket_disable = True
 proc_name = "webstore"
 
 # The access log is off; `--access-logfile -` turns it on. It must not contain query strings or referrers.
-access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms'
+access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(M)sms %({x-request-id}o)s'
 
 
 def without_query(record: logging.LogRecord) -> bool:
@@ -93,31 +73,31 @@ def without_query(record: logging.LogRecord) -> bool:
     return True
 
 
-def on_one_line(record: logging.LogRecord) -> bool:
-    """Escape the control characters of a log record: a path with %0A must not add a line to the log."""
-    message = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"%{ord(found[0]):02X}", record.getMessage())
-    record.msg, record.args = message, None
-    return True
-
-
 class PrivateLogger(Logger):
-    """Gunicorn's logger without query strings, because they contain the codes and states of logins.
+    """Gunicorn's logger in the form of the store's log, without query strings.
 
-    Gunicorn logs the whole address of a request that is malformed or raises an exception.
+    Query strings contain the codes and states of logins. Gunicorn logs the whole address of a request that is
+    malformed or raises an exception.
     """
 
     def __init__(self, cfg: Config) -> None:
         super().__init__(cfg)
         self.error_log.addFilter(without_query)
         self.access_log.addFilter(without_query)
-        self.access_log.addFilter(on_one_line)
+        for logger in (self.error_log, self.access_log):
+            for handler in logger.handlers:
+                handler.setFormatter(formatter(settings.log_format))
 
 
 logger_class = PrivateLogger
 
 
-# The workers keep their counters in files, in a new folder for each start.
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="webstore-metrics-")
+def make_counters() -> str | None:
+    """Make the folder in which the workers keep their counters, one for each start. None if it fails."""
+    try:
+        return tempfile.mkdtemp(prefix="webstore-metrics-")
+    except OSError:
+        return None
 
 
 def remove_counters(folder: str, master: int) -> None:
@@ -126,11 +106,16 @@ def remove_counters(folder: str, master: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-atexit.register(remove_counters, os.environ["PROMETHEUS_MULTIPROC_DIR"], os.getpid())
+counters = make_counters()
+if counters is not None:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = counters
+    atexit.register(remove_counters, counters, os.getpid())
 
 
 def child_exit(_: Arbiter, worker: Worker) -> None:
     """Delete the metrics that are valid only while their worker process lives."""
+    if counters is None or not os.path.isdir(counters):  # noqa: PTH112 (one look)
+        return
     # Not at the top: the package reads PROMETHEUS_MULTIPROC_DIR when it is imported.
     from prometheus_client import multiprocess  # noqa: PLC0415
 
@@ -138,11 +123,45 @@ def child_exit(_: Arbiter, worker: Worker) -> None:
 
 
 def on_starting(server: Arbiter) -> None:
-    """End the start with one line if an address is in use. Gunicorn alone would retry for five seconds."""
+    """Refuse a start that cannot work with one line, say what may be wrong, and let Ctrl-C wait for requests.
+
+    A start ends if an address is in use, for which gunicorn alone would retry for five seconds, or if Redis
+    is not fit for the store.
+    """
     inherited = server.master_pid or "LISTEN_FDS" in os.environ
     for address in server.address:
         if isinstance(address, tuple) and not inherited:
             require_free(*address)
+    if settings.redis_url:
+        try:
+            require_usable(settings.redis_url)
+        except SettingsError as problem:
+            raise SystemExit(str(problem)) from None
+    # Ctrl-C goes to the whole group of processes. Like SIGTERM, it waits for the requests in progress.
+    server.handle_int = server.handle_term  # type: ignore[method-assign]  # gunicorn looks handlers up by name
+    hosts = [address[0] for address in server.address if isinstance(address, tuple)]
+    found = hints(hosts, server.cfg.graceful_timeout, settings.link_budget_s)
+    if counters is None:
+        found.append("No temporary folder can be written: /metrics has the counters of one worker")
+    for hint in found:
+        server.log.warning(hint)  # type: ignore[union-attr]  # it is there from the start on
+
+
+def hints(hosts: list[str], stop_s: float, budget_s: float) -> list[str]:
+    """What an operator may have overlooked. `stop_s`: how long a stop waits for requests (seconds)."""
+    found = [
+        f"Other machines may reach {host}. Put a proxy in front that buffers requests and answers, such as "
+        "nginx: without one, slow clients can stop the server. See docs/reliability.md"
+        for host in hosts
+        if not is_loopback(host)
+    ]
+    if budget_s > stop_s:
+        found.append(
+            f"LINK_BUDGET_S={budget_s:g} is longer than the {stop_s:g} s that a stop waits for requests: it "
+            "would cut off logins. Lower it, or raise gunicorn's --graceful-timeout and the time after which "
+            "the process is killed"
+        )
+    return found
 
 
 def require_free(host: str, port: int) -> None:

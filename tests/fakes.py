@@ -286,6 +286,9 @@ class Accounts:
         assert self.user is not None
         self.user = written(self.user, records)
 
+    def find_by_email(self, email: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def delete_user(self, user_id: str) -> None:
         raise NotImplementedError
 
@@ -321,6 +324,9 @@ class Accounts:
 
     def search_by_email(self, email: str) -> tuple[Customer, ...]:
         return ()
+
+    def list_running(self, customer_id: str) -> tuple[str, ...]:
+        raise NotImplementedError
 
     def list_created_since(self, since: float) -> CustomerPage:
         return CustomerPage((), complete=True)

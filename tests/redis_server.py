@@ -19,7 +19,8 @@ from tests.support import until
 class RedisServer:
     """A Redis on a free port, with nothing on the disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more: str, configuration: Path | None = None) -> None:
+        """`more`: options of redis-server; `configuration`: its file, which it may write to."""
         executable = shutil.which("redis-server")
         if executable is None:
             if "CI" in os.environ:
@@ -27,8 +28,11 @@ class RedisServer:
             pytest.skip("redis-server is not installed")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        options = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
-        self._command = [executable, "--port", str(self.port), *options]
+        options: tuple[str, ...] = ("--bind", "127.0.0.1", "--dir", str(folder))
+        if configuration is None:
+            options += ("--save", "", "--appendonly", "no")
+        file = () if configuration is None else (str(configuration),)
+        self._command = [executable, *file, "--port", str(self.port), *options, *more]
         self.start()
 
     def start(self) -> None:
@@ -42,15 +46,20 @@ class RedisServer:
             return connection.recv(7) == b"+PONG\r\n"
         return False
 
+    def kill(self) -> None:
+        """End it as a crash does: it saves nothing."""
+        self._process.kill()
+        self._process.wait(20)
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(20)
 
 
 @contextmanager
-def running_redis(folder: Path) -> Iterator[RedisServer]:
-    """A Redis for as long as the block lasts."""
-    server = RedisServer(folder)
+def running_redis(folder: Path, *more: str, configuration: Path | None = None) -> Iterator[RedisServer]:
+    """A Redis for as long as the block lasts, with what `RedisServer` takes."""
+    server = RedisServer(folder, *more, configuration=configuration)
     try:
         yield server
     finally:

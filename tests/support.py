@@ -48,6 +48,8 @@ STRIPE_KEYS = {
     OTHER_KEY: (OTHER_ACCOUNT, False),
     SECOND_LIVE_KEY: (OTHER_ACCOUNT, True),
 }
+#: Not the sandbox's, which a store with a live key or a public address refuses.
+APP_SECRET_KEY = "the-secret-of-a-store-under-test-and-of-no-other"
 DAY_S = 24 * 3600.0
 # Nothing here speaks TLS, and loading the certificate authorities for each client takes a while.
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -195,8 +197,10 @@ class Shop:
         assert isinstance(found, dict)
         return found
 
-    def management(self, method: str, user_id: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        """Ask the sandbox's Management API about a user, as an operator would."""
+    def management(
+        self, method: str, user_id: str, body: Mapping[str, Any] | None = None, path: str = ""
+    ) -> httpx.Response:
+        """Ask the sandbox's Management API about a user, as an operator would; `path`: below the user's."""
         origin = self.environment["AUTH0_ISSUER"].rstrip("/")
         form = {
             "grant_type": "client_credentials",
@@ -205,7 +209,7 @@ class Shop:
             "audience": f"https://{self.environment['AUTH0_DOMAIN']}/api/v2/",
         }
         token = self.http.post(f"{origin}/oauth/token", data=form).raise_for_status().json()["access_token"]
-        url = f"{origin}/api/v2/users/{quote(user_id, safe='')}"
+        url = f"{origin}/api/v2/users/{quote(user_id, safe='')}{path}"
         return self.http.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
 
 
@@ -323,7 +327,8 @@ def running_shop(state_dir: Path, *others: str, **environment: str) -> Iterator[
     server = Server()
     sandbox = Sandbox(server.url, *others, stripe=StripeConfig(keys=STRIPE_KEYS))
     with sandbox:
-        settings = {**sandbox.environment(), "STATE_DIR": str(state_dir), **environment}
+        own = {"APP_SECRET_KEY": APP_SECRET_KEY, "STATE_DIR": str(state_dir)}
+        settings = {**sandbox.environment(), **own, **environment}
         server.app = app = create_app(Settings.from_env(settings))
         shop = Shop(sandbox, app, server.url, settings, server)
         server.start()

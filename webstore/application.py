@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from . import logs
+from .errors import UserBarred
 from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.hooks import load_hooks
@@ -19,8 +20,10 @@ from .gateways.oidc.authlib_client import quiet_authlib
 from .gateways.oidc.login_client import LoginClient
 from .gateways.oidc.logout_tokens import LogoutTokens
 from .gateways.oidc.provider import Provider
+from .gateways.redis_state import RedisState
+from .gateways.revocation_files import RevocationFiles
 from .gateways.shares import Share
-from .gateways.state import FileState, RedisState, Watch, default_directory
+from .gateways.state import FileState, Watch, default_directory
 from .gateways.stripe import (
     StripeCatalogue,
     StripeCheckouts,
@@ -40,7 +43,20 @@ from .gateways.threads import in_background
 from .gateways.wire import Bounded, Sender, Wire
 from .linking import Linker, Policy
 from .linking.executor import BoundedExecutor
-from .routes import Services, account, api, attach, auth, closing, edge, errors, formats, health, shop
+from .routes import (
+    Services,
+    account,
+    api,
+    attach,
+    auth,
+    closing,
+    customer,
+    edge,
+    errors,
+    formats,
+    health,
+    shop,
+)
 from .routes import cart as cart_routes
 from .routes import checkout as checkout_routes
 from .routes import orders as order_routes
@@ -49,6 +65,7 @@ from .routes.cart_cookie import current_cart
 from .routes.limits import is_stranger
 from .routes.paid_items import install_readings
 from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper
+from .sessions.kept_records import KeptRecords
 from .sessions.login import link_at_login
 from .sessions.ports import AccessTokens
 from .settings import Settings
@@ -58,10 +75,12 @@ from .shop.fulfilment import log_order_event
 from .shop.places import Places
 from .shop.replay import CatchUp
 from .shop.texts import read_texts
-from .state import State
+from .state import Counters, State
 
 #: Seconds that a call to a vendor may take; within linking and near a page's deadline it has fewer.
 _VENDOR_CALL_S = 7.0
+#: Seconds that counting a request may wait for other processes. After that, the process counts itself.
+_COUNT_S = 0.2
 _TOP = Path(__file__).resolve().parent.parent
 
 
@@ -75,7 +94,7 @@ def build(settings: Settings | None = None) -> Flask:
     # Merging slashes redirects to an address that is built from the Host header.
     app.url_map.merge_slashes = False
     _configure(app, settings)
-    _log_to_stderr()
+    logs.install(settings.log_format)
     attach(app, _services(settings))
     commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
     for routes in (shop, auth, account, closing, health, *commerce):
@@ -89,6 +108,7 @@ def build(settings: Settings | None = None) -> Flask:
         hops = settings.trusted_proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=0, x_host=0)  # type: ignore[method-assign]  # as documented
     errors.install(app)
+    app.register_error_handler(UserBarred, customer.barred)
     formats.install(app)
     app.context_processor(
         lambda: {
@@ -119,7 +139,7 @@ def _configure(app: Flask, settings: Settings) -> None:
 
 
 def _services(settings: Settings) -> Services:
-    state = _state(settings)
+    state, revocations, counters = _shared(settings)
     threads = Threads.of_server(settings.web_threads)
     # A call that was given the budget of a login and got no answer counts as hanging.
     hang_s = settings.link_budget_s
@@ -210,6 +230,8 @@ def _services(settings: Settings) -> Services:
         linker=linker,
         hooks=(partial(link_at_login, linker),),
         state=state,
+        revocations=revocations,
+        counters=counters,
         catalogue=catalogue,
         checkouts=checkouts,
         orders=StripeOrders(page_client),
@@ -300,20 +322,24 @@ def _access_tokens(settings: Settings, wire: Sender) -> AccessTokens | None:
     )
 
 
-def _state(settings: Settings) -> State:
-    watch = Watch()
+def _shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
+    """What the processes share: the cache, the records of ended sessions, and the counters of rate limits.
+
+    Each has its own file or connections, so that a flood of counting delays no decision about a session.
+    """
+    state: State
+    counters: Counters
     if settings.redis_url:
-        return RedisState(settings.redis_url, prefix=f"webstore:{settings.fingerprint}:", watch=watch)
-    folder = settings.state_dir / settings.fingerprint if settings.state_dir else None
-    return FileState(folder or default_directory(settings.fingerprint), watch=watch)
-
-
-def _log_to_stderr() -> None:
-    """The store's own lines, unless the server has set up logging for everything already."""
-    logger = logging.getLogger("webstore")
-    if logger.handlers or logging.getLogger().handlers:
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+        url, prefix = settings.redis_url, f"webstore:{settings.fingerprint}:"
+        state, counters = (RedisState(url, prefix, watch=Watch()) for _ in range(2))
+        ended = RedisState(url, prefix, watch=Watch(), urgent_writes=True)
+        return state, KeptRecords(ended, background=in_background), counters
+    given = settings.state_dir / settings.fingerprint if settings.state_dir else None
+    folder = given or default_directory(settings.fingerprint)
+    state = FileState(folder, watch=Watch())
+    counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch())
+    return (
+        state,
+        KeptRecords(RevocationFiles(folder / "ended-sessions", watch=Watch()), background=in_background),
+        counters,
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from .addresses import is_loopback
@@ -13,16 +16,28 @@ MIN_SECRET = 32
 RANDOM_TEXT = "a long random text: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
+_LISTEN = re.compile(r"unix:\S+|fd://\d+|(?:[\w.-]*|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?")
 _STRIPE_KEY = re.compile(r"(?:sk|rk|rkcs|sk_org)_(?P<mode>test|live)_[A-Za-z0-9_]+")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+#: SHA-256 of the sandbox's APP_SECRET_KEY and STRIPE_WEBHOOK_SECRET.
+_PUBLISHED = (
+    "6789b8726f1bb2f8e07c32b387a5380c6aa2987dc57abfff09ba0d063c9784b4",
+    "97d14b8fee8b3f83c51901e17c426ecc897a3e56c242fda90a5c418c9ab79619",
+)
 _BARE_DOMAIN = "must be a bare domain like my-shop.eu.auth0.com, without https:// or a path"
+
+Word = TypeVar("Word", bound=str)
+_BLANK = " \t\r\n"
+_QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+#: Unicode's categories of control, format and other invisible characters, and of spaces that are not " ".
+_HIDDEN = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 
 #: Returns the value to use. Raises ValueError with the fault, in the operator's words.
 Check = Callable[[str], str]
 
 
 class Reader:
-    """Reads variables and collects their faults; an empty variable counts as not set."""
+    """Reads variables and collects their faults; an empty or blank variable counts as not set."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -30,39 +45,41 @@ class Reader:
 
     def required(self, name: str, where: str, check: Check = str) -> str:
         """A variable that has to be set; `where` says where the operator finds its value."""
-        value = self._environ.get(name, "").strip()
+        value = self._value(name)
         if not value:
-            self.problems.append(f"{name} is missing. Find it: {where}.")
+            if not self._is_set(name):
+                self.problems.append(f"{name} is missing. Find it: {where}.")
             return ""
         return self._checked(name, value, check, f" Find it: {where}.")
 
     def optional(self, name: str, default: str, check: Check = str) -> str:
         """A variable with a default, which is not checked."""
-        value = self._environ.get(name, "").strip()
+        value = self._value(name)
         return self._checked(name, value, check) if value else default
 
     def many(self, name: str, check: Check) -> tuple[str, ...]:
         """Values separated by commas, each checked."""
-        values = [value.strip() for value in self._environ.get(name, "").split(",")]
-        return tuple(self._checked(name, value, check) for value in values if value)
+        values = [value.strip(" ") for value in self._value(name).split(",")]
+        sound = [value for value in values if value and self._is_sound(name, value)]
+        return tuple(self._checked(name, value, check) for value in sound)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """1 for yes, 0 for no."""
-        value = self._environ.get(name, "").strip()
+        value = self._value(name)
         if value not in ("", "0", "1"):
             self.problems.append(f"{name} is {value!r}: use 1 for yes or 0 for no.")
         return value == "1" if value else default
 
-    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+    def choice(self, name: str, allowed: tuple[Word, ...]) -> Word:
         """One of the allowed words; the first one is the default."""
-        value = self._environ.get(name, "").strip() or allowed[0]
+        value = self._value(name) or allowed[0]
         if value not in allowed:
             self.problems.append(f"{name} is {value!r}: use one of {', '.join(allowed)}.")
-        return value
+        return next((word for word in allowed if word == value), allowed[0])
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
         """A number of seconds between two limits."""
-        text = self._environ.get(name, "").strip()
+        text = self._value(name)
         try:
             value = float(text) if text else default
         except ValueError:
@@ -74,7 +91,7 @@ class Reader:
 
     def whole_number(self, name: str, default: int, least: int, most: int) -> int:
         """A whole number between two limits."""
-        text = self._environ.get(name, "").strip() or str(default)
+        text = self._value(name) or str(default)
         if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
             self.problems.append(f"{name} is {text!r}: use a whole number from {least} to {most}.")
             return default
@@ -83,10 +100,33 @@ class Reader:
     def origin(self, name: str, default: str, meaning: str) -> str:
         """Scheme, host and port; `meaning` says what the address is, for the message."""
         address = self.optional(name, default, url).rstrip("/")
+        if not address:  # it is among the problems already
+            return ""
         parts = urlsplit(address)
         if parts.path or "?" in address:
             self.problems.append(f"{name} must be an origin without a path: {meaning}.")
         return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    def _is_set(self, name: str) -> bool:
+        return bool(self._environ.get(name, "").strip(_BLANK))
+
+    def _value(self, name: str) -> str:
+        """The variable as it is; empty if it is not set, is blank, or has something around it."""
+        value = self._environ.get(name, "")
+        return value if value.strip(_BLANK) and self._is_sound(name, value) else ""
+
+    def _is_sound(self, name: str, value: str) -> bool:
+        """Whether nothing was copied with the value; a fault is added to the problems."""
+        fault = None
+        if value.strip() != value:
+            fault = "has a space or a line break around its value: write it without"
+        elif value[0] in _QUOTES or value[-1] in _QUOTES:
+            fault = "has a quotation mark around its value: write it without (docker's --env-file keeps them)"
+        elif hidden := next((c for c in value if unicodedata.category(c) in _HIDDEN), None):
+            fault = f"has an invisible character in it (U+{ord(hidden):04X}): type the value anew"
+        if fault:
+            self.problems.append(f"{name} {fault}.")
+        return fault is None
 
     def _checked(self, name: str, value: str, check: Check, hint: str = "") -> str:
         try:
@@ -200,15 +240,31 @@ def secret(value: str) -> str:
     return value
 
 
-def redis_url(value: str) -> str:
-    """The URL of a Redis server."""
-    try:
-        parts = urlsplit(value)
-        usable = parts.scheme in ("redis", "rediss", "unix") and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("must be a URL like redis://localhost:6379/0")
+def is_published(value: str) -> bool:
+    """Whether the value is a secret of the sandbox, which its source shows to everybody."""
+    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest() in _PUBLISHED
+
+
+def word(value: str) -> str:
+    """A value without spaces, in printable ASCII."""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("has a space or a character beyond ASCII in it")
+    return value
+
+
+def client_secret(value: str) -> str:
+    """A client secret, in printable ASCII."""
+    if not re.fullmatch(r"[ -~]+", value):
+        raise ValueError("has a character beyond ASCII in it")
+    return value
+
+
+def listen_address(value: str) -> str:
+    """Where gunicorn listens: host:port, [ipv6]:port, host, unix:path or fd://number; several with commas."""
+    for address in value.split(","):
+        found = _LISTEN.fullmatch(address)
+        if found is None or int(found["port"] or 0) > 65535:
+            raise ValueError(f"must be host:port with a port up to 65535, or unix:path, but is {value!r}")
     return value
 
 

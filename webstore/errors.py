@@ -13,6 +13,9 @@ WebstoreError
 │   ├── UserGone               a proven absence: 404
 │   ├── DirectoryRefused       401, 403 or another 4xx: the set-up is wrong
 │   └── DirectoryUnavailable   time-out, 429, 5xx, malformed: proves nothing
+├── UserBarred                 the user may not go on with the session or token that they come with
+│   ├── UserBlocked            an operator has blocked the user in Auth0
+│   └── LoginOutdated          the login is older than the last password reset, or than the account
 ├── PaymentsError              Stripe
 │   ├── PaymentsRefused        401, 403 or another 4xx: the set-up is wrong
 │   │   └── SearchUnavailable  this account has no search
@@ -116,6 +119,18 @@ class DirectoryRefused(DirectoryError):
 
 class DirectoryUnavailable(DirectoryError):
     """No usable answer; nothing is proven."""
+
+
+class UserBarred(WebstoreError):
+    """The user may not go on with the session or access token that they come with."""
+
+
+class UserBlocked(UserBarred):
+    """An operator has blocked the user in Auth0."""
+
+
+class LoginOutdated(UserBarred):
+    """The login is older than the user's last password reset, or than the account that has the user's ID."""
 
 
 class PaymentsError(WebstoreError):

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import environment
+from . import environment, logs
 from .addresses import is_loopback
 from .errors import SettingsError
+from .redis_address import redis_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,11 @@ class Settings:
     #: Proxies in front of the store that add to X-Forwarded-For.
     trusted_proxy_hops: int
     metrics_token: str | None = field(repr=False)
-    #: Threads of each server process; `gunicorn.conf.py` reads the same variable.
+    #: The form of the log.
+    log_format: logs.Format
+    #: Where the server listens, and its processes and their threads; for `gunicorn.conf.py`.
+    bind: str
+    web_concurrency: int
     web_threads: int
 
     @property
@@ -130,6 +135,7 @@ class Settings:
         """The settings of the environment. Raises `SettingsError` with every problem at once."""
         read = environment.Reader(os.environ if environ is None else environ)
         settings = _read(read)
+        read.problems += _published_secrets(settings)
         if read.problems:
             raise SettingsError(read.problems)
         return settings
@@ -140,8 +146,8 @@ def _read(read: environment.Reader) -> Settings:
         "BASE_URL", "http://127.0.0.1:8000", "the address shoppers use, e.g. https://shop.example.com"
     )
     domain = read.required("AUTH0_DOMAIN", _APPLICATION, environment.domain)
-    client_id = read.required("AUTH0_CLIENT_ID", _APPLICATION)
-    client_secret = read.required("AUTH0_CLIENT_SECRET", _APPLICATION)
+    client_id = read.required("AUTH0_CLIENT_ID", _APPLICATION, environment.word)
+    client_secret = read.required("AUTH0_CLIENT_SECRET", _APPLICATION, environment.client_secret)
     api_key = read.required(
         "STRIPE_SECRET_KEY",
         "Stripe dashboard > Developers > API keys > Secret key (sk_test_... or sk_live_...)",
@@ -162,10 +168,12 @@ def _read(read: environment.Reader) -> Settings:
         auth0_domain=domain,
         auth0_issuer=read.optional("AUTH0_ISSUER", f"https://{domain}/", environment.url),
         auth0_mgmt_domain=mgmt_domain,
-        auth0_mgmt_client_id=read.optional("AUTH0_MGMT_CLIENT_ID", client_id),
-        auth0_mgmt_client_secret=read.optional("AUTH0_MGMT_CLIENT_SECRET", client_secret),
+        auth0_mgmt_client_id=read.optional("AUTH0_MGMT_CLIENT_ID", client_id, environment.word),
+        auth0_mgmt_client_secret=read.optional(
+            "AUTH0_MGMT_CLIENT_SECRET", client_secret, environment.client_secret
+        ),
         auth0_former_tenants=read.many("AUTH0_FORMER_TENANTS", environment.domain),
-        auth0_claim_namespace=read.optional("AUTH0_CLAIM_NAMESPACE", base_url).rstrip("/"),
+        auth0_claim_namespace=read.optional("AUTH0_CLAIM_NAMESPACE", base_url, environment.word).rstrip("/"),
         auth0_dashboard_url=read.optional(
             "AUTH0_DASHBOARD_URL", auth0_dashboard(mgmt_domain), environment.url
         )
@@ -192,13 +200,13 @@ def _read(read: environment.Reader) -> Settings:
             receipts=read.flag("CHECKOUT_RECEIPTS", default=False),
         ),
         catalogue_ttl_s=read.number("CATALOGUE_TTL_S", 60.0, 1.0, 3600.0),
-        auth0_audience=read.optional("AUTH0_AUDIENCE", "") or None,
+        auth0_audience=read.optional("AUTH0_AUDIENCE", "", environment.word) or None,
         api_cors_origins=read.many("API_CORS_ORIGINS", environment.origin),
         app_secret_key=read.required("APP_SECRET_KEY", environment.RANDOM_TEXT, environment.secret),
         app_secret_key_fallbacks=read.many("APP_SECRET_KEY_FALLBACKS", environment.secret),
         base_url=base_url,
         hsts_subdomains=read.flag("HSTS_INCLUDE_SUBDOMAINS", default=False),
-        redis_url=read.optional("REDIS_URL", "", environment.redis_url) or None,
+        redis_url=read.optional("REDIS_URL", "", redis_url) or None,
         state_dir=Path(value)
         if (value := read.optional("STATE_DIR", "", environment.absolute_path))
         else None,
@@ -209,9 +217,42 @@ def _read(read: environment.Reader) -> Settings:
         link_second_account=read.flag("LINK_SECOND_ACCOUNT", default=False),
         login_rate=read.whole_number("LOGIN_RATE_PER_10S", 300, 1, 1_000_000),
         trusted_proxy_hops=read.whole_number("TRUSTED_PROXY_HOPS", 0, 0, 10),
+        log_format=read.choice("LOG_FORMAT", logs.FORMATS),
         metrics_token=read.optional("METRICS_TOKEN", "", environment.secret) or None,
+        bind=_listen_address(read),
+        web_concurrency=read.whole_number("WEB_CONCURRENCY", 2, 1, 256),
         web_threads=read.whole_number("WEB_THREADS", 16, 1, 256),
     )
+
+
+def _published_secrets(settings: Settings) -> list[str]:
+    """A problem for each secret of the sandbox in a store that is more than a demonstration."""
+    found = []
+    if settings.stripe_livemode or not is_loopback(urlsplit(settings.base_url).hostname):
+        keys = {
+            "APP_SECRET_KEY": (settings.app_secret_key,),
+            "APP_SECRET_KEY_FALLBACKS": settings.app_secret_key_fallbacks,
+        }
+        found += [
+            f"{name} has the sandbox's key, which is public: anybody could log in as any shopper. With a "
+            f"live Stripe key or a public BASE_URL it must be {environment.RANDOM_TEXT}."
+            for name, values in keys.items()
+            if any(environment.is_published(value) for value in values)
+        ]
+    api_is_local = is_loopback(urlsplit(settings.stripe_api_base).hostname)
+    if not api_is_local and any(environment.is_published(value) for value in settings.stripe_webhook_secrets):
+        found.append(
+            "STRIPE_WEBHOOK_SECRET has the sandbox's secret, which is public: anybody could send events. "
+            "Stripe shows the secret of your endpoint (whsec_...) in its dashboard."
+        )
+    return found
+
+
+def _listen_address(read: environment.Reader) -> str:
+    """Where the server listens: BIND, or every address of the machine with a platform's PORT."""
+    # Both are read, so that the problems of both are in the list.
+    bind, port = read.optional("BIND", "", environment.listen_address), read.whole_number("PORT", 0, 0, 65535)
+    return bind or (f"0.0.0.0:{port}" if port else "127.0.0.1:8000")
 
 
 _STRIPE_API = "https://api.stripe.com"

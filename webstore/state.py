@@ -1,13 +1,17 @@
-"""The shared state: a small cache that the workers of the store share. `gateways/state.py` implements it."""
+"""The shared state: what the workers of the store share. `gateways/` implements it, in files and in Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
+#: A key that nobody writes. Its value changes when the server of the state was restarted and may have lost
+#: its last writes. It is absent where a restart loses none.
+SERVER_RUN = "server-run"
 
-class State(Protocol):
-    """A small shared cache. Every call may raise `StateUnavailable`; losing it never loses data."""
+
+class Records(Protocol):
+    """Short texts that expire. Every call may raise `StateUnavailable`."""
 
     def get(self, key: str) -> str | None:
         """The value, or None when absent or expired."""
@@ -21,8 +25,16 @@ class State(Protocol):
     def add(self, key: str, value: str, ttl_s: float) -> bool:
         """Store only when absent; whether it was."""
 
+    def delete(self, key: str) -> None:
+        """Forget the key."""
+
+
+class Counters(Protocol):
+    """Counts that expire. Every call may raise `StateUnavailable`."""
+
     def count(self, key: str, ttl_s: float) -> int:
         """Add one to a counter that lives `ttl_s` seconds from its first count; how many there are now."""
 
-    def delete(self, key: str) -> None:
-        """Forget the key."""
+
+class State(Records, Counters, Protocol):
+    """A small shared cache; losing it never loses data."""

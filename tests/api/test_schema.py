@@ -88,6 +88,13 @@ def test_the_document_has_the_stores_own_limits(shop: Shop) -> None:
     assert described["components"]["schemas"]["ReturnAddress"]["maxLength"] == api_input.MAX_URL
 
 
+def test_the_document_names_the_license_of_the_store(shop: Shop) -> None:
+    license_ = document(shop)["info"]["license"]
+    # https://spec.openapis.org/oas/v3.1.0#license-object
+    assert license_ == {"name": "MIT", "identifier": "MIT"}
+    assert (Path(__file__).parents[2] / "LICENSE").read_text().startswith("MIT License")
+
+
 def test_the_document_describes_every_route(shop: Shop) -> None:
     there = {
         (str(rule).replace("<path:product_id>", "{id}"), method)

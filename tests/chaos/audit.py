@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.office import Office
 from tests.chaos.people import Person
+from tests.chaos.worlds import World
 
 LATE = "a create answered with a failure, whose effect came or was seen only after LINK_SETTLE_S"
+AROUND_A_MERGE = "the user's account was merged with another one, or split from it"
 AROUND_A_DELETION = "another customer of the user was deleted on the dashboard"
 UNEXPLAINED = "no cause known"
 
@@ -38,23 +39,30 @@ class Findings:
 
 
 def audit(
-    office: Office,
+    world: World,
     people: Iterable[Person],
     *,
+    merged: Collection[tuple[str, str]],
     shown: Mapping[str, Iterable[str]],
     shown_before: Mapping[str, Iterable[str]],
     deleted: Mapping[str, str],
     failed: Mapping[str, float],
     least_s: float,
 ) -> Findings:
-    """Read everything.
+    """Read everything of one world.
 
+    `merged`: each primary and secondary account that were merged at any time;
     `shown`, `shown_before`: by user, the customers that pages showed since it is quiet, and in the storm;
     `deleted`: the owner of each customer that was deleted on the dashboard; `failed`: by idempotency
     key, when Stripe first answered with the failure that it then replayed; `least_s`: how soon after that the
     next generation may have been made, at the soonest.
     """
-    found = Findings(foreign=[f"{id} was given to somebody else" for id in office.relabelled()])
+    office = world.office
+    found = Findings()
+    for id, before, after in office.relabelled():
+        if (after, before) not in merged:
+            found.foreign.append(f"{id} of {before} was given to {after or 'nobody'}")
+    regrouped = {user_id for pair in merged for user_id in pair}
     living = {customer["id"]: customer for customer in office.customers()}
     own: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for customer in living.values():
@@ -62,7 +70,7 @@ def audit(
     found.unexplained = [f"{customer['id']} names nobody" for customer in own[""]]
     failed_at = {id: failed[key] for id, key in office.keys_of_creates() if key in failed}
     for person in people:
-        recorded = office.app_metadata(person.user_id).get("stripe_customer_id")
+        recorded = world.link_in(office.app_metadata(person.user_id))
         _sort_in(found, person.user_id, recorded, living, deleted)
         now = {recorded or "", *shown.get(person.user_id, ())} & living.keys()
         ever = now | ({*shown_before.get(person.user_id, ())} & living.keys())
@@ -71,10 +79,12 @@ def audit(
                 several.append(f"{person.user_id} ({person.kind}): {', '.join(sorted(in_use))}")
         for orphan in own[person.user_id]:
             if orphan["id"] != recorded:
-                cause = cause_of(orphan, living.get(recorded or ""), deleted, failed_at, least_s)
+                used = living.get(recorded or "")
+                cause = cause_of(orphan, used, deleted, failed_at, least_s)
+                if cause == UNEXPLAINED and person.user_id in regrouped:
+                    cause = AROUND_A_MERGE
                 found.orphans[cause] += 1
                 if cause == UNEXPLAINED:
-                    used = living.get(recorded or "")
                     found.unexplained.append(
                         f"{_described(orphan, failed_at)} of {person.user_id} ({person.kind}), "
                         f"beside {_described(used, failed_at) if used else recorded}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -43,12 +44,13 @@ class Office:
         """Every living customer, the newest first."""
         yield from self._listed("/customers", {})
 
-    def relabelled(self) -> Iterator[str]:
-        """Customers that once named a user and were then made to name another one, or nobody."""
+    def relabelled(self) -> Iterator[tuple[str, str, str]]:
+        """Customers that once named a user and were then made to name another one, or nobody: ID, users."""
         for event in self._listed("/events", {"type": "customer.updated"}):
             before = event["data"]["previous_attributes"].get("metadata", {}).get("auth0_user_id")
             if before is not None:
-                yield str(event["data"]["object"]["id"])
+                customer = event["data"]["object"]
+                yield str(customer["id"]), before, customer["metadata"].get("auth0_user_id", "")
 
     def keys_of_creates(self) -> Iterator[tuple[str, str]]:
         """Each customer that was ever made, with the idempotency key of the request that made it."""
@@ -57,10 +59,8 @@ class Office:
 
     def app_metadata(self, user_id: str) -> dict[str, Any]:
         """What Auth0 records about the user."""
-        url = f"{self._environment['AUTH0_ISSUER']}api/v2/users/{quote(user_id, safe='')}"
         while True:
-            self._token = self._token or self._fresh_token()
-            answer = self._http.get(url, headers={"Authorization": f"Bearer {self._token}"})
+            answer = self._management("GET", f"users/{quote(user_id, safe='')}")
             if answer.status_code == 401:
                 # It expired when the clock was moved on.
                 self._token = ""
@@ -70,6 +70,29 @@ class Office:
             else:
                 found: dict[str, Any] = answer.raise_for_status().json().get("app_metadata", {})
                 return found
+
+    def merge(self, user_id: str, secondary: str) -> None:
+        """Merge the second account into the first one. A fault may strike this call like any other."""
+        provider, _, account = secondary.partition("|")
+        path = f"users/{quote(user_id, safe='')}/identities"
+        self._try("POST", path, {"provider": provider, "user_id": account})
+
+    def split(self, user_id: str, secondary: str) -> None:
+        """Make the second account a user of its own again. A fault may strike this call like any other."""
+        provider, _, account = secondary.partition("|")
+        self._try(
+            "DELETE", f"users/{quote(user_id, safe='')}/identities/{provider}/{quote(account, safe='')}"
+        )
+
+    def _try(self, method: str, path: str, body: Mapping[str, str] | None = None) -> None:
+        with suppress(httpx.TransportError, httpx.DecodingError):
+            if self._management(method, path, body).status_code == 401:
+                self._token = ""
+
+    def _management(self, method: str, path: str, body: Mapping[str, str] | None = None) -> httpx.Response:
+        self._token = self._token or self._fresh_token()
+        url = f"{self._environment['AUTH0_ISSUER']}api/v2/{path}"
+        return self._http.request(method, url, json=body, headers={"Authorization": f"Bearer {self._token}"})
 
     def _fresh_token(self) -> str:
         form = {

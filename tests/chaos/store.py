@@ -24,7 +24,7 @@ _TOP = Path(__file__).resolve().parents[2]
 #: A real tenant or account in the shell, or a setting of another store, must not shine through.
 _NOT_INHERITED = (
     "APP_", "AUTH0_", "BASE_", "BIND", "DASHBOARD_", "GUNICORN_", "LINK_", "METRICS_", "PROMETHEUS_",
-    "REDIS_", "STATE_", "STRIPE_", "WEB_",
+    "PORT", "REDIS_", "STATE_", "STRIPE_", "WEB_",
 )  # fmt: skip
 _START_S, _STOP_S, _RESPAWN_S = 30.0, 15.0, 20.0
 _OUTCOME = re.compile(r'^webstore_link_outcomes_total\{status="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
@@ -64,8 +64,18 @@ class Store:
         self._kills: list[_Kill] = []
 
     def __enter__(self) -> Store:
+        self._start()
+        return self
+
+    def restart(self, settings: Mapping[str, str]) -> None:
+        """Stop the store and start it again, at the same address, with these settings changed."""
+        self.stop()
+        self._environment |= settings
+        self._start()
+
+    def _start(self) -> None:
         command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-        with self.log_file.open("wb") as log:
+        with self.log_file.open("ab") as log:
             # Its own process group: Ctrl-C goes to the test, which stops the store in its own time.
             self._master = subprocess.Popen(  # noqa: S603 (nothing of the command comes from outside)
                 command,
@@ -81,7 +91,6 @@ class Store:
         except BaseException:
             self.stop()
             raise
-        return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()

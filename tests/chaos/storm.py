@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from tests.chaos.dice import Dice, dice
 from tests.chaos.people import People, Person
-from tests.chaos.store import Store
 from tests.chaos.visits import Ledger, Visit, say
 from tests.chaos.weather import Weather
+from tests.chaos.worlds import World, switch_keys
 from webstore.sandbox.vendors import Sandbox
 
 CLIENTS = 24
@@ -30,7 +30,7 @@ class Storm:
     minutes: float
     kills: int
     sandbox: Sandbox
-    store: Store
+    worlds: Sequence[World]
     people: People
     weather: Weather
     ledger: Ledger = field(default_factory=Ledger)
@@ -38,6 +38,10 @@ class Storm:
     jumps: Counter[str] = field(default_factory=Counter)
     #: What broke in a thread of the storm itself.
     broken: list[BaseException] = field(default_factory=list)
+
+    def killed(self) -> int:
+        """How many workers were killed."""
+        return sum(world.store.kills() for world in self.worlds)
 
     def rage(self) -> None:
         """Burst after burst until the time is over; raises what broke in the storm's own threads."""
@@ -59,7 +63,7 @@ class Storm:
 
     def _burst(self, seconds: float, chance: Dice) -> None:
         fresh = self.people.arrive(PEOPLE_A_BURST)
-        guests = _Guests(self.people, fresh, dice(chance.randrange(2**32), "guests"))
+        guests = _Guests(self.people, self.worlds, fresh, dice(chance.randrange(2**32), "guests"))
         stop = threading.Event()
         weather = self._started(self.weather.rage, stop)
         others = [self._started(self._kill_workers, stop)]
@@ -92,30 +96,35 @@ class Storm:
         """Now and then time is moved on, or people move; no login is under way."""
         for person in chance.sample(self.people.everybody[-100:], 5):
             self.people.move(person, chance.randrange(10**6))
-        what = chance.choices(["nothing", "minutes", "more than a day"], weights=[4, 4, 3])[0]
+        happenings = ["no time", "minutes", "more than a day", "no time, and two stores exchange their keys"]
+        what = chance.choices(happenings, weights=[4, 4, 3, 1 if len(self.worlds) > 1 else 0])[0]
         if what == "minutes":
             self.pass_time(chance.uniform(1, 1800))
         elif what == "more than a day":
             # Attempts that run on behind an answered login must not see a day pass within themselves:
             # the processes that make them end here.
-            self.store.kill_all()
+            for world in self.worlds:
+                world.store.kill_all()
             time.sleep(0.3)
             self.pass_time(chance.uniform(24.5, 60) * 3600)
+        elif "keys" in what:
+            switch_keys(self.worlds, chance)
         self.jumps[what] += 1
 
     def _visit(self, guests: _Guests, stop: threading.Event) -> None:
         while not stop.is_set():
-            person, compare = guests.next()
-            Visit(self.store, self.ledger, person).log_in(compare=compare)
+            world, person, compare = guests.next()
+            Visit(world, self.ledger, person).log_in(compare=compare)
 
     def _kill_workers(self, stop: threading.Event) -> None:
-        chance = dice(self.seed, f"kills {self.store.kills()}")
+        chance = dice(self.seed, f"kills {self.killed()}")
         # Twice as often as asked for: the breaks count as time, too.
         mean_s = self.minutes * 60 / max(1, self.kills) / 2
         while not stop.wait(chance.expovariate(1 / mean_s)):
-            workers = self.store.workers()
+            store = chance.choice(self.worlds).store
+            workers = store.workers()
             for worker in workers if chance.random() < 0.1 else chance.sample(workers, min(1, len(workers))):
-                self.store.kill(worker)
+                store.kill(worker)
 
     @contextmanager
     def _progress(self) -> Iterator[None]:
@@ -137,26 +146,29 @@ class Storm:
         """How things stand, in one line."""
         ledger, weather = self.ledger, self.weather
         return (
-            f"{ledger.done} logins of {len(self.people.everybody)} users, {self.store.kills()} kills, "
+            f"{ledger.done} logins of {len(self.people.everybody)} users, {self.killed()} kills, "
             f"{weather.struck.total()} faults, {ledger.pending} pending, {ledger.cut} cut off by a kill, "
             f"{len(ledger.bad)} errors"
         )
 
 
 class _Guests:
-    """Who logs in next: mostly those of this burst, often several times at the same moment."""
+    """Who logs in next: mostly those of this burst, often several times at the same moment, at any store."""
 
-    def __init__(self, people: People, fresh: Sequence[Person], chance: Dice) -> None:
+    def __init__(
+        self, people: People, worlds: Sequence[World], fresh: Sequence[Person], chance: Dice
+    ) -> None:
         self._everybody, self._fresh, self._chance = people.everybody, fresh, chance
+        self._worlds = worlds
         self._lock = threading.Lock()
         self._again: list[Person] = []
 
-    def next(self) -> tuple[Person, bool]:
-        """Somebody, and whether they compare the two records."""
+    def next(self) -> tuple[World, Person, bool]:
+        """Where somebody logs in, who, and whether they compare the two records."""
         chance = self._chance
         with self._lock:
             if not self._again:
                 recent = self._everybody[-3 * PEOPLE_A_BURST :]
                 circle = chance.choices([self._fresh, recent, self._everybody], weights=[6, 3, 2])[0]
                 self._again = [chance.choice(circle)] * chance.choice([1, 1, 2, 2, 3, 5])
-            return self._again.pop(), chance.random() < 0.1
+            return chance.choice(self._worlds), self._again.pop(), chance.random() < 0.1

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import httpx
 
 from tests.chaos.people import Person
-from tests.chaos.store import Store
+from tests.chaos.worlds import World
 from tests.support import NO_AUTHORITIES, Browser, link_status, shown_customer
 
 
@@ -29,33 +29,42 @@ class Ledger:
     pending: int = 0
     #: Visits whose request was under way on a worker when it was killed.
     cut: int = 0
+    #: Visits that ended with an error because the account was merged or split during them.
+    overtaken: int = 0
     #: Visits that were asked to wait, because the shopper came too often within a few seconds.
     limited: int = 0
     #: What no shopper should meet, in words.
     bad: list[str] = field(default_factory=list)
     #: Seconds that each callback took.
     callbacks: list[float] = field(default_factory=list)
-    #: By user ID, each customer that a page showed, and how often.
-    shown: dict[str, Counter[str]] = field(default_factory=dict)
+    #: By world and user ID, each customer that a page showed, and how often.
+    shown: defaultdict[str, defaultdict[str, Counter[str]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
+    )
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def finished(self, user_id: str, customer_id: str | None) -> None:
+    def finished(self, world: World, user_id: str, customer_id: str | None) -> None:
         """A visit reached the account page, which showed this customer."""
         with self._lock:
             self.done += 1
             self.pending += customer_id is None
-        self.showed(user_id, customer_id)
+        self.showed(world, user_id, customer_id)
 
-    def showed(self, user_id: str, customer_id: str | None) -> None:
+    def showed(self, world: World, user_id: str, customer_id: str | None) -> None:
         """The account page showed this customer, or none."""
         if customer_id is not None:
             with self._lock:
-                self.shown.setdefault(user_id, Counter())[customer_id] += 1
+                self.shown[world.name][user_id][customer_id] += 1
 
     def was_cut(self) -> None:
         """A visit ended with the worker that served it."""
         with self._lock:
             self.cut += 1
+
+    def was_overtaken(self) -> None:
+        """The account was merged or split during a visit."""
+        with self._lock:
+            self.overtaken += 1
 
     def was_limited(self) -> None:
         """The shopper opened the account page more often than a person does, and was asked to wait."""
@@ -85,9 +94,10 @@ class _NotServed(Exception):
 class Visit:
     """A new browser, one login, and perhaps a look at the two records side by side."""
 
-    def __init__(self, store: Store, ledger: Ledger, person: Person) -> None:
-        self._store, self._ledger, self._person = store, ledger, person
+    def __init__(self, world: World, ledger: Ledger, person: Person) -> None:
+        self._world, self._store, self._ledger, self._person = world, world.store, ledger, person
         self._asked, self._began = httpx.URL(), time.monotonic()
+        self._came = self._began
 
     def log_in(self, *, compare: bool = False) -> str | None:
         """Do it and write it into the ledger; gives the customer that the account page shows at last.
@@ -108,7 +118,11 @@ class Visit:
             except _Limited:
                 self._ledger.was_limited()
             except (_NotServed, AssertionError) as problem:
-                self._ledger.went_wrong(f"{self._person.user_id} ({self._person.kind}): {problem}")
+                if self._person.regrouped_at >= self._came:
+                    # The account was merged or split during the visit: it logs in another user now.
+                    self._ledger.was_overtaken()
+                    return None
+                self._ledger.went_wrong(f"{self._who()}: {problem}")
             except httpx.TransportError as problem:
                 self._broken_off(problem)
         return None
@@ -120,11 +134,11 @@ class Visit:
         else:
             page = browser.log_in(self._person.login)
         customer_id = self._shown_on(page)
-        self._ledger.finished(self._person.user_id, customer_id)
+        self._ledger.finished(self._world, self._person.user_id, customer_id)
         if compare:
             browser.open("/account/link")
             customer_id = self._shown_on(browser.open("/account"))
-            self._ledger.showed(self._person.user_id, customer_id)
+            self._ledger.showed(self._world, self._person.user_id, customer_id)
         return customer_id
 
     def _shown_on(self, page: httpx.Response) -> str | None:
@@ -155,7 +169,10 @@ class Visit:
             self._ledger.was_cut()
         else:
             what = f"{type(problem).__name__} ({problem}) from {self._where()}"
-            self._ledger.went_wrong(f"{self._person.user_id} ({self._person.kind}): {what}")
+            self._ledger.went_wrong(f"{self._who()}: {what}")
+
+    def _who(self) -> str:
+        return f"{self._world.name}: {self._person.user_id} ({self._person.kind})"
 
     def _where(self) -> str:
         """The address without its query, which is long and holds codes."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.dice import Dice
-from tests.chaos.office import Office
 from tests.chaos.people import People
-from tests.chaos.store import Store
+from tests.chaos.worlds import World
 from webstore.sandbox.control import Control
-from webstore.sandbox.stripe import ACCOUNT
 from webstore.sandbox.vendors import Sandbox
 
 #: The longest that an effect of a failed create is late, in seconds of Stripe's clock.
@@ -42,16 +40,15 @@ class Weather:
     """Disturbs the vendors and the store."""
 
     sandbox: Sandbox
-    store: Store
-    office: Office
+    worlds: Sequence[World]
     people: People
     dice: Dice
     #: Faults that struck, by their names.
     struck: Counter[str] = field(default_factory=Counter)
     #: Interventions, by their names.
     done: Counter[str] = field(default_factory=Counter)
-    #: The owner of each customer deleted on the dashboard.
-    deleted: dict[str, str] = field(default_factory=dict)
+    #: By world, the owner of each customer deleted on the dashboard.
+    deleted: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
     def rage(self, stop: threading.Event) -> None:
         """Disturb something every now and then until told to stop."""
@@ -65,6 +62,7 @@ class Weather:
             self._state_is_lost: 6,
             self._somebody_is_renamed: 8,
             self._a_customer_is_deleted: 5,
+            self._accounts_are_merged_or_split: 10,
         }
         while not stop.wait(self.dice.uniform(0.05, 0.5)):
             self.dice.choices(list(events), weights=list(events.values()))[0](stop)
@@ -149,7 +147,7 @@ class Weather:
         self.done["outages of a whole API"] += 1
 
     def _state_is_lost(self, _: threading.Event) -> None:
-        self.store.lose_state()
+        self.dice.choice(self.worlds).store.lose_state()
         self.done["losses of the shared state"] += 1
 
     def _somebody_is_renamed(self, _: threading.Event) -> None:
@@ -159,17 +157,31 @@ class Weather:
 
     def _a_customer_is_deleted(self, _: threading.Event) -> None:
         """On the dashboard, one of the newest: it may be one that is just being recorded."""
-        state = self.sandbox.stripe.state
+        state, world = self.sandbox.stripe.state, self.dice.choice(self.worlds)
         with state.lock:
             state.catch_up()
-            table = state.world(ACCOUNT, livemode=False).customers
+            table = state.world(world.account, livemode=world.livemode).customers
             newest = [table.at(place) for place in range(max(0, len(table) - 20), len(table))]
         living = [customer for customer in newest if not customer.deleted]
         if living:
             customer = self.dice.choice(living)
-            self.deleted[customer.id] = customer.metadata["auth0_user_id"]
-            self.office.delete_customer(customer.id)
+            self.deleted[world.name][customer.id] = customer.metadata["auth0_user_id"]
+            world.office.delete_customer(customer.id)
             self.done["customers deleted on the dashboard"] += 1
+
+    def _accounts_are_merged_or_split(self, _: threading.Event) -> None:
+        """Two of the newest, so that they log in at the same time; or two who were merged before."""
+        pairs = sorted(self.people.merged)
+        if pairs and self.dice.random() < 0.5:
+            by_id = {person.user_id: person for person in self.people.everybody}
+            one, other = (by_id[user_id] for user_id in self.dice.choice(pairs))
+        else:
+            one, other = self.dice.sample(self.people.everybody[-60:], 2)
+            known = {user_id for pair in pairs for user_id in pair}
+            if {one.user_id, other.user_id} & known:
+                return
+        self.people.regroup(one, other)
+        self.done["accounts merged, or split again"] += 1
 
     def _let_go(self) -> None:
         """No more faults of the transport, after counting them."""

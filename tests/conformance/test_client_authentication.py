@@ -11,7 +11,7 @@ from tests.support import Shop
 
 ACCOUNT = "/login?next=/account"
 POST, BASIC = "client_secret_post", "client_secret_basic"
-SECRET = "a+b%2Fc d:e&f=g/ü€~"
+SECRET = "a+b%2Fc d:e&f=g/'!~"
 Lying = tuple[Liar, Shop]
 Log = pytest.LogCaptureFixture
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gateways.tenant import ADA, TOKEN, USER, Tenant
-from webstore.errors import UserGone
+from webstore.errors import DirectoryUnavailable, UserGone
 from webstore.gateways.auth0 import Auth0Directory
 from webstore.linking import worlds
 from webstore.linking.calls import RecordLink
@@ -86,19 +86,45 @@ def test_an_optional_field_of_another_type_counts_as_absent(
     assert user.created_at == (0.0 if "created_at" in profile else 1_795_694_400.0)
 
 
+@pytest.mark.parametrize(
+    ("profile", "read"),
+    [
+        ({}, (False, 0.0)),
+        ({"blocked": False, "last_password_reset": None}, (False, 0.0)),
+        ({"blocked": True, "last_password_reset": "2026-11-26T12:00:00.000Z"}, (True, 1_795_694_400.0)),
+        ({"blocked": "true", "last_password_reset": 5}, (False, 0.0)),
+    ],
+)
+def test_a_block_and_the_last_password_reset_are_read(
+    tenant: Tenant, directory: Auth0Directory, profile: dict[str, Any], read: tuple[bool, float]
+) -> None:
+    tenant.fault(action="status", path=USER, status=200, body={"user_id": ADA, **profile})
+    user = directory.read_user(ADA)
+    assert (user.blocked, user.password_reset_at) == read
+
+
 def test_the_accounts_that_were_merged_into_a_user_are_read(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
     own = {"provider": "auth0", "user_id": ADA.removeprefix("auth0|"), "connection": "db", "isSocial": False}
     listed = [
         own,
-        {"provider": "google-oauth2", "user_id": "1042", "connection": "google-oauth2", "isSocial": True},
-        {"provider": "samlp", "user_id": "corp|ada b", "connection": "corp"},
-        *({"provider": "github"}, {"provider": 7, "user_id": "8"}, "x", None),
+        {"provider": "google-oauth2", "user_id": "1042", "profileData": {"email": "ada@gmail.example"}},
+        {"provider": "samlp", "user_id": "corp|ada b", "profileData": {"email": ["ada@corp.example"]}},
+        {"provider": "github", "user_id": 8042, "profileData": "x"},
+        *(
+            {"provider": "github"},
+            {"provider": "github", "user_id": True},
+            {"provider": 7, "user_id": "8"},
+            "x",
+            None,
+        ),
     ]
     body = {"user_id": ADA, "email": "ada@example.com", "identities": listed}
     tenant.fault(action="status", path=USER, status=200, body=body)
-    assert directory.read_user(ADA).identities == ("google-oauth2|1042", "samlp|corp|ada b")
+    user = directory.read_user(ADA)
+    assert user.identities == ("google-oauth2|1042", "samlp|corp|ada b", "github|8042")
+    assert user.merged_emails == ("ada@gmail.example",)
     assert directory.read_user(ADA).identities == ()
 
 
@@ -212,3 +238,17 @@ def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Au
         "stripe_link_failed_try": "0",
     }
     assert directory.read_user(ADA).link_failed_at == 1_800_000_000.0
+
+
+def test_users_are_found_by_their_address_also_in_capitals(directory: Auth0Directory) -> None:
+    assert directory.find_by_email("Ada@Example.com") == (ADA,)
+    assert directory.find_by_email("nobody@example.com") == ()
+
+
+@pytest.mark.parametrize("body", [{"users": []}, "x", None])
+def test_an_answer_that_is_no_list_of_users_proves_nothing(
+    tenant: Tenant, directory: Auth0Directory, body: object
+) -> None:
+    tenant.fault(action="status", path="/api/v2/users-by-email", status=200, body=body)
+    with pytest.raises(DirectoryUnavailable):
+        directory.find_by_email("ada@example.com")

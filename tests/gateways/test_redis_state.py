@@ -11,10 +11,11 @@ import redis
 
 from tests.ports import free_port
 from tests.redis_server import RedisServer, running_redis
+from tests.support import until
 from tests.unit.gateways.state_promises import EVERY_CALL, Act, StatePromises
 from webstore.errors import StateUnavailable
-from webstore.gateways.state import RedisState
-from webstore.state import State
+from webstore.gateways.redis_state import GARBAGE, RedisState
+from webstore.state import SERVER_RUN, State
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +65,67 @@ def test_a_redis_that_comes_back_is_used_again(tmp_path: Path) -> None:
         assert state.get("key") == "value"
 
 
-def test_a_key_of_another_type_is_unavailable(redis_server: RedisServer) -> None:
+def test_what_no_store_wrote_is_read_as_garbage_beside_what_one_wrote(redis_server: RedisServer) -> None:
+    state = RedisState(redis_server.url, "test:")
     with redis.Redis.from_url(redis_server.url) as other:
         other.lpush("test:list", "item")
-    with pytest.raises(StateUnavailable):
-        RedisState(redis_server.url, "test:").get("list")
-
-
-def test_a_value_that_is_not_text_is_unavailable(redis_server: RedisServer) -> None:
-    with redis.Redis.from_url(redis_server.url) as other:
         other.set("test:bytes", b"\xff\xfe")
+    state.set("text", "value", 60)
+    found = state.get_many(["list", "text", "bytes", "absent"])
+    assert found == {"list": GARBAGE, "text": "value", "bytes": GARBAGE * 2}
+    for key in ("list", "bytes"):
+        state.set(key, "value", 60)
+        assert state.get(key) == "value"
+
+
+def test_a_key_that_never_expires_is_no_stores_and_is_replaced(
+    redis_server: RedisServer,
+) -> None:
+    state = RedisState(redis_server.url, "test:")
+    with redis.Redis.from_url(redis_server.url) as other:
+        other.lpush("test:turn", "item")
+    assert [state.add("turn", who, 60) for who in ("first", "second")] == [True, False]
+    assert state.get("turn") == "first"
+
+
+def test_a_counter_that_no_store_wrote_is_unavailable(redis_server: RedisServer) -> None:
+    with redis.Redis.from_url(redis_server.url) as other:
+        other.lpush("test:counter", "item")
     with pytest.raises(StateUnavailable):
-        RedisState(redis_server.url, "test:").get("bytes")
+        RedisState(redis_server.url, "test:").count("counter", 60)
+
+
+def test_the_servers_run_changes_with_a_restart(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        state = RedisState(server.url, "test:")
+        before = state.get(SERVER_RUN)
+        assert before
+        assert state.get_many([SERVER_RUN, "absent"]) == {SERVER_RUN: before}
+        server.stop()
+        server.start()
+        assert state.get(SERVER_RUN) not in (before, None)
+
+
+def test_a_server_that_does_not_allow_info_is_used_all_the_same(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        with redis.Redis.from_url(server.url) as admin:
+            admin.execute_command("ACL", "SETUSER", "shop", "on", ">secret", "~*", "+@all", "-info")
+        state = RedisState(server.url.replace("redis://", "redis://shop:secret@"), "test:")
+        state.set("key", "value", 60)
+        assert state.get_many([SERVER_RUN, "key"]) == {"key": "value"}
+
+
+def test_one_node_with_all_slots_of_a_cluster_keeps_every_promise(tmp_path: Path) -> None:
+    with running_redis(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
+        with redis.Redis.from_url(server.url) as admin:
+            admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            until(lambda: "cluster_state:ok" in str(admin.execute_command("CLUSTER", "INFO")))
+        state = RedisState(server.url, "test:")
+        keys = [f"key {number}" for number in range(20)]
+        for key in keys:
+            state.set(key, f"value of {key}", 60)
+        assert state.get_many(keys) == {key: f"value of {key}" for key in keys}
+        assert [state.count("counter", 60) for _ in range(2)] == [1, 2]
 
 
 def test_no_message_names_the_password() -> None:

@@ -179,3 +179,29 @@ def test_an_account_that_could_not_be_read_is_asked_for_again(shopfront: Shopfro
     with pytest.raises(PaymentsFailed):
         worker.account()
     assert worker.account().id == ACCOUNT
+
+
+# Subscriptions
+
+
+def test_the_subscriptions_of_a_customer_that_have_not_ended(
+    shopfront: Shopfront, payments: StripePayments
+) -> None:
+    listed = [
+        {"id": f"sub_{status}", "object": "subscription", "status": status}
+        for status in ("active", "canceled", "incomplete_expired", "past_due", "trialing")
+    ]
+    body = {"object": "list", "data": listed, "has_more": False, "url": "/v1/subscriptions"}
+    shopfront.fault(action="status", path="/v1/subscriptions", status=200, body=body)
+    assert payments.list_running("cus_1") == ("sub_active", "sub_past_due", "sub_trialing")
+    assert shopfront.queries() == [{"customer": ["cus_1"], "limit": ["100"]}]
+
+
+@pytest.mark.parametrize("data", [None, "x", [7], [{"id": 7, "status": "active"}]])
+def test_an_answer_that_is_no_list_of_subscriptions_proves_nothing(
+    shopfront: Shopfront, payments: StripePayments, data: object
+) -> None:
+    body = {"object": "list", "data": data, "has_more": False, "url": "/v1/subscriptions"}
+    shopfront.fault(action="status", path="/v1/subscriptions", status=200, body=body)
+    with pytest.raises(PaymentsUnavailable):
+        payments.list_running("cus_1")

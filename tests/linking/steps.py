@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import count
+from typing import Any
 
 import httpx
 
@@ -42,6 +44,17 @@ def unanswered(shop: Shop) -> list[LoggedRequest]:
 
 def set_budget(shop: Shop, seconds: float) -> None:
     """Change how long the running store waits for a link."""
+    _change_linker(shop, budget_s=seconds)
+
+
+def let_calls_take(shop: Shop, seconds: float) -> None:
+    """Have the store see this much time pass from one look at its clock to the next."""
+    passed = count(step=seconds)
+    started = shop.linker.now()
+    _change_linker(shop, now=lambda: started + next(passed), budget_s=30.0)
+
+
+def _change_linker(shop: Shop, **changes: Any) -> None:
     services: Services = shop.app.extensions["webstore"]
-    linker = replace(services.linker, budget_s=seconds)
+    linker = replace(services.linker, **changes)
     attach(shop.app, replace(services, linker=linker, hooks=(partial(link_at_login, linker),)))

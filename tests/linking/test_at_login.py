@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.linking.steps import EVE, USER, log_in
+from tests.linking.steps import EVE, USER, let_calls_take, log_in
 from tests.support import (
     ADA,
     DAY_S,
@@ -22,6 +22,8 @@ from tests.support import (
     the_customer,
     until,
 )
+from webstore.linking.protocol import SLOW_CREATE_S
+from webstore.sandbox.stripe import ACCOUNT
 
 HOURS_LATER = pytest.mark.parametrize("hours", [0, 25], ids=["again at once", "again a day later"])
 
@@ -55,6 +57,7 @@ def test_first_login_makes_one_customer_recorded_on_both_sides(shop: Shop) -> No
 
 
 def test_first_login_of_a_new_account_is_three_calls_and_one_account_read_a_process(shop: Shop) -> None:
+    let_calls_take(shop, 0.0)
     for number, account_read in enumerate((["GET /v1/account"], [])):
         email = f"new{number}@example.com"
         shop.add_user(email)
@@ -63,6 +66,29 @@ def test_first_login_of_a_new_account_is_three_calls_and_one_account_read_a_proc
         quoted = f"/api/v2/users/{shop.user_id(email).replace('|', '%7C')}"
         assert shop.management_requests() == [f"GET {quoted}", f"PATCH {quoted}"]
         assert shop.stripe_requests() == [*account_read, "POST /v1/customers"]
+
+
+def test_first_login_reads_the_user_again_after_a_slow_create(shop: Shop) -> None:
+    let_calls_take(shop, SLOW_CREATE_S + 0.1)
+    user = f"/api/v2/users/{shop.add_user(EVE).replace('|', '%7C')}"
+    assert link_status(log_in(shop)) == "linked"
+    assert shop.management_requests() == [f"GET {user}", f"GET {user}", f"PATCH {user}"]
+    assert shop.stripe_requests() == ["GET /v1/account", "POST /v1/customers"]
+
+
+def test_first_login_where_the_look_up_is_always_made_reads_the_user_again(tmp_path: Path) -> None:
+    """The look-up itself costs a list and a search besides."""
+    with running_shop(tmp_path / "state", LINK_LOOKUP="always") as shop:
+        let_calls_take(shop, 0.0)
+        user = f"/api/v2/users/{shop.add_user(EVE).replace('|', '%7C')}"
+        assert link_status(log_in(shop)) == "linked"
+        assert shop.management_requests() == [f"GET {user}", f"GET {user}", f"PATCH {user}"]
+        assert shop.stripe_requests() == [
+            "GET /v1/account",
+            "GET /v1/customers",
+            "GET /v1/customers/search",
+            "POST /v1/customers",
+        ]
 
 
 def test_returning_login_is_one_user_read(shop: Shop) -> None:
@@ -236,7 +262,7 @@ def test_other_keys_of_app_metadata_are_kept(shop: Shop, eve: str) -> None:
     assert link_status(log_in(shop)) == "pending"
     noted = shop.app_metadata(eve)
     assert noted.pop("stripe_link_failed_at") > 0
-    assert noted.pop("stripe_link_failed_try") == "0"
+    assert noted.pop("stripe_link_failed_try") == f"0_{ACCOUNT}_test"
     assert noted == others
     shop.advance(601)
     first = shown_customer(log_in(shop))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -319,6 +320,36 @@ def test_existing_customer_is_adopted_by_the_user_with_its_verified_address(adop
         "auth0_tenant": adopting.environment["AUTH0_DOMAIN"],
     }
     assert adopting.use(eve, existing).customer_id == existing
+
+
+def test_of_several_existing_customers_the_oldest_is_adopted_and_the_log_names_the_others(
+    adopting: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    oldest = adopting.stripe("POST", "/customers", email=EVE)["id"]
+    adopting.advance(10)
+    others = {adopting.stripe("POST", "/customers", email=EVE)["id"] for _ in range(2)}
+    eve = adopting.add_user(EVE, email_verified=True)
+    caplog.set_level(logging.WARNING)
+    assert shown_customer(log_in(adopting)) == oldest
+    assert owners(adopting) == {oldest: eve, **dict.fromkeys(others)}
+    (line,) = [record.getMessage() for record in caplog.records if f"link user={eve}" in record.getMessage()]
+    told = re.search(r"others=(\S+)", line)
+    assert told is not None
+    assert set(told[1].split(",")) == others
+    # The others are reported once, and stay as they are.
+    assert adopting.use(eve).customer_id == oldest
+
+
+@pytest.mark.parametrize("written", ["Eve@Example.com", "EVE@EXAMPLE.COM"])
+def test_existing_customer_with_the_address_in_capitals_is_adopted_and_not_doubled(
+    adopting: Shop, written: str
+) -> None:
+    existing = adopting.stripe("POST", "/customers", email=written)["id"]
+    # Stripe's list tells capitals apart. The search does not, and lags.
+    adopting.sandbox.stripe.control.change_settings({"search_lag_s": 0.0})
+    eve = adopting.add_user(EVE, email_verified=True)
+    assert shown_customer(log_in(adopting)) == existing
+    assert owners(adopting) == {existing: eve}
 
 
 def test_existing_customer_is_never_adopted_by_an_unverified_address(adopting: Shop) -> None:

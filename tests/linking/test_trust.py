@@ -15,9 +15,13 @@ from tests.support import (
     RESTRICTED_KEY,
     SECOND_LIVE_KEY,
     Shop,
+    held,
+    in_background,
     link_status,
     shown_customer,
+    until,
 )
+from webstore import linking
 from webstore.linking.models import LinkStatus
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
 
@@ -70,6 +74,31 @@ def test_each_world_has_its_own_customer_and_keeps_it(
     live = [key for key in (first, second) if key == LIVE_KEY]
     assert metadata["stripe_customer_id"] == linked[live[0] if live else first]
     assert alarms(caplog) == []
+
+
+def test_a_test_and_a_live_store_that_link_one_user_at_once_settle(shop: Shop) -> None:
+    """Both find nothing recorded. The store that is overwritten finds its own customer again."""
+    with shop.worker(STRIPE_SECRET_KEY=LIVE_KEY) as live:
+        with held(shop.sandbox.stripe.control, "POST", "/v1/customers") as has_come:
+            test_link = in_background(lambda: shop.use(ADA))
+            until(has_come)
+            linked = {"live": linking.verified_customer(live, ADA, None).customer_id}
+        linked["test"] = test_link.result().customer_id
+        for _ in range(2):
+            shop.forget_requests()
+            assert linking.verified_customer(live, ADA, None).customer_id == linked["live"]
+            assert shop.use(ADA).customer_id == linked["test"]
+    assert None not in linked.values()
+    assert linked["live"] != linked["test"]
+    assert_untouched(
+        shop,
+        {
+            "stripe_customer_id": linked["live"],
+            "stripe_account": f"{ACCOUNT} live",
+            f"stripe_customer_id_{ACCOUNT}_test": linked["test"],
+            f"stripe_account_{ACCOUNT}_test": f"{ACCOUNT} test",
+        },
+    )
 
 
 def test_a_session_from_before_the_switch_of_keys_shows_no_customer_of_the_other_world(shop: Shop) -> None:

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
+from flask import request
 
 from tests.conformance.provider import Liar
-from tests.login.steps import copied_cookies, deliver, is_honoured, is_logged_in, prompts
+from tests.login.steps import (
+    ask,
+    copied_cookies,
+    csrf_token,
+    deliver,
+    is_honoured,
+    is_logged_in,
+    post_logout,
+    prompts,
+)
 from tests.support import Shop, held, in_background, link_status, until
+from webstore import create_app
+from webstore.errors import StateUnavailable
+from webstore.settings import Settings
 
 
 def test_a_logout_while_the_state_is_unreachable_ends_the_session_in_its_browser(
@@ -19,9 +36,63 @@ def test_a_logout_while_the_state_is_unreachable_ends_the_session_in_its_browser
     browser = shop.browser()
     browser.log_in()
     block_state(shop)
-    browser.log_out()
+    page = browser.log_out()
     assert browser.cookie() not in browser.client.cookies
     assert "the shared state is unreachable" in caplog.text
+    assert 'id="not-everywhere"' in page.text
+    assert browser.open(link_to_the_provider(page)).url.path == "/"
+    assert browser.open("/login").url.path == "/u/login"
+
+
+def link_to_the_provider(page: httpx.Response) -> str:
+    """Where the page says that the provider's session can be ended."""
+    found = re.search(
+        r'<a class="button" href="(http[^"]*/logout\?[^"]*)">Log out at the login page', page.text
+    )
+    assert found is not None, page.text
+    return html.unescape(found[1])
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/link", "/orders", "/account/close"])
+def test_a_logged_out_copy_is_not_honoured_while_the_state_is_unreachable(shop: Shop, path: str) -> None:
+    """Only the provider can tell: its session has ended in the shopper's browser, and the copy has none."""
+    browser = shop.browser()
+    browser.log_in()
+    copied = copied_cookies(browser)
+    browser.log_out()
+    block_state(shop)
+    answer = ask(shop.app, shop, copied, path)
+    assert urlsplit(answer.headers["Location"]).path == "/login"
+    thief = shop.browser()
+    thief.client.cookies.set(shop.cookie(), session_cookie(shop, copied), domain="127.0.0.1")
+    assert thief.open(path).url.path == "/u/login"
+
+
+def session_cookie(shop: Shop, copied: str) -> str:
+    """The store's session among copied cookies."""
+    start = f"{shop.cookie()}="
+    (value,) = [part.removeprefix(start) for part in copied.split("; ") if part.startswith(start)]
+    return value
+
+
+def test_a_logout_that_could_not_be_recorded_is_recorded_when_the_state_is_back(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = shop.browser()
+    browser.log_in()
+    copied, token = copied_cookies(browser), csrf_token(browser)
+    folder = Path(shop.environment["STATE_DIR"])
+    away = folder.rename(folder.with_name("away"))
+    folder.write_text("")
+    assert 'id="not-everywhere"' in post_logout(browser, token).text
+    # This process knows it already.
+    assert not is_honoured(shop.app, shop, copied)
+    folder.unlink()
+    away.rename(folder)
+    until(lambda: "are recorded now" in caplog.text)
+    other = create_app(Settings.from_env(shop.environment))
+    assert not is_honoured(other, shop, copied)
+    other.extensions["webstore"].close()
 
 
 # The state is away
@@ -38,21 +109,54 @@ def test_sessions_are_honoured_while_the_state_is_unreachable(shop: Shop) -> Non
     browser = shop.browser()
     browser.log_in()
     block_state(shop)
+    shop.forget_requests()
     assert is_logged_in(browser)
-    assert browser.open("/account").url.path == "/account"
+    assert prompts(shop) == [], "a page for everybody asked the provider"
+    page = browser.open("/account")
+    assert (page.url.path, link_status(page)) == ("/account", "linked")
+    assert browser.open("/orders").status_code == 200
+    assert prompts(shop) == ["none"]
     assert shop.browser().log_in().url.path == "/account"
 
 
-def test_a_session_begun_while_the_state_was_unreachable_counts_when_it_is_back(shop: Shop) -> None:
+def test_a_session_begun_while_the_state_was_unreachable_is_asked_about_once_when_it_is_back(
+    shop: Shop,
+) -> None:
+    """Its logout could have been recorded in an epoch that was lost since then."""
     browser = shop.browser()
     block_state(shop)
     browser.log_in()
     Path(shop.environment["STATE_DIR"]).unlink()
     shop.forget_requests()
     assert is_logged_in(browser)
-    assert prompts(shop) == []
+    assert browser.open("/account").url.path == "/account"
+    assert prompts(shop) == ["none"]
     browser.log_out()
     assert not is_logged_in(browser)
+
+
+def test_a_state_that_comes_and_goes_ends_in_a_page_and_in_no_loop(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be used at each login and at no page: the worst moment each time."""
+    browser = shop.browser()
+    browser.log_in()
+    records = shop.app.extensions["webstore"].revocations
+    work = records.get_many
+
+    def at_callbacks_only(keys: Sequence[str]) -> dict[str, str]:
+        if request.path != "/callback":
+            raise StateUnavailable("gone again")
+        found: dict[str, str] = work(keys)
+        return found
+
+    monkeypatch.setattr(records, "get_many", at_callbacks_only)
+    shop.forget_requests()
+    page = browser.open("/account")
+    assert (page.status_code, page.url.path) == (503, "/account")
+    assert page.headers["Retry-After"] == "60"
+    assert "cannot check at the moment" in page.text
+    assert prompts(shop) == ["none"]
 
 
 def test_the_back_channel_answers_400_while_the_state_is_unreachable_and_200_when_it_is_back(

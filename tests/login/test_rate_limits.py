@@ -113,10 +113,13 @@ def test_two_workers_count_together(sandbox: Sandbox, tmp_path: Path) -> None:
         assert is_limited(two, "192.0.2.1")
 
 
-def test_there_is_no_limit_while_the_state_is_unreachable(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_without_counters_each_process_counts_and_has_its_share_of_the_limit(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
     (tmp_path / "a file").write_text("")
-    with store(sandbox, tmp_path / "a file" / "state") as app:
-        assert not any(is_limited(app, "192.0.2.1") for _ in range(5 * MOST))
+    with store(sandbox, tmp_path / "a file" / "state", WEB_CONCURRENCY="3") as app:
+        assert [is_limited(app, "192.0.2.1") for _ in range(5)] == [False, True, True, True, True]
+        assert not is_limited(app, "192.0.2.2")
 
 
 # Behind a proxy
@@ -148,3 +151,57 @@ def test_an_address_that_is_none_is_counted_too(sandbox: Sandbox, tmp_path: Path
     with store(sandbox, tmp_path / "state", TRUSTED_PROXY_HOPS="1") as app:
         use_up(app, "192.0.2.1", "<script>")
         assert is_limited(app, "192.0.2.1", "another text")
+
+
+@pytest.mark.parametrize(
+    ("one", "the_same", "another"),
+    [
+        ("198.51.100.1:50000", "198.51.100.1:50001", "198.51.100.2:50000"),
+        ("198.51.100.1:50000", "198.51.100.1", "198.51.100.2"),
+        ("[2001:db8:1:2::1]:50000", "[2001:db8:1:2::7]:443", "[2001:db8:1:3::1]:50000"),
+        ("[2001:db8:1:2::1]", "2001:db8:1:2::1", "[2001:db8:1:3::1]"),
+        ("[::ffff:198.51.100.1]:50000", "198.51.100.1", "[::ffff:198.51.100.2]:50000"),
+    ],
+)
+def test_the_port_that_a_proxy_adds_is_no_part_of_the_address(
+    sandbox: Sandbox, tmp_path: Path, one: str, the_same: str, another: str
+) -> None:
+    with store(sandbox, tmp_path / "state", TRUSTED_PROXY_HOPS="1") as app:
+        use_up(app, "192.0.2.1", one)
+        assert is_limited(app, "192.0.2.1", the_same)
+        assert not is_limited(app, "192.0.2.1", another)
+
+
+# The log
+
+HINTS = {
+    "no proxy is trusted": (
+        *("0", "198.51.100.1"),
+        "192.0.2.1 to /login: a proxy has sent it, so set TRUSTED_PROXY_HOPS, or all shoppers share this "
+        "limit",
+    ),
+    "too many are": (
+        *("2", "198.51.100.1"),
+        "192.0.2.1 to /login: X-Forwarded-For has 1 addresses, fewer than TRUSTED_PROXY_HOPS=2",
+    ),
+    "perhaps too few": (
+        *("1", "203.0.113.9, 198.51.100.1"),
+        "198.51.100.1 to /login: if this is the address of a proxy, correct TRUSTED_PROXY_HOPS=1",
+    ),
+    "perhaps none": (
+        *("0", None),
+        "192.0.2.1 to /login: if this is the address of a proxy, correct TRUSTED_PROXY_HOPS=0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HINTS.values(), ids=HINTS)
+def test_a_refusal_is_logged_once_with_the_address_and_a_hint_at_the_setting(
+    sandbox: Sandbox, tmp_path: Path, caplog: pytest.LogCaptureFixture, case: tuple[str, str | None, str]
+) -> None:
+    hops, forwarded, hint = case
+    with store(sandbox, tmp_path / "state", TRUSTED_PROXY_HOPS=hops) as app:
+        use_up(app, "192.0.2.1", forwarded)
+        assert [is_limited(app, "192.0.2.1", forwarded) for _ in range(3)] == [True] * 3
+    (line,) = [it.getMessage() for it in caplog.records if "too many requests" in it.getMessage()]
+    assert line == f"too many requests of address={hint}"

@@ -7,15 +7,14 @@ import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
+from tests.login.session_content import change_login, put_session, serializer, session_of
 from tests.login.steps import is_logged_in
 from tests.support import (
     ADA,
@@ -34,34 +33,6 @@ HOUR, DAY = 3600, 24 * 3600
 NEW_KEY = "a new key that is long enough for the store"
 
 
-def serializer(app: Flask) -> URLSafeTimedSerializer:
-    """What signs and reads the session's cookie of this store."""
-    interface = app.session_interface
-    assert isinstance(interface, SecureCookieSessionInterface)
-    found = interface.get_signing_serializer(app)
-    assert found is not None
-    return found
-
-
-def session_of(shop: Shop, browser: Browser) -> dict[str, Any]:
-    """The content of the browser's session cookie."""
-    content = serializer(shop.app).loads(browser.client.cookies[browser.cookie()])
-    assert isinstance(content, dict)
-    return content
-
-
-def put_session(shop: Shop, browser: Browser, content: Mapping[str, Any]) -> None:
-    """Replace the browser's session cookie by one with this content, signed by the store's key."""
-    browser.client.cookies.delete(browser.cookie())
-    browser.client.cookies.set(browser.cookie(), str(serializer(shop.app).dumps(content)), domain="127.0.0.1")
-
-
-def change_login(shop: Shop, browser: Browser, **changes: object) -> None:
-    """Change what the session says about the login."""
-    content = session_of(shop, browser)
-    put_session(shop, browser, {**content, "login": {**content["login"], **changes}})
-
-
 # Its content
 
 
@@ -71,7 +42,7 @@ def test_the_session_holds_who_logged_in_and_nothing_else(shared: Shop, shopper:
     login = content["login"]
     assert login.keys() == {
         *("iss", "sub", "name", "email", "picture", "sid", "cus"),
-        *("id", "epoch", "at", "seen", "world"),
+        *("id", "epoch", "at", "seen", "world", "since", "auth"),
     }
     assert len(login["id"]) >= 16
     assert login["iss"] == shared.environment["AUTH0_ISSUER"]
@@ -170,7 +141,8 @@ def test_the_cookie_is_http_only_lax_and_lives_seven_days(shared: Shop) -> None:
 def test_over_https_every_cookie_is_secure_and_bound_to_the_host(tmp_path: Path) -> None:
     origin = "https://shop.example"
     with Sandbox(origin) as sandbox:
-        app = create_app(Settings.from_env({**sandbox.environment(), "STATE_DIR": str(tmp_path / "state")}))
+        own = {"APP_SECRET_KEY": NEW_KEY, "STATE_DIR": str(tmp_path / "state")}
+        app = create_app(Settings.from_env({**sandbox.environment(), **own}))
         client = app.test_client()
         begun = client.get("/login?next=/account", base_url=origin)
         assert_bound(begun.headers.getlist("Set-Cookie"), "__Host-webstore-login-")

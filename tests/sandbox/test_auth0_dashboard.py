@@ -74,6 +74,14 @@ def test_app_metadata_is_edited_as_a_whole(tenant: Tenant) -> None:
     assert app_metadata(tenant) == {"b": 3}
 
 
+def test_a_user_can_be_blocked_and_unblocked(tenant: Tenant) -> None:
+    for pressed, label in (("true", "Unblock user"), ("false", "Block user")):
+        sent = {"user_id": ADA, "blocked": pressed}
+        page = tenant.http.post("/dashboard/block-user", data=sent, follow_redirects=True)
+        assert f"<button>{label}</button>" in page.text
+        assert tenant.management("GET", f"/users/{ADA}").json()["blocked"] == (pressed == "true")
+
+
 def test_a_user_can_be_deleted(tenant: Tenant) -> None:
     assert tenant.http.post("/dashboard/delete-user", data={"user_id": ADA}).status_code == 302
     assert tenant.management("GET", f"/users/{ADA}").status_code == 404

@@ -342,6 +342,21 @@ def test_a_blocked_user_is_told_so_at_the_callback(tenant: Tenant, browser: Brow
     assert (answer["error"], answer["error_description"]) == ("unauthorized", "user is blocked")
 
 
+def test_a_block_ends_the_users_sessions_for_good(tenant: Tenant, browser: Browser) -> None:
+    browser.log_in()
+    for blocked in (True, False):
+        tenant.management("PATCH", f"/users/{ADA}", json={"blocked": blocked}).raise_for_status()
+        assert browser.arrived(browser.authorize(prompt="none")).answer["error"] == "login_required"
+        assert 'name="password"' in browser.authorize().text
+    assert "code" in browser.log_in().answer
+
+
+def test_a_new_password_ends_the_users_sessions(tenant: Tenant, browser: Browser) -> None:
+    browser.log_in()
+    tenant.management("PATCH", f"/users/{ADA}", json={"password": "Another-2"}).raise_for_status()
+    assert browser.arrived(browser.authorize(prompt="none")).answer["error"] == "login_required"
+
+
 def test_a_deleted_user_has_to_log_in_and_cannot(tenant: Tenant, browser: Browser) -> None:
     login = browser.log_in()
     tenant.management("DELETE", f"/users/{ADA}").raise_for_status()

@@ -209,6 +209,14 @@ def test_a_changed_email_is_lower_cased_unverified_and_the_one_to_log_in_with(
         sdk.users.update(ADA, email="fourth@example.com", password="Password2!")
 
 
+def test_a_new_password_has_its_time_and_lifts_a_block(tenant: Tenant) -> None:
+    assert "last_password_reset" not in tenant.management("GET", f"/users/{ADA}").json()
+    tenant.management("PATCH", f"/users/{ADA}", json={"blocked": True}).raise_for_status()
+    changed = tenant.management("PATCH", f"/users/{ADA}", json={"password": "Password2!"}).json()
+    assert changed["last_password_reset"] == changed["updated_at"]
+    assert changed["blocked"] is False
+
+
 def test_a_password_and_root_attributes(tenant: Tenant, sdk: ManagementClient) -> None:
     user = sdk.users.update(ADA, password="Password2!", given_name="Ada", family_name="Example", nickname="a")
     assert (user.given_name, user.family_name, user.nickname) == ("Ada", "Example", "a")

@@ -173,6 +173,8 @@ def test_requests_are_logged_as_they_were_sent(web: httpx.Client, vendor: Vendor
         "status": 200,
         "replayed": False,
     }
+    web.post("/visits/a", headers={"X-Request-ID": "of-the-caller"})
+    assert web.get("/_sandbox/requests").json()["requests"][1]["request_id"] == "of-the-caller"
     assert web.delete("/_sandbox/requests").status_code == 204
     assert vendor.control.requests() == []
 

@@ -1,13 +1,16 @@
 """Rules for every request to the sandbox's Stripe: API keys, modes, headers, errors and parameters."""
 
 import base64
+import re
+from pathlib import Path
 
 import httpx
 import pytest
 import stripe
 
 from tests.sandbox.conftest import OTHER_ACCOUNT, OTHER_KEY, RESTRICTED_KEY, RunningStripe
-from webstore.sandbox.stripe import ACCOUNT, API_VERSION, LIVE_KEY, TEST_KEY, StripeConfig
+from tests.traffic import sdk
+from webstore.sandbox.stripe import ACCOUNT, API_VERSION, LIVE_KEY, TEST_KEY, StripeConfig, operations
 
 # Keys: https://docs.stripe.com/api/authentication
 
@@ -121,7 +124,13 @@ def test_an_error_has_stripes_shape(http: httpx.Client) -> None:
     }
 
 
-@pytest.mark.parametrize("address", ["/v1/foo", "/v1/customers/", "/v1", "/v1/"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("/v1/foo", "/v1/customers/", "/v1", "/v1/", "/v2/foo", "/v1/customers/cus_1/nothing"),
+        *("/v1/payouts/po_1/x", "/v1/payouts//reverse", "/v2/core/events/"),
+    ],
+)
 def test_an_address_that_stripe_does_not_have_is_404(http: httpx.Client, address: str) -> None:
     answer = http.get(address)
     assert answer.status_code == 404
@@ -149,6 +158,24 @@ def test_what_the_sandbox_does_not_implement_is_501_and_says_so(
     answer = http.request(method, address)
     assert answer.status_code == 501
     assert f"The sandbox does not implement {method} {address}" in answer.json()["error"]["message"]
+
+
+def test_the_sandbox_knows_the_operations_of_the_sdk() -> None:
+    listed = Path(operations.__file__).with_name("operations.txt").read_text().splitlines()
+    assert set(listed) == sdk.operations()
+    assert len(listed) == len(set(listed)) > 600
+
+
+def test_every_real_operation_is_answered_or_said_to_be_missing(http: httpx.Client) -> None:
+    unrecognized, missing = [], 0
+    for operation in sorted(sdk.operations()):
+        method, path = operation.split()
+        answer = http.request(method, re.sub(r"\{\w+\}", "x_1", path))
+        missing += answer.status_code == 501
+        if "Unrecognized request URL" in answer.text:
+            unrecognized.append(operation)
+    assert unrecognized == []
+    assert missing > 500
 
 
 @pytest.mark.parametrize("header", [{"Stripe-Version": "2020-08-27"}, {"Stripe-Account": "acct_1"}])

@@ -1,4 +1,4 @@
-"""Hostile input to every route: no 5xx, no reflected markup, no redirect off-site, no shared cookie.
+"""Hostile input to every route: no 5xx, no reflected markup, no redirect off-site, no cookie in caches.
 
 A few hundred requests by default. `FUZZ_REQUESTS=100000 pytest tests/server/test_fuzz.py --timeout 0` sends
 more. Two answers are 503 by design and left out here: a prefetch of /login, and a callback in which the
@@ -7,14 +7,16 @@ provider itself says `server_error` or `temporarily_unavailable`.
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote_to_bytes, urlencode, urlsplit
 
 import pytest
@@ -27,6 +29,11 @@ from werkzeug.test import TestResponse
 
 from tests.goods import sell
 from tests.support import ADA, Shop, running_shop, until
+from webstore import logs
+from webstore.sessions.revocation import current_epoch
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "400"))
 #: Where a redirect may lead out of the store, and from which paths: to the provider, and to Stripe.
@@ -89,6 +96,8 @@ PATHS = (
     f"/<{TRACE}>",
     f"/%3C{TRACE}%3E",
 )
+#: Where a path of any text may lie.
+FOLDERS = ("", "/products", "/orders", "/api/products", "/static")
 METHODS = ("GET", "GET", "GET", "POST", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE")
 HEADERS = (
     *("Origin", "Referer", "Sec-Fetch-Site", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"),
@@ -98,8 +107,52 @@ HEADERS = (
 )
 #: What a server lets through in a header: no line breaks.
 LATIN = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=30)
+#: Control characters, separators of lines, invisible characters and half characters.
+UNSAFE = st.text(st.characters(categories=("Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs")), max_size=10)
+HOSTS = (
+    *(
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1:1",
+        "localhost",
+        "[::1]",
+        "[",
+        "[::1",
+        "]:80",
+        "a..b",
+        "..",
+    ),
+    *(
+        ":::",
+        ":",
+        "",
+        " ",
+        "a b",
+        "127.0.0.1:99999",
+        "127.0.0.1:port",
+        "user@127.0.0.1",
+        "127.0.0.1/path",
+        "%00",
+    ),
+    *("x" * 300, "\x80", "127.0.0.1,evil.example", "xn--", "127.0.0.1.", "0", "1" * 40, "127.0.0.1?a=b", "*"),
+)
+FORWARDED = (
+    *("198.51.100.1:50000", "[2001:db8::1]:443", "[", "unknown", "1.2.3.4:", "::ffff:1.2.3.4", ",,"),
+    "fe80::1%eth0",
+)
+#: Headers of proxies whose values have a form of their own, and such values.
+OF_PROXIES = {
+    "Host": st.sampled_from(HOSTS),
+    "X-Forwarded-Host": st.sampled_from(HOSTS),
+    "X-Forwarded-For": st.sampled_from(FORWARDED),
+    "X-Request-ID": st.sampled_from(("4f2c9e6a-7d1b", "x" * 200, "a b", "-", "%0a")),
+}
 
-anything = st.sampled_from((*MARKUP, *ADDRESSES, *WORDS, "\0\n\x1b", "x" * 3000)) | st.text(max_size=30)
+anything = (
+    st.sampled_from((*MARKUP, *ADDRESSES, *WORDS, "\0\n\x1b", "\ud800", "a\udfff\u2028\x85b", "x" * 3000))
+    | st.text(max_size=30)
+    | UNSAFE
+)
 fields = st.dictionaries(st.one_of(st.sampled_from(NAMES), st.text(max_size=8)), anything, max_size=5)
 names_in_headers = st.sampled_from(HEADERS)
 in_headers = st.one_of(st.sampled_from([text for text in MARKUP + WORDS if text]), LATIN)
@@ -129,10 +182,16 @@ class Attempt:
 attempts = st.builds(
     Attempt,
     method=st.sampled_from(METHODS),
-    path=st.sampled_from(PATHS) | st.sampled_from(PATHS) | st.text(max_size=20).map(lambda text: f"/{text}"),
+    path=st.sampled_from(PATHS)
+    | st.sampled_from(PATHS)
+    | st.builds("{}/{}".format, st.sampled_from(FOLDERS), anything),
     query=fields,
     form=st.none() | fields,
-    headers=st.dictionaries(names_in_headers, in_headers, max_size=3),
+    headers=st.builds(
+        lambda *found: {name: text for part in found for name, text in part.items()},
+        st.dictionaries(names_in_headers, in_headers, max_size=3),
+        st.fixed_dictionaries({}, optional=OF_PROXIES),
+    ),
     who=st.sampled_from(("stranger", "shopper", "unsure", "expired", "nonsense", "another version")),
     login=st.fixed_dictionaries(
         {
@@ -156,10 +215,24 @@ attempts = st.builds(
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     with running_shop(tmp_path_factory.mktemp("fuzz") / "state", LOGIN_RATE_PER_10S="1000000") as shop:
+        shop.app.wsgi_app = OddHost(shop.app.wsgi_app)  # type: ignore[method-assign]  # as documented
         shop.browser().log_in()
         sell(shop, "Mug", 1000)
         until(lambda: shop.http.get(f"{shop.url}/readyz").status_code == 200)
         yield shop
+
+
+@pytest.fixture(scope="module")
+def log() -> Iterator[io.StringIO]:
+    """What the store logs."""
+    stream, logger = io.StringIO(), logging.getLogger("webstore")
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logs.TextFormatter())
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield stream
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
 
 
 def the_price(shop: Shop) -> str:
@@ -172,7 +245,9 @@ def cart_cookie(shop: Shop, cart: str | list[Any]) -> str:
     if isinstance(cart, str):
         return cart.encode("ascii", "ignore").decode().translate({0: None, 10: None, 13: None, 59: None})
     lines = json.loads(json.dumps(cart).replace(THE_PRICE, the_price(shop)))
-    serializer = URLSafeTimedSerializer(shop.environment["APP_SECRET_KEY"], salt="webstore-cart")
+    serializer = URLSafeTimedSerializer(
+        shop.environment["APP_SECRET_KEY"], salt="webstore-cart", serializer_kwargs={"ensure_ascii": True}
+    )
     return str(serializer.dumps([lines, []]))
 
 
@@ -192,19 +267,35 @@ def session_cookie(shop: Shop, attempt: Attempt) -> str:
     if attempt.who == "another version":
         return signed(shop.app, {"login": attempt.login, "csrf": "x", "_permanent": True})
     now = time.time()
-    state = shop.app.extensions["webstore"].state
+    epoch = current_epoch(shop.app.extensions["webstore"].revocations)
     login = {
         "iss": shop.environment["AUTH0_ISSUER"],
         "sub": ADA,
         "sid": None,
         "cus": None,
         "id": secrets.token_urlsafe(12),
-        "epoch": "of another time" if attempt.who == "unsure" else state.get("session-epoch"),
+        "epoch": "of another time" if attempt.who == "unsure" else epoch,
         "at": now - (8 * 86_400 if attempt.who == "expired" else 0),
         "seen": int(now),
         **attempt.login,
     }
     return signed(shop.app, {"login": login, "csrf": "the-token", "_permanent": True})
+
+
+class OddHost:
+    """Sets the Host header of a request. The test client sends valid hosts only."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["HTTP_HOST"] = environ.get("fuzz.host", environ["HTTP_HOST"])
+        return self._app(environ, start_response)
+
+
+def raw_path(path: str) -> str:
+    """The path as a server hands it on: its bytes, also those of half a character."""
+    return unquote_to_bytes(path.encode("utf-8", "surrogatepass")).decode("latin-1")
 
 
 def send(shop: Shop, attempt: Attempt) -> TestResponse:
@@ -216,7 +307,9 @@ def send(shop: Shop, attempt: Attempt) -> TestResponse:
     )
     query, headers = query or {}, dict(attempt.headers)
     if attempt.knows:
-        begun = client.get("/login", query_string=attempt.query, base_url=shop.url)
+        begun = client.get(
+            "/login", query_string=urlencode(attempt.query, errors="surrogatepass"), base_url=shop.url
+        )
         location = urlsplit(begun.headers.get("Location", ""))
         query["state"] = parse_qs(location.query).get("state", ["x"])[0]
         form = {**(form or {}), "csrf_token": "the-token"}
@@ -224,16 +317,17 @@ def send(shop: Shop, attempt: Attempt) -> TestResponse:
         client.set_cookie(shop.cookie(), session_cookie(shop, attempt), domain="127.0.0.1")
     if attempt.cart is not None:
         client.set_cookie(shop.cookie("cart"), cart_cookie(shop, attempt.cart), domain="127.0.0.1")
+    host = {"fuzz.host": headers.pop("Host")} if "Host" in headers else {}
     if attempt.bare:
         headers = {name: value for name, value in headers.items() if name not in ("Origin", "Sec-Fetch-Site")}
     return client.open(
         "/",
         # As a server gives it; a client would take some of these for hosts or cut them.
-        environ_overrides={"PATH_INFO": unquote_to_bytes(attempt.path).decode("latin-1")},
+        environ_overrides={"PATH_INFO": raw_path(attempt.path), **host},
         buffered=True,
         method=attempt.method,
-        query_string=urlencode(query, errors="replace"),
-        data=None if form is None else urlencode(form, errors="replace"),
+        query_string=urlencode(query, errors="surrogatepass"),
+        data=None if form is None else urlencode(form, errors="surrogatepass"),
         content_type=headers.pop("Content-Type", "application/x-www-form-urlencoded"),
         base_url=shop.url,
         headers=headers,
@@ -245,6 +339,7 @@ def assert_harmless(shop: Shop, attempt: Attempt, answer: TestResponse) -> None:
     if answer.mimetype == "text/html":
         assert not REFLECTED.search(answer.text), REFLECTED.search(answer.text)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert re.fullmatch(r"[\w.~:=+/-]+", answer.headers["X-Request-ID"])
     if location := answer.headers.get("Location"):
         assert not re.search(r"[\x00-\x20\\]", location), location
         parts = urlsplit(location)
@@ -271,5 +366,9 @@ def assert_harmless(shop: Shop, attempt: Attempt, answer: TestResponse) -> None:
     suppress_health_check=list(HealthCheck),
 )
 @given(attempt=attempts)
-def test_hostile_input_does_no_harm(shop: Shop, attempt: Attempt) -> None:
+def test_hostile_input_does_no_harm(shop: Shop, log: io.StringIO, attempt: Attempt) -> None:
+    log.seek(0)
+    log.truncate()
     assert_harmless(shop, attempt, send(shop, attempt))
+    lines = log.getvalue().split("\n")
+    assert [line for line in lines if not line.isprintable() or "Traceback" in line] == []

@@ -177,7 +177,7 @@ def session_of_ada(shop: Shop, **changes: object) -> str:
         "id": secrets.token_urlsafe(12),
         "at": now,
         "seen": int(now),
-        "epoch": current_epoch(shop.app.extensions["webstore"].state),
+        "epoch": current_epoch(shop.app.extensions["webstore"].revocations),
         **changes,
     }
     return str(serializer.dumps({"login": login, "csrf": "x", "_permanent": True}))

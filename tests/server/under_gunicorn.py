@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +19,26 @@ from webstore.sandbox.vendors import Sandbox
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+STORE_COMMAND = [sys.executable, "-m", "webstore"]
 #: More than any of this takes on a busy machine (seconds).
 AMPLE_S = 60.0
 
 
-def start(environment: Mapping[str, str], temporary: Path, output: Path) -> subprocess.Popen[bytes]:
+def start(
+    environment: Mapping[str, str], temporary: Path, output: Path, command: Sequence[str] = COMMAND
+) -> subprocess.Popen[bytes]:
     """Start the server with these variables and the two that any program has."""
     temporary.mkdir(exist_ok=True)
     everything = {"PATH": os.environ["PATH"], "TMPDIR": str(temporary), **environment}
     with output.open("wb") as file:
-        return subprocess.Popen(  # noqa: S603 (the command above)
-            COMMAND, cwd=ROOT, env=everything, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        return subprocess.Popen(  # noqa: S603 (one of the commands above)
+            command,
+            cwd=ROOT,
+            env=everything,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            process_group=0,
         )
 
 

@@ -62,6 +62,11 @@ def endpoint_of(method: str, path: str) -> Endpoint | None:
     return None if found is None else _endpoint(*found)
 
 
+def operations() -> frozenset[str]:
+    """Method and path of every operation, such as `GET /v1/customers/{customer}`."""
+    return frozenset(f"{method} {path}" for method, path, _ in _signatures())
+
+
 def endpoint_of_method(method: FunctionType) -> Endpoint:
     """The endpoint that a method of one of the SDK's services calls."""
     signature = _signature(method)

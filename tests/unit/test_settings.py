@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from webstore.errors import SettingsError
+from webstore.sandbox.vendors import auth0_config, environment
 from webstore.settings import Settings, auth0_dashboard
 
 REQUIRED = {
@@ -116,7 +117,11 @@ def test_wrong_and_missing_values_are_told_together() -> None:
         ("METRICS_TOKEN", "too-short", "must be at least 32 characters long"),
         ("REDIS_URL", "localhost:6379", "must be a URL like redis://localhost:6379/0"),
         ("REDIS_URL", "http://localhost:6379", "must be a URL like redis://localhost:6379/0"),
-        ("REDIS_URL", "redis://localhost:port/0", "must be a URL like redis://localhost:6379/0"),
+        (
+            "REDIS_URL",
+            "redis://localhost:port/0",
+            "has a malformed host, or a port that is not a number up to 65535",
+        ),
         ("STATE_DIR", "state", "must be an absolute path"),
         ("HSTS_INCLUDE_SUBDOMAINS", "yes", "is 'yes': use 1 for yes or 0 for no"),
         ("DASHBOARD_LINKS", "yes", "is 'yes': use 1 for yes or 0 for no"),
@@ -277,12 +282,8 @@ def test_every_optional_value_is_taken() -> None:
     assert (given.metrics_token, given.web_threads) == (LONG, 32)
 
 
-def test_spaces_around_a_value_are_removed() -> None:
-    assert settings(STRIPE_SECRET_KEY=" sk_test_theStripeKey\n").stripe_secret_key == "sk_test_theStripeKey"
-
-
 def test_older_secrets_are_a_list_with_commas() -> None:
-    given = settings(APP_SECRET_KEY_FALLBACKS=f" {LONG} ,, {LONG}-2,")
+    given = settings(APP_SECRET_KEY_FALLBACKS=f"{LONG} ,, {LONG}-2,")
     assert given.app_secret_key_fallbacks == (LONG, f"{LONG}-2")
 
 
@@ -422,3 +423,27 @@ def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.Monke
     for name, value in {**REQUIRED, "AUTH0_CLIENT_ID": "from-the-process"}.items():
         monkeypatch.setenv(name, value)
     assert Settings.from_env().auth0_client_id == "from-the-process"
+
+
+# Secrets that are public
+
+SANDBOX = environment(auth0_config("http://127.0.0.1:1", "http://127.0.0.1:2"), "http://127.0.0.1:3", "")
+PUBLIC = {"BASE_URL": "https://shop.example.com"}
+
+
+@pytest.mark.parametrize("more", [LIVE, PUBLIC], ids=["a live key", "a public address"])
+@pytest.mark.parametrize("name", ["APP_SECRET_KEY", "APP_SECRET_KEY_FALLBACKS"])
+def test_the_sandboxs_key_signs_no_cookie_of_a_real_store(name: str, more: dict[str, str]) -> None:
+    (problem,) = problems(**{name: SANDBOX["APP_SECRET_KEY"]}, **more)
+    assert problem.startswith(f"{name} has the sandbox's key, which is public")
+    assert SANDBOX["APP_SECRET_KEY"] not in problem
+
+
+def test_the_sandboxs_webhook_secret_is_refused_with_stripes_own_address() -> None:
+    (problem,) = problems(STRIPE_WEBHOOK_SECRET=f"whsec_x,{SANDBOX['STRIPE_WEBHOOK_SECRET']}")
+    assert problem.startswith("STRIPE_WEBHOOK_SECRET has the sandbox's secret, which is public")
+
+
+def test_the_sandboxs_secrets_are_taken_by_a_demonstration() -> None:
+    local = {name: SANDBOX[name] for name in ("APP_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_API_BASE")}
+    assert settings(**local).stripe_webhook_secrets == (SANDBOX["STRIPE_WEBHOOK_SECRET"],)

@@ -86,7 +86,8 @@ def replay(since: float, *, dry_run: bool, as_json: bool) -> None:
     if time.time() - since > LISTED_S + 60:
         click.echo("Stripe keeps events for 30 days: older ones cannot be replayed.", err=True)
     try:
-        found = listed(webhooks, since)
+        with _quietly():
+            found = listed(webhooks, since)
     except PaymentsError as exc:
         click.echo(f"Stripe's events cannot be read: {exc}", err=True)
         sys.exit(1)
@@ -102,14 +103,16 @@ def replay(since: float, *, dry_run: bool, as_json: bool) -> None:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Leave out the log's lines about each event: the command prints the same."""
-    logger = logging.getLogger("webstore.shop.webhooks")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    """Leave out the log's lines about each event and call: the command prints its own summary."""
+    loggers = [logging.getLogger(name) for name in ("webstore.shop.webhooks", "webstore.gateways.call_log")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _results(

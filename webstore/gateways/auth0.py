@@ -36,7 +36,9 @@ T = TypeVar("T")
 _TOKEN_MARGIN_S = 120.0
 #: What the names of all keys of `app_metadata` begin with that the store reads and writes.
 _RECORDS = "stripe_"
-_FIELDS = "user_id,email,email_verified,name,picture,created_at,identities,app_metadata"
+_FIELDS = (
+    "user_id,email,email_verified,name,picture,created_at,identities,app_metadata,blocked,last_password_reset"
+)
 
 
 class ManagementTokens:
@@ -188,6 +190,7 @@ class Auth0Directory:
         metadata = found.get("app_metadata") or {}
         if not isinstance(metadata, dict):
             raise DirectoryUnavailable("app_metadata is not an object")
+        identities = _identities(found)
         records = {name: _clean(value) for name, value in metadata.items() if name.startswith(_RECORDS)}
         return User(
             user_id=user_id,
@@ -196,9 +199,31 @@ class Auth0Directory:
             name=text_of(found, "name"),
             picture=text_of(found, "picture"),
             created_at=time_of(found, "created_at"),
-            identities=_identities(found),
+            blocked=is_true(found, "blocked"),
+            password_reset_at=time_of(found, "last_password_reset"),
+            identities=tuple(identities),
+            merged_emails=tuple(dict.fromkeys(it for it in identities.values() if it)),
             records=records,
+            raw={**found, "identities": _without_tokens(found.get("identities"))},
         ).with_keys("")
+
+    def find_by_email(self, email: str) -> tuple[str, ...]:
+        """The IDs of the users with this e-mail address, as given or in lower case. Raises as `read_user`.
+
+        Auth0 lower-cases most addresses, and this list tells capitals apart.
+        Source: https://auth0.com/docs/api/management/v2/users-by-email/get-users-by-email
+        """
+
+        def ids(address: str) -> list[str]:
+            params = {"email": address, "fields": "user_id", "include_fields": "true"}
+            listed = self._with_token(lambda token: self._get("users-by-email", params, token))
+            if not isinstance(listed, list):
+                raise DirectoryUnavailable("the answer is not a list")
+            found = (text_of(it, "user_id") for it in listed if isinstance(it, dict))
+            return [user_id for user_id in found if user_id]
+
+        addresses = dict.fromkeys((email, email.lower()))
+        return tuple(dict.fromkeys(user_id for address in addresses for user_id in ids(address)))
 
     def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
         """Write these root keys of the user's `app_metadata`. Raises what `read_user` raises.
@@ -217,18 +242,22 @@ class Auth0Directory:
 
     def _read(self, user_id: str, token: str) -> Mapping[str, Any]:
         """Read a user as JSON. The SDK would convert a field of another type, or refuse the answer."""
+        params = {"fields": _FIELDS, "include_fields": "true"}
+        found = self._get(f"users/{quote(user_id, safe='')}", params, token)
+        if not isinstance(found, dict):
+            raise TypeError("the answer is not an object")
+        return found
+
+    def _get(self, path: str, params: Mapping[str, str], token: str) -> object:
+        """Read something as JSON. Raises the errors that `_once` translates."""
         response = self._http.get(
-            f"{self._api_url}/users/{quote(user_id, safe='')}",
-            params={"fields": _FIELDS, "include_fields": "true"},
-            headers={"Authorization": f"Bearer {token}"},
+            f"{self._api_url}/{path}", params=params, headers={"Authorization": f"Bearer {token}"}
         )
         if not response.is_success:
             with suppress(ValueError):
                 raise ApiError(status_code=response.status_code, body=response.json())
             raise ApiError(status_code=response.status_code)
-        found = response.json()
-        if not isinstance(found, dict):
-            raise TypeError("the answer is not an object")
+        found: object = response.json()
         return found
 
     def _write(self, send: Callable[[Auth0], object]) -> None:
@@ -292,16 +321,37 @@ def _translated(exc: ApiError) -> Exception:
     return DirectoryUnavailable(f"the Management API answered {status}")
 
 
-def _identities(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """The user IDs of the accounts that were merged into this one.
+def _identities(found: Mapping[str, Any]) -> dict[str, str | None]:
+    """The accounts that were merged into this one: e-mail addresses by user IDs.
 
     Source: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
     """
     listed = found.get("identities")
-    known = [it for it in listed if isinstance(it, dict)] if isinstance(listed, list) else []
-    pairs = [(text_of(it, "provider"), text_of(it, "user_id")) for it in known]
-    ids = [f"{provider}|{user_id}" for provider, user_id in pairs if provider and user_id]
-    return tuple(it for it in ids if it != found.get("user_id"))
+    merged: dict[str, str | None] = {}
+    for identity in listed if isinstance(listed, list) else []:
+        if not isinstance(identity, dict):
+            continue
+        # Some providers' accounts have numbers.
+        number = identity.get("user_id")
+        account_id = str(number) if type(number) is int else text_of(identity, "user_id")
+        provider = text_of(identity, "provider")
+        if provider and account_id and f"{provider}|{account_id}" != found.get("user_id"):
+            profile = identity.get("profileData")
+            email = text_of(profile, "email") if isinstance(profile, dict) else None
+            merged[f"{provider}|{account_id}"] = email
+    return merged
+
+
+def _without_tokens(identities: object) -> object:
+    """The identities without the tokens of identity providers, which some scopes add.
+
+    Source: https://auth0.com/docs/secure/tokens/access-tokens/identity-provider-access-tokens
+    """
+    if not isinstance(identities, list):
+        return None
+    tokens = ("access_token", "access_token_secret", "refresh_token")
+    known = [it for it in identities if isinstance(it, dict)]
+    return [{name: value for name, value in it.items() if name not in tokens} for it in known]
 
 
 def _clean(value: object) -> object:

@@ -5,12 +5,15 @@ An optional field of another type counts as absent. The Management API's answers
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+#: Maximum characters of a provider session's ID that is kept as it is. The session's cookie holds it.
+_MAX_SID = 300
 #: Maximum number of characters of a user ID (`sub`), https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 _MAX_USER_ID = 255
 #: Control characters, lone surrogates, and the separators of lines and paragraphs.
@@ -25,6 +28,19 @@ def text_of(profile: Mapping[str, Any], name: str) -> str | None:
     """
     value = profile.get(name)
     return without_surrogates(value) if isinstance(value, str) and value else None
+
+
+def session_id_of(claims: Mapping[str, Any]) -> str | None:
+    """The provider's session ID (claim `sid`) of an ID token or a logout token; None if there is none.
+
+    An ID that is too long, or has characters that the specification does not allow, becomes its digest, so
+    that the two tokens still name the same session.
+    Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#LogoutToken
+    """
+    sid = text_of(claims, "sid")
+    if sid is None or (len(sid) <= _MAX_SID and sid.isascii() and sid.isprintable()):
+        return sid
+    return hashlib.sha256(sid.encode()).hexdigest()
 
 
 def is_true(profile: Mapping[str, Any], name: str) -> bool:

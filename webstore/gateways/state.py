@@ -1,6 +1,7 @@
-"""The shared state, a small cache: in a file for the workers of one machine, in Redis for several machines.
+"""The shared state, a small cache, in an SQLite file for the workers of one machine.
 
-Losing it costs a few calls, never data. Every failure is raised as `StateUnavailable`.
+Losing it costs a few calls, never data. Every failure is raised as `StateUnavailable`. `redis_state.py` has
+the cache for several machines, `revocation_files.py` what must not wait for this file: the ended sessions.
 """
 
 from __future__ import annotations
@@ -12,68 +13,100 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from webstore.errors import StateUnavailable
 
 log = logging.getLogger(__name__)
 
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires REAL NOT NULL)"
-)
+_TABLE = "CREATE TABLE entry (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires REAL NOT NULL)"
 _PURGE_EVERY_S = 60.0
 #: Seconds. After a failure that took longer than `_SLOW_S`, the state is not used for `_PAUSE_S`.
 _SLOW_S, _PAUSE_S = 0.2, 2.0
 _WARN_EVERY_S = 60.0
-_FILE = "state.sqlite3"
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_CONTENTION = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+#: Connections that a process keeps open.
+_MOST_IDLE = 16
 
 
 def default_directory(name: str) -> Path:
-    """The default folder of the state file, one for each user of the machine. STATE_DIR overrides it."""
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    """The default folder of the state file, one for each user of the machine. STATE_DIR overrides it.
+
+    On a read-only file system without a temporary folder it is in memory.
+    """
+    try:
+        base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
+    except FileNotFoundError:
+        base = "/dev/shm"  # noqa: S108 (the folder in it is private, as in a temporary folder)
     return Path(base) / f"webstore-{os.getuid()}-{name}"
 
 
 class Watch:
     """Pauses the use of a state after a slow failure, and logs its failures at most once a minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, pause_s: float = _PAUSE_S) -> None:
+        self._pause_s = pause_s
         self._down_until = self._warned = float("-inf")
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """Wrap one use of the state. Raises `StateUnavailable` during the pause after a slow failure."""
+    def watching(self, *, urgent: bool = False) -> Iterator[None]:
+        """Wrap one use of the state. Raises `StateUnavailable` during the pause after a slow failure.
+
+        `urgent`: tried during a pause, too.
+        After waiting for another process's lock there is no pause: the next use may find it free.
+        """
         began = time.monotonic()
-        if began < self._down_until:
+        if began < self._down_until and not urgent:
             raise StateUnavailable("the shared state is paused: it took too long to fail a moment ago")
         try:
             yield
         except StateUnavailable as exc:
             now = time.monotonic()
-            if now - began > _SLOW_S:
-                self._down_until = now + _PAUSE_S
+            if now - began > _SLOW_S and not _is_contention(exc.__cause__):
+                self._down_until = now + self._pause_s
             if now - self._warned > _WARN_EVERY_S:
                 self._warned = now
                 log.warning("the store continues without its shared state: %s", exc)
             raise
 
 
+def _is_contention(cause: BaseException | None) -> bool:
+    code = getattr(cause, "sqlite_errorcode", None)
+    # The low byte; the others say more about it: https://www.sqlite.org/rescode.html#primary_result_codes
+    return code is not None and code & 0xFF in _CONTENTION
+
+
+class _OtherTables(sqlite3.DatabaseError):
+    """The file has another schema: another program or another release of the store wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    db: sqlite3.Connection
+    #: Device and inode of its file, and the process that opened it.
+    file: tuple[int, int]
+    process: int
+
+
 class FileState:
     """The state in an SQLite file, for all workers of one machine.
 
-    SQLite locks the file, and the file survives crashes.
+    The file survives crashes. Reading never waits for a writer: https://www.sqlite.org/wal.html
     """
 
-    def __init__(self, directory: Path, *, busy_s: float = 0.5, watch: Watch | None = None) -> None:
-        """`directory`: created on first use. `busy_s`: seconds to wait for a lock."""
+    def __init__(
+        self, directory: Path, *, name: str = "state", busy_s: float = 0.5, watch: Watch | None = None
+    ) -> None:
+        """`directory`: created on first use. `name`: of the file. `busy_s`: seconds to wait for a lock."""
         self._directory, self._busy_s = directory, busy_s
-        self._watching = watch.watching if watch else contextlib.nullcontext
+        self._file = directory / f"{name}.sqlite3"
+        self._watching = (watch or Watch(pause_s=0.0)).watching
         self._purged = 0.0
+        self._idle: list[_Connection] = []
+        #: Of a process that forked this one: SQLite connections must not be used or closed here.
+        self._inherited: list[_Connection] = []
 
     def get(self, key: str) -> str | None:
         """The value; None if it is absent or expired."""
@@ -125,100 +158,86 @@ class FileState:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Open the database for one transaction. Failures become `StateUnavailable`."""
-        # One connection for each call: SQLite connections must not cross a fork, and opening one is cheap.
+        """Give a connection for one transaction. Failures become `StateUnavailable`."""
         with self._watching():
             try:
-                db = self._connect()
+                held = self._take()
                 try:
-                    with db:
-                        yield db
+                    self._purge(held.db)
+                    with held.db:
+                        yield held.db
                 finally:
-                    db.close()
+                    self._give_back(held)
             except (sqlite3.Error, OSError, UnicodeError) as exc:
-                if getattr(exc, "sqlite_errorcode", None) in _CORRUPT:
+                if isinstance(exc, _OtherTables) or getattr(exc, "sqlite_errorcode", None) in _CORRUPT:
                     self._remove_file()
                 raise StateUnavailable(
                     f"the state file cannot be used ({type(exc).__name__}: {exc})"
                 ) from exc
 
-    def _remove_file(self) -> None:
-        """Delete a corrupt state file, which a full disk or a crash can leave."""
-        for name in (_FILE, f"{_FILE}-journal"):
-            with contextlib.suppress(OSError):
-                (self._directory / name).unlink()
+    def _take(self) -> _Connection:
+        """A connection that no other thread has, to the file that is there now."""
+        require_own_folder(self._directory)
+        with contextlib.suppress(FileNotFoundError):
+            there = _identity(self._file)
+            while self._idle:
+                try:
+                    held = self._idle.pop()
+                except IndexError:  # another thread was faster
+                    break
+                if held.process != os.getpid():
+                    self._inherited.append(held)
+                elif held.file == there:
+                    return held
+                else:  # its file was deleted
+                    held.db.close()
+        return self._connect()
 
-    def _connect(self) -> sqlite3.Connection:
-        """Connect to the file, which is created if missing, and delete expired entries once a minute."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        owner = self._directory.lstat()
-        if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or self._directory.is_symlink():
-            raise PermissionError(f"{self._directory} must be a folder of this user alone (mode 700)")
-        db = sqlite3.connect(self._directory / _FILE, timeout=self._busy_s)
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute(_SCHEMA)
+    def _give_back(self, held: _Connection) -> None:
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(held)
+        else:
+            held.db.close()
+
+    def _purge(self, db: sqlite3.Connection) -> None:
+        """Delete expired entries once a minute, unless another process is writing."""
         if time.monotonic() - self._purged > _PURGE_EVERY_S:
             self._purged = time.monotonic()
-            with db:
+            with contextlib.suppress(sqlite3.OperationalError), db:
                 db.execute("DELETE FROM entry WHERE expires <= ?", (time.time(),))
-        return db
+
+    def _remove_file(self) -> None:
+        """Delete a file that is of no use: a full disk or a crash can leave one, or another program."""
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                self._file.with_name(self._file.name + suffix).unlink()
+
+    def _connect(self) -> _Connection:
+        """Connect to the file, which is created if missing."""
+        db = sqlite3.connect(self._file, timeout=self._busy_s, check_same_thread=False)
+        try:
+            with contextlib.suppress(sqlite3.OperationalError):  # another process is changing the mode
+                db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = OFF")
+            find = "SELECT sql FROM sqlite_schema WHERE name = 'entry'"
+            if (found := db.execute(find).fetchone()) is None:
+                db.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS"))
+            elif found[0] != _TABLE:
+                raise _OtherTables("it has other tables")  # noqa: TRY301  # closes the connection as well
+            return _Connection(db, _identity(self._file), os.getpid())
+        except BaseException:
+            db.close()
+            raise
 
 
-class RedisState:
-    """The state in Redis, for several machines."""
+def require_own_folder(directory: Path) -> None:
+    """Create the folder for this user alone. Raises `OSError` if it is anything else."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owner = directory.lstat()
+    if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or directory.is_symlink():
+        raise PermissionError(f"{directory} must be a folder of this user alone (mode 700)")
 
-    def __init__(self, url: str, prefix: str, *, watch: Watch | None = None) -> None:
-        """`prefix`: begins every key, so that several stores can share one Redis."""
-        self._prefix = prefix
-        self._watching = watch.watching if watch else contextlib.nullcontext
-        self._redis = redis.Redis.from_url(
-            url,
-            decode_responses=True,
-            socket_connect_timeout=0.5,
-            socket_timeout=0.5,
-            retry=Retry(NoBackoff(), 1),
-        )
 
-    def get(self, key: str) -> str | None:
-        """The value; None if it is absent or expired."""
-        with self._guarded():
-            value = self._redis.get(self._prefix + key)
-        return value if isinstance(value, str) else None
-
-    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
-        """The values of the keys that are present, read in one round trip."""
-        with self._guarded():
-            values = self._redis.mget([self._prefix + key for key in keys])
-        return {key: value for key, value in zip(keys, values, strict=True) if isinstance(value, str)}
-
-    def set(self, key: str, value: str, ttl_s: float) -> None:
-        """Store the value for `ttl_s` seconds."""
-        with self._guarded():
-            self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)))
-
-    def add(self, key: str, value: str, ttl_s: float) -> bool:
-        """Store the value if the key is absent or expired. Returns whether it was stored."""
-        with self._guarded():
-            return bool(self._redis.set(self._prefix + key, value, px=max(1, int(ttl_s * 1000)), nx=True))
-
-    def count(self, key: str, ttl_s: float) -> int:
-        """Add one to a counter and return it. The counter expires `ttl_s` seconds after its first count."""
-        name = self._prefix + key
-        with self._guarded(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.set(name, 0, px=max(1, int(ttl_s * 1000)), nx=True)
-            pipe.incr(name)
-            return int(pipe.execute()[1])
-
-    def delete(self, key: str) -> None:
-        """Delete the key."""
-        with self._guarded():
-            self._redis.delete(self._prefix + key)
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Wrap one use of Redis. Failures become `StateUnavailable`."""
-        with self._watching():
-            try:
-                yield
-            except (redis.RedisError, UnicodeError) as exc:
-                raise StateUnavailable(f"Redis cannot be used ({type(exc).__name__})") from exc
+def _identity(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino

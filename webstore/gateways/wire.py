@@ -9,7 +9,8 @@ Every call therefore has the same properties:
 - a limit on the size of the answer;
 - no redirects, no retries and no compression;
 - https only, except to loopback addresses;
-- a circuit breaker, which fails fast while a service hangs.
+- a circuit breaker, which fails fast while a service hangs;
+- the ID of the store's request in the header X-Request-ID, and a line in the log with the vendor's own ID.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import os
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -24,10 +26,11 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from webstore import deadline
+from webstore import deadline, request_id
 from webstore.addresses import is_loopback
 
 from .breaker import Breaker
+from .call_log import log_call
 from .names import NameLookup
 
 #: The largest body of an answer.
@@ -35,8 +38,19 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 _SLICE_BYTES = 64 * 1024
 #: The share of `hang_s` that is enough: a deadline starts shortly before the call, so some time has passed.
 _NEARLY = 0.9
+#: Headers that the wire sets itself.
+_OWN_HEADERS = ("accept-encoding", "content-length", "host", request_id.HEADER.lower())
 #: Seconds that a thread waits for its turn if another one waits already. A waiting thread serves no page.
 _MOMENT_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class WireError(Exception):
@@ -52,15 +66,6 @@ class WireTooLarge(WireError):
 
 class WireTimeout(WireError):
     """No complete answer in time, or no call: the time is over, or the circuit breaker is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A complete HTTP answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 def _cap(timeout: float | None, too_late: type[httpcore.TimeoutException] = httpcore.ReadTimeout) -> float:
@@ -178,6 +183,8 @@ class Wire:
         full_time = seconds >= _NEARLY * self._hang_s
         if not self.breaker.allows(full_time=full_time):
             raise WireTimeout(f"{self.service} has been hanging and is not called just now")
+        began = time.monotonic()
+        answer: Answer | None = None
         try:
             with deadline.within(seconds):
                 answer = self._exchange(method, url, headers, body)
@@ -188,6 +195,13 @@ class Wire:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as exc:
             raise WireError(f"{self.service} cannot be reached ({type(exc).__name__})") from exc
         finally:
+            log_call(
+                self.service,
+                f"{method} {target.path}",
+                time.monotonic() - began,
+                status=None if answer is None else answer.status,
+                headers={} if answer is None else answer.headers,
+            )
             if self._closed:
                 # Work in the background may call once more; nobody would close this connection.
                 self._pool.close()
@@ -203,8 +217,10 @@ class Wire:
         self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None
     ) -> Answer:
         # These headers are set below, to fit the body that is sent and to ask for no compression.
-        kept = [(k, v) for k, v in headers if k.lower() not in ("accept-encoding", "content-length", "host")]
+        kept = [(k, v) for k, v in headers if k.lower() not in _OWN_HEADERS]
         request_headers = [(k.encode(), v.encode("utf-8")) for k, v in kept]
+        if own_id := request_id.current():
+            request_headers.append((request_id.HEADER.encode(), own_id.encode()))
         request_headers += [(b"Host", urlsplit(url).netloc.encode()), (b"Accept-Encoding", b"identity")]
         if body is not None:
             request_headers.append((b"Content-Length", str(len(body)).encode()))

@@ -79,12 +79,15 @@ def ensure_customer(linker: Linker, user_id: str, claimed: ClaimedLink = _NOTHIN
     return _within_budget(linker, user_id, steps)
 
 
-def verified_customer(linker: Linker, user_id: str, remembered: str | None) -> LinkOutcome:
+def verified_customer(
+    linker: Linker, user_id: str, remembered: str | None, since: float | None = None
+) -> LinkOutcome:
     """The customer to use for money or anybody's data: read from both sides now, replaced if deleted.
 
-    `remembered`: the session's copy of the customer's ID; it only saves time.
+    `remembered`: the session's copy of the customer's ID; it only saves time. `since`: when the user logged
+    in; there is no customer for a login that does not count any more, or for a blocked user.
     """
-    steps = protocol.before_use(user_id, remembered, linker.policy, linker.now())
+    steps = protocol.before_use(user_id, remembered, linker.policy, linker.now(), since)
     return _within_budget(linker, user_id, steps)
 
 
@@ -105,7 +108,9 @@ def _within_budget(linker: Linker, user_id: str, steps: Steps[LinkOutcome]) -> L
     def attempt() -> LinkOutcome:
         outcome = run(linker, steps, first)
         if answered.is_set():
-            log.info("link user=%s ended late: outcome=%s customer=%s", user_id, *_brief(outcome))
+            # An alarm is raised once: nobody else will tell the operator.
+            line = "link user=%s ended late: outcome=%s customer=%s reason=%s"
+            log.log(_level(outcome), line, user_id, *_brief(outcome), outcome.reason)
         return outcome
 
     try:
@@ -125,10 +130,13 @@ def _brief(outcome: LinkOutcome) -> tuple[LinkStatus, str | None]:
     return outcome.status, outcome.customer_id
 
 
+def _level(outcome: LinkOutcome) -> int:
+    return logging.ERROR if outcome.alarm else logging.WARNING if outcome.others else logging.INFO
+
+
 def _report(linker: Linker, user_id: str, outcome: LinkOutcome) -> None:
-    level = logging.ERROR if outcome.alarm else logging.WARNING if outcome.others else logging.INFO
     log.log(
-        level,
+        _level(outcome),
         "link user=%s outcome=%s customer=%s others=%s reason=%s",
         user_id,
         *_brief(outcome),
@@ -142,7 +150,7 @@ def _report(linker: Linker, user_id: str, outcome: LinkOutcome) -> None:
         log.exception("an outcome could not be counted")
 
 
-def run(linker: Linker, steps: Steps[LinkOutcome], call: Call[Any]) -> LinkOutcome:
+def run(linker: Linker, steps: Steps[T], call: Call[Any]) -> T:
     """Make `call` and the protocol's next ones, one after the other, and hand it each answer or error."""
     started = linker.now()
 
@@ -178,6 +186,16 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             return replace(creation, took_s=linker.now() - began)
         case calls.UpdateCustomer(customer_id, draft, key):
             return payments.update_customer(customer_id, draft, key)
+        case calls.Pause(seconds):
+            linker.sleep(seconds)
+        case _:
+            return _found(payments, call)
+    return None
+
+
+def _found(payments: Payments, call: Call[Any]) -> object:
+    """The answer to a call that lists or searches."""
+    match call:
         case calls.ListByEmail(email):
             return payments.list_by_email(email)
         case calls.SearchByOwner(user_id):
@@ -186,11 +204,9 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             return payments.search_by_email(email)
         case calls.ListCreatedSince(since):
             return payments.list_created_since(since)
-        case calls.Pause(seconds):
-            linker.sleep(seconds)
-        case _:
-            raise TypeError(f"the protocol has no call {call!r}")
-    return None
+        case calls.ListRunning(customer_id):
+            return payments.list_running(customer_id)
+    raise TypeError(f"the protocol has no call {call!r}")
 
 
 def _read_both(

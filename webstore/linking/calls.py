@@ -37,11 +37,12 @@ class RecordLink(Call[None]):
     account: str | None
     #: Deleted customers that were recorded before; empty: the list in the directory stays.
     replaced: tuple[str, ...] = ()
-    #: As `User.suffix` and `User.moved`.
+    #: As `User.suffix`, `User.note_suffix` and `User.moved`.
     suffix: str = ""
+    note_suffix: str = ""
     moved: tuple[tuple[str, object], ...] = ()
-    #: Merged accounts that were looked up; empty: the list in the directory stays.
-    merged: tuple[str, ...] = ()
+    #: Merged accounts that were looked up; None: the list in the directory stays.
+    merged: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ class NoteFailure(Call[None]):
 
     user_id: str
     at: float
-    #: The create that failed: its predecessor, if there was one, and its generation.
+    #: The create that failed: its predecessor, if there was one, its generation, and its world.
     which: str
+    #: As `User.note_suffix`.
     suffix: str = ""
 
 
@@ -108,6 +110,13 @@ class SearchByEmail(Call[tuple[Customer, ...]]):
     """`GET /v1/customers/search` on `email`: its exact match ignores case; it lags."""
 
     email: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListRunning(Call[tuple[str, ...]]):
+    """`GET /v1/subscriptions?customer=`: the IDs of those that have not ended."""
+
+    customer_id: str
 
 
 @dataclass(frozen=True, slots=True)

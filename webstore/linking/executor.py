@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Protocol, TypeVar
 
-from webstore import deadline
+from webstore import deadline, request_id
 from webstore.errors import OverBudget
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class BoundedExecutor:
     def submit(self, work: Callable[[], T], at_most_s: float = math.inf) -> Future[T]:
         """Start the work. Raises `OverBudget` when every thread stays busy, at the latest after `at_most_s`.
 
-        The work runs without the request's deadline, because it may outlast the request.
+        The work runs under the request's ID, but without its deadline, because it may outlast the request.
         """
         with self._lock:
             # Threads do not survive a fork: a server that loads the application before it forks its
@@ -82,7 +82,7 @@ class BoundedExecutor:
         if not free.acquire(timeout=deadline.left(min(self._patience_s, at_most_s))):
             raise OverBudget("every thread is busy")
         try:
-            future = pool.submit(work)
+            future = pool.submit(request_id.carried(work))
         except BaseException:
             free.release()
             raise

@@ -28,13 +28,17 @@ class User:
     name: str | None = None
     picture: str | None = None
     created_at: float = 0.0
+    #: Whether an operator has blocked the user in Auth0.
+    blocked: bool = False
+    #: When the user's password was last reset or changed; 0 if never.
+    password_reset_at: float = 0.0
     #: `app_metadata.stripe_customer_id`, exactly as recorded (it may be garbage); None when absent.
     customer_id: str | None = None
     #: `app_metadata.stripe_account`: "acct_... test" or "acct_... live".
     account: str | None = None
     #: `app_metadata.stripe_link_failed_at`: when a create ended with an answer that proves nothing.
     link_failed_at: float | None = None
-    #: `app_metadata.stripe_link_failed_try`: its predecessor, if there was one, and its generation.
+    #: `app_metadata.stripe_link_failed_try`: its predecessor, if it had one, its generation and world.
     link_failed_try: str | None = None
     #: `app_metadata.stripe_replaced`: customers that were recorded before and deleted, or left because they
     #: name somebody else; the oldest first.
@@ -44,10 +48,16 @@ class User:
     #: The user IDs of accounts that were merged into this one, read fresh:
     #: https://auth0.com/docs/manage-users/user-accounts/user-account-linking
     identities: tuple[str, ...] = ()
+    #: The e-mail addresses of those accounts.
+    merged_emails: tuple[str, ...] = ()
     #: All keys of `app_metadata` that begin with "stripe_", as recorded: the links of every world.
     records: Mapping[str, object] = field(default_factory=dict)
+    #: The record as it was read, for the side-by-side page; without tokens of identity providers.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
     #: What follows the names of the keys above in `app_metadata`; see `worlds.py`.
     suffix: str = ""
+    #: What follows the names of the keys with a failure note: another world's may be in the plain keys.
+    note_suffix: str = ""
     #: What else is written when the link is recorded: key and value; None removes a key.
     moved: tuple[tuple[str, object], ...] = ()
 
@@ -56,12 +66,23 @@ class User:
         """The user IDs that a customer of this user may name."""
         return (self.user_id, *self.identities)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The e-mail addresses that a customer of this user may have been made with, the user's own first."""
+        return tuple(dict.fromkeys(it for it in (self.email, *self.merged_emails) if it))
+
+    @property
+    def logins_since(self) -> float:
+        """From when on logins count. Earlier ones used another password, or were of another account."""
+        return max(self.created_at, self.password_reset_at)
+
     def with_keys(self, suffix: str) -> User:
         """The user with the link in the keys that have this suffix; "" for the plain keys."""
         records = self.records
         return replace(
             self,
             suffix=suffix,
+            note_suffix=suffix,
             moved=(),
             customer_id=_text(records.get(ID + suffix)),
             account=_text(records.get(PIN + suffix)),
@@ -108,6 +129,8 @@ class Customer:
     tenant: str | None = None
     #: `metadata.link_generation`.
     generation: int = 0
+    #: The customer as it was read by its ID, for the side-by-side page.
+    raw: Mapping[str, object] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +204,10 @@ class LinkStatus(StrEnum):
     PENDING = "pending"
     REFUSED = "refused"
     USER_GONE = "user_gone"
+    #: An operator has blocked the user in Auth0.
+    BLOCKED = "blocked"
+    #: The login is older than the last password reset, or than the account.
+    OUTDATED = "outdated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +229,8 @@ class LinkOutcome:
     predecessors: tuple[str, ...] = ()
     #: `User.identities`: an order of a predecessor may name one of them.
     identities: tuple[str, ...] = ()
+    #: `User.logins_since`, if the user was read.
+    logins_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +243,18 @@ class ComparedField:
     stripe_field: str
     stripe: str | None
     matches: bool | None
+    #: Why the link cannot be used, if it is this line's fault.
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that only one side knows about the link."""
+
+    label: str
+    value: str
+    #: The field that says it.
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +280,14 @@ class Comparison:
     problems: tuple[str, ...] = field(default=())
     #: The links that are recorded for the user, of every account and mode.
     links: tuple[RecordedLink, ...] = ()
+    #: The customer ID that is recorded for this account and mode, usable or not; None if there is none.
+    recorded: str | None = None
+    facts: tuple[Fact, ...] = ()
+    #: The living customers that name the user; None if they could not be counted.
+    living: tuple[str, ...] | None = None
+    #: Both records as JSON, without what looks like a secret. The customer's only if it names the user.
+    raw_user: Mapping[str, object] | None = None
+    raw_customer: Mapping[str, object] | None = None
+    #: When the reading began (Unix seconds), and how long it took (seconds).
+    read_at: float = 0.0
+    took_s: float = 0.0

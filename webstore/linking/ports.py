@@ -14,6 +14,9 @@ class Directory(Protocol):
     def read_user(self, user_id: str) -> User:
         """The user, immediately consistent."""
 
+    def find_by_email(self, email: str) -> tuple[str, ...]:
+        """The IDs of the users with this address, for operators."""
+
     def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
         """Write these root keys of `app_metadata` in one PATCH; None removes a key."""
 
@@ -49,6 +52,9 @@ class Payments(Protocol):
 
     def search_by_email(self, email: str) -> tuple[Customer, ...]:
         """Customers with this address in any case; lags. Raises `SearchUnavailable`."""
+
+    def list_running(self, customer_id: str) -> tuple[str, ...]:
+        """The IDs of the customer's subscriptions that have not ended."""
 
     def list_created_since(self, since: float) -> CustomerPage:
         """Customers created at or after `since`, bounded."""

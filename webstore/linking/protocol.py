@@ -24,23 +24,27 @@ from webstore.errors import (
     EmailRefused,
     KeyInFlight,
     KeyReused,
+    LoginOutdated,
     NoSuchCustomer,
     OverBudget,
     PaymentsError,
     PaymentsFailed,
     PaymentsRefused,
     SearchUnavailable,
+    UserBlocked,
     UserGone,
     WebstoreError,
 )
 
 from . import worlds
+from .admission import require_admitted
 from .calls import (
     Call,
     CreateCustomer,
     GetCustomer,
     ListByEmail,
     ListCreatedSince,
+    ListRunning,
     NoteFailure,
     Pause,
     ReadAccount,
@@ -165,13 +169,16 @@ def at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) -> 
     return (yield from _errors_as_outcomes(_at_login(user_id, claimed, policy, now)))
 
 
-def before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
+def before_use(
+    user_id: str, remembered: str | None, policy: Policy, now: float, since: float | None = None
+) -> Steps[LinkOutcome]:
     """The customer to use for money or anybody's data: linked on both sides, or none.
 
-    `remembered`: the session's copy of the ID. It only saves time; the directory decides.
+    `remembered`: the session's copy of the ID. It only saves time; the directory decides. `since`: when the
+    user logged in; see `admission.require_admitted`.
     """
     for _ in range(MAX_VERIFIED):
-        outcome = yield from _errors_as_outcomes(_before_use(user_id, remembered, policy, now))
+        outcome = yield from _errors_as_outcomes(_before_use(user_id, remembered, policy, now, since))
         if outcome.status is not LinkStatus.ALREADY_LINKED:
             return outcome
         # Another worker has just recorded a customer; it is verified in turn.
@@ -184,6 +191,10 @@ def _errors_as_outcomes(steps: Steps[LinkOutcome]) -> Steps[LinkOutcome]:
         return (yield from steps)
     except UserGone:
         return LinkOutcome(LinkStatus.USER_GONE, None, "the user does not exist any more")
+    except UserBlocked as exc:
+        return LinkOutcome(LinkStatus.BLOCKED, None, str(exc))
+    except LoginOutdated as exc:
+        return LinkOutcome(LinkStatus.OUTDATED, None, str(exc))
     except (WrongAccount, WrongTenant) as exc:
         return LinkOutcome(LinkStatus.REFUSED, None, str(exc), alarm=True)
     except NotYet as exc:
@@ -198,15 +209,32 @@ def _at_login(user_id: str, claimed: ClaimedLink, policy: Policy, now: float) ->
     told = yield from _of_our_world(User(user_id, records=claimed.records), policy)
     if told.customer_id is not None and CUSTOMER_ID.fullmatch(told.customer_id):
         return LinkOutcome(LinkStatus.ALREADY_LINKED, told.customer_id, "the ID token names the customer")
-    user = yield from _of_our_world((yield from ask(ReadUser(user_id))), policy)
+    read = yield from ask(ReadUser(user_id))
+    require_admitted(read, since=None)
+    user = yield from _of_our_world(read, policy)
     if user.customer_id is None:
         return (yield from _link(user, policy, now))
     _check_shape(user)
     return LinkOutcome(LinkStatus.ALREADY_LINKED, user.customer_id, "recorded")
 
 
-def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float) -> Steps[LinkOutcome]:
+def _before_use(
+    user_id: str, remembered: str | None, policy: Policy, now: float, since: float | None
+) -> Steps[LinkOutcome]:
     read, customer = yield from ask(ReadBoth(user_id, remembered))
+    require_admitted(read, since)
+    outcome = yield from _use(read, customer, remembered, policy, now)
+    return replace(outcome, logins_since=read.logins_since)
+
+
+def _use(
+    read: User,
+    customer: Customer | PaymentsError | None,
+    remembered: str | None,
+    policy: Policy,
+    now: float,
+) -> Steps[LinkOutcome]:
+    """The verified customer of the user who was just read. `customer`: the remembered one, read as well."""
     if not read.records:
         return (yield from _link(read, policy, now))
     account = yield from ask(ReadAccount())
@@ -226,7 +254,11 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
             # It belongs to another world, or nothing says to which: this one gets a link of its own.
             return (yield from _link_beside(user, account, policy, now))
         if policy.livemode or account.pin is None or user.account != account.pin:
-            raise NotYet(f"Stripe does not know {user.customer_id}; this proves nothing", alarm=True) from exc
+            raise NotYet(
+                f"Stripe does not know {user.customer_id}; this proves nothing: check the store's key, and "
+                "if the customer is lost, name another one with `flask customers relink`",
+                alarm=True,
+            ) from exc
         # Test mode, and the ID was recorded for this account: its test data was deleted.
         return (yield from _replace(user, user.customer_id, account, policy, now))
     if customer.deleted:
@@ -237,7 +269,7 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
         yield from _carry_over(user, customer, policy)
         return (yield from _with_merged(user, customer, account, policy))
     if customer.owner is None:
-        if (yield from _claim(user, customer, policy)) is None:
+        if (yield from claim(user, customer, policy)) is None:
             raise NotYet(f"{customer.id} names nobody and could not be claimed")
         return LinkOutcome(
             LinkStatus.CLAIMED,
@@ -249,7 +281,7 @@ def _before_use(user_id: str, remembered: str | None, policy: Policy, now: float
     if customer.owner in user.owners:
         raise WrongTenant(
             f"{customer.id} names this user of the tenant {customer.tenant}; if that is a former domain of "
-            "this tenant, add it to AUTH0_FORMER_TENANTS"
+            "this tenant, add it to AUTH0_FORMER_TENANTS; for one user there is `flask customers relink`"
         )
     # Nobody but an operator writes somebody else's customer into a user's record.
     outcome = yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now)
@@ -281,7 +313,10 @@ def _in_world(user: User, account: Account, policy: Policy) -> User:
 
 def _check_shape(user: User) -> None:
     if not CUSTOMER_ID.fullmatch(user.customer_id or ""):
-        raise NotYet("the recorded customer ID is not a Stripe customer ID", alarm=True)
+        raise NotYet(
+            "the recorded customer ID is not a Stripe customer ID; `flask customers relink` replaces it",
+            alarm=True,
+        )
 
 
 def _leaving(user: User, customer_id: str) -> User:
@@ -335,7 +370,7 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
 
     An empty list is a proven absence. Raises where the absence is not proven.
     """
-    by_email = (yield from ask(ListByEmail(user.email))) if user.email else ()
+    by_email = yield from _listed(user)
     own = yield from _confirmed(by_email, user, policy)
     if not any(customer.owner == user.user_id for customer in own):
         try:
@@ -346,7 +381,11 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
             page = yield from ask(ListCreatedSince(user.created_at))
             by_name = yield from _confirmed(page.customers, user, policy)
             if not own and not by_name and not page.complete:
-                raise NotYet("too many customers to look through without search", alarm=True) from None
+                raise NotYet(
+                    "too many customers to look through without search; name the user's customer with "
+                    "`flask customers relink`",
+                    alarm=True,
+                ) from None
         else:
             by_name = yield from _confirmed(hits, user, policy)
         own = list({customer.id: customer for customer in (*own, *by_name)}.values())
@@ -354,6 +393,14 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
         return (yield from _adopt_unowned(by_email, user, user.email, policy))
     # The user's own before that of an account that was merged into it.
     return sorted(own, key=lambda c: (c.owner != user.user_id, -c.generation, c.created, c.id))
+
+
+def _listed(user: User) -> Steps[list[Customer]]:
+    """Customers with the address of the user, or of an account merged into it: the list does not lag."""
+    hits: list[Customer] = []
+    for address in user.addresses[:MAX_OWNERS]:
+        hits += yield from ask(ListByEmail(address))
+    return hits
 
 
 def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
@@ -391,7 +438,7 @@ def _adopt_unowned(
             return [customer]
         if customer.deleted or customer.owner is not None or not _same_address(customer.email, email):
             continue
-        claimed = yield from _claim(user, customer, policy)
+        claimed = yield from claim(user, customer, policy)
         if claimed is not None:
             return [claimed, *unowned[number + 1 :]]
     return []
@@ -408,18 +455,21 @@ def _as_ours(user: User, customer: Customer, policy: Policy) -> Steps[None]:
     """
     if customer.owner == user.user_id and customer.tenant in (None, policy.tenant):
         return
-    if (yield from _claim(user, customer, policy)) is None:
+    if (yield from claim(user, customer, policy)) is None:
         raise NotYet(f"{customer.id} names {customer.owner} of {customer.tenant} and could not be claimed")
 
 
-def _claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
+def claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
     """Write the user's ID and tenant on a customer that names nobody, a merged account, or a former domain.
 
     The idempotency key lets one claimant win.
     """
     draft = CustomerDraft(None, None, None, {"auth0_user_id": user.user_id, "auth0_tenant": policy.tenant})
+    # A claim that changes the tenant alone must not use up the key of one that changes the user.
+    tenant = (customer.tenant,) if customer.owner == user.user_id else ()
     with suppress(KeyReused):
-        call = UpdateCustomer(customer.id, draft, idempotency_key("claim", customer.id, customer.owner))
+        key = idempotency_key("claim", customer.id, customer.owner, *tenant)
+        call = UpdateCustomer(customer.id, draft, key)
         yield from _patiently(call, policy)
     fresh = yield from ask(GetCustomer(customer.id))
     return fresh if names(fresh, user, policy) else None
@@ -449,8 +499,8 @@ def _create(
         except PaymentsFailed as exc:
             noted = _noted_generation(user, replaces)
             if not exc.replayed or generation > noted:
-                which = f"{replaces or ''} {generation}".strip()
-                yield from ask(NoteFailure(user.user_id, now, which, user.suffix))
+                which = worlds.note_of(account, replaces, generation)
+                yield from ask(NoteFailure(user.user_id, now, which, user.note_suffix))
                 raise
             # Earlier generations count as failed: otherwise the noted one would not have been tried.
             failed_for_good = looked_up and now - (user.link_failed_at or now) >= policy.settle_s
@@ -464,10 +514,8 @@ def _create(
                 at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
                 if first and at_once and not policy.adopt_by_email:
                     made = creation.customer.id
-                    yield from ask(
-                        RecordLink(user.user_id, made, account.pin, user.replaced, user.suffix, user.moved)
-                    )
-                    return LinkOutcome(status, creation.customer.id, "created and recorded")
+                    yield from ask(recording(user, made, account, user.replaced))
+                    return LinkOutcome(status, made, "created and recorded")
                 return (yield from _record(user, [creation.customer], account, policy, status))
             customer = yield from _replayed(creation.customer, policy)
             if names(customer, user, policy):
@@ -478,7 +526,8 @@ def _create(
 
 def _noted_generation(user: User, replaces: str | None) -> int:
     """The generation whose failure is noted; -1 if the note is about another predecessor, or missing."""
-    predecessor, _, generation = (user.link_failed_try or "").rpartition(" ")
+    predecessor, _, rest = (user.link_failed_try or "").rpartition(" ")
+    generation = rest.partition("_")[0]
     known = user.link_failed_at is not None and predecessor == (replaces or "") and generation.isdecimal()
     return int(generation) if known else -1
 
@@ -536,6 +585,7 @@ def _record(
     others = tuple(other.id for other in rest if other.id not in merged)
     for merged_id in merged:
         user = _leaving(user, merged_id)
+    running = yield from _running_on(merged)
     read = yield from ask(ReadUser(user.user_id))
     fresh = _in_world(read, account, policy)
     if user.suffix and not fresh.suffix and fresh.account is None and fresh.customer_id is not None:
@@ -549,27 +599,38 @@ def _record(
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
         replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
-        yield from ask(
-            RecordLink(
-                user.user_id,
-                customer.id,
-                account.pin,
-                replaced,
-                fresh.suffix,
-                fresh.moved,
-                user.identities,
-            )
-        )
+        yield from ask(recording(fresh, customer.id, account, replaced, user.identities or None))
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
     outcome = LinkOutcome(
         status, customer.id, reason, others=others, predecessors=user.replaced, identities=user.identities
     )
-    return _told_of(merged, outcome)
+    return _told_of(merged, running, outcome)
+
+
+def recording(
+    user: User,
+    customer_id: str,
+    account: Account,
+    replaced: tuple[str, ...],
+    merged: tuple[str, ...] | None = None,
+) -> RecordLink:
+    """The PATCH that records the customer where this world's keys are, or moves them to."""
+    return RecordLink(
+        user.user_id,
+        customer_id,
+        account.pin,
+        replaced,
+        suffix=user.suffix,
+        note_suffix=user.note_suffix,
+        moved=user.moved,
+        merged=merged,
+    )
 
 
 def _with_merged(user: User, customer: Customer, account: Account, policy: Policy) -> Steps[LinkOutcome]:
     """The verified link; customers of accounts merged since then join the predecessors, once.
 
+    Accounts that were split off leave the list: if they are merged again, they are looked up again.
     A failure does not keep the customer from being used: the next use tries again.
     """
     outcome = LinkOutcome(
@@ -580,39 +641,50 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
         identities=user.identities,
     )
     new = [it for it in user.identities if it not in user.merged][:MAX_OWNERS]
-    if not new:
+    if not new and set(user.merged) <= set(user.identities):
         return outcome
-    found: list[Customer] = []
     with suppress(PaymentsError, DirectoryError, WrongAccount):
-        for identity in new:
-            hits = yield from ask(SearchByOwner(identity))
-            found += yield from _confirmed(hits, user, policy)
+        hits = (yield from _listed(user)) if new else []
+        with suppress(SearchUnavailable):
+            for identity in new:
+                hits += yield from ask(SearchByOwner(identity))
         known = (customer.id, *user.replaced)
-        theirs = [it.id for it in found if it.owner in user.identities and it.id not in known]
+        unknown = {it.id: it for it in hits if it.owner in user.identities and it.id not in known}
+        theirs = [it.id for it in (yield from _confirmed(unknown.values(), user, policy))]
         for merged_id in theirs:
             user = _leaving(user, merged_id)
+        running = yield from _running_on(theirs)
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.suffix) == (user.customer_id, user.suffix):
-            yield from ask(
-                RecordLink(
-                    user.user_id,
-                    customer.id,
-                    user.account,
-                    user.replaced if theirs else (),
-                    user.suffix,
-                    merged=user.identities,
-                )
-            )
-        return _told_of(theirs, replace(outcome, predecessors=user.replaced))
+            replaced = user.replaced if theirs or fresh.moved else ()
+            yield from ask(recording(fresh, customer.id, account, replaced, user.identities))
+        return _told_of(theirs, running, replace(outcome, predecessors=user.replaced))
     return outcome
 
 
-def _told_of(merged: list[str], outcome: LinkOutcome) -> LinkOutcome:
-    """The outcome, as an alarm if a merged account has a customer of its own: subscriptions may run on it."""
+def _running_on(merged: list[str]) -> Steps[tuple[str, ...]]:
+    """What an operator has to look at on the customers of merged accounts: subscriptions that still run."""
+    found: list[str] = []
+    for customer_id in merged[:MAX_OWNERS]:
+        try:
+            running = yield from ask(ListRunning(customer_id))
+            found += [f"{subscription} runs on {customer_id}" for subscription in running]
+        except (PaymentsError, OverBudget) as exc:
+            found.append(f"the subscriptions of {customer_id} could not be read ({exc})")
+    return tuple(found)
+
+
+def _told_of(merged: list[str], running: tuple[str, ...], outcome: LinkOutcome) -> LinkOutcome:
+    """The outcome with the customers of merged accounts, as an alarm if subscriptions run on them."""
     if not merged:
         return outcome
-    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer: "
-    return replace(outcome, alarm=True, reason=f"{reason}look for running subscriptions there")
+    reason = f"{outcome.reason}; an account was merged, and {', '.join(merged)} stays beside this customer"
+    if running:
+        reason += (
+            f": {', '.join(running)}; the account page does not show them, so end them in Stripe, or use "
+            "that customer instead with `flask customers relink`"
+        )
+    return replace(outcome, alarm=bool(running), reason=reason, others=(*outcome.others, *merged))
 
 
 def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
@@ -622,7 +694,8 @@ def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
     with suppress(DirectoryError, WrongAccount):
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.account, fresh.suffix) == (user.customer_id, None, ""):
-            yield from ask(RecordLink(user.user_id, user.customer_id or "", account.pin))
+            replaced = fresh.replaced if fresh.moved else ()
+            yield from ask(recording(fresh, user.customer_id or "", account, replaced))
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:

@@ -7,64 +7,106 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
 from webstore.errors import StateUnavailable
 from webstore.state import State
 
+from .admission import still_counts
 from .attempt import Linker, verified_customer
 from .models import LinkOutcome, LinkStatus
 
 #: Seconds that a verdict counts.
 VERDICT_S = 60.0
+#: Seconds for which it is known that verdicts were forgotten: longer than any attempt can be suspended.
+_FORGOTTEN_S = 24 * 3600.0
 
 
-def verdict(linker: Linker, state: State, user_id: str, remembered: str | None = None) -> LinkOutcome:
+def verdict(
+    linker: Linker, state: State, user_id: str, remembered: str | None = None, since: float | None = None
+) -> LinkOutcome:
     """The customer whose data may be shown: verified within the last minute, else verified now.
 
     `remembered`: the session's copy of the customer's ID. If it is another one than a minute ago, the link
-    has changed since then, and is verified again.
+    has changed since then, and is verified again. `since`: when the user logged in. A verdict that was read
+    before is not used: the ID may have been another account's then.
     """
-    key = _of_user(user_id)
+    user = _digest(user_id)
+    key, forgotten_key = _of_user(user), _forgotten(user)
+    forgotten = None
     with suppress(StateUnavailable, ValueError, KeyError, TypeError):
-        stored = json.loads(state.get(key) or "null")
-        if stored is not None and remembered in (None, stored["customer"]):
+        found = state.get_many((key, forgotten_key))
+        forgotten = found.get(forgotten_key, "")
+        stored = json.loads(found.get(key, "null"))
+        if stored is not None and stored["forgotten"] == forgotten and _covers(stored, remembered, since):
             return LinkOutcome(
                 LinkStatus.VERIFIED,
                 str(stored["customer"]),
                 "verified within the last minute",
                 predecessors=tuple(map(str, stored["predecessors"])),
                 identities=tuple(map(str, stored["identities"])),
+                logins_since=float(stored["logins_since"]),
             )
-    outcome = verified_customer(linker, user_id, remembered)
-    if outcome.customer_id is not None:
-        found = {
+    read_at = linker.now()
+    outcome = verified_customer(linker, user_id, remembered, since)
+    if outcome.customer_id is not None and forgotten is not None:
+        kept = {
             "customer": outcome.customer_id,
             "predecessors": outcome.predecessors,
             "identities": outcome.identities,
+            "logins_since": outcome.logins_since,
+            "read_at": read_at,
+            # If the user's verdicts were forgotten since, this one is never used.
+            "forgotten": forgotten,
         }
         with suppress(StateUnavailable):
             # The way back first: `forget_verdict_of` finds the verdict through it.
-            state.set(_of_customer(outcome.customer_id), key, 2 * VERDICT_S)
-            state.set(key, json.dumps(found), VERDICT_S)
+            state.set(_of_customer(outcome.customer_id), user, 2 * VERDICT_S)
+            state.set(key, json.dumps(kept), VERDICT_S)
     return outcome
 
 
+def _covers(stored: Mapping[str, Any], remembered: str | None, since: float | None) -> bool:
+    """Whether the verdict is about this customer, and about the account that this login was for."""
+    if remembered not in (None, stored["customer"]):
+        return False
+    return since is None or (since <= stored["read_at"] and still_counts(since, stored["logins_since"]))
+
+
 def forget_verdict(state: State, user_id: str) -> None:
-    """Have this user verified again before their data is shown. Raises `StateUnavailable`."""
-    state.delete(_of_user(user_id))
+    """Have this user verified again before their data is shown. Raises `StateUnavailable`.
+
+    A verdict that another worker is reading just now is not used either.
+    """
+    _forget(state, _digest(user_id))
 
 
 def forget_verdict_of(state: State, customer_id: str) -> None:
     """Have the user of this customer verified again before their data is shown. Raises `StateUnavailable`."""
-    key = state.get(_of_customer(customer_id))
-    if key:
+    user = state.get(_of_customer(customer_id))
+    if user:
         # The way back stays: another worker may be writing a verdict just now, and relies on it.
-        state.delete(key)
+        _forget(state, user)
 
 
-def _of_user(user_id: str) -> str:
-    return f"verdict:{hashlib.sha256(user_id.encode()).hexdigest()}"
+def _forget(state: State, user: str) -> None:
+    state.set(_forgotten(user), secrets.token_urlsafe(9), _FORGOTTEN_S)
+    state.delete(_of_user(user))
+
+
+def _digest(user_id: str) -> str:
+    return hashlib.sha256(user_id.encode()).hexdigest()
+
+
+def _of_user(user: str) -> str:
+    return f"verdict:{user}"
+
+
+def _forgotten(user: str) -> str:
+    return f"verdict-forgotten:{user}"
 
 
 def _of_customer(customer_id: str) -> str:

@@ -34,7 +34,7 @@ def in_world(user: User, account: Account, *, second_account: bool) -> User:
     if plain.account is None:
         # A world's own keys beat those that name no world. Where nothing is recorded, the first come takes
         # the plain keys.
-        return own if own.customer_id is not None else plain
+        return own if own.customer_id is not None else _with_own_note(plain, own)
     if plain.account == account.pin or (account.id is None and _mode(plain.account) == account.mode):
         return plain
     if not account.livemode:
@@ -57,6 +57,27 @@ def beside(user: User, account: Account) -> User:
         return own
     # It was recorded while the key could not read its account. The next record moves it.
     return replace(own, suffix=found[0].suffix, moved=tuple((key + own.suffix, None) for key in KEYS))
+
+
+def note_of(world: Account, replaces: str | None, generation: int) -> str:
+    """What a failure note says about the create that failed."""
+    return f"{replaces or ''} {generation}_{(world.pin or world.mode).replace(' ', '_')}".strip()
+
+
+def _with_own_note(plain: User, own: User) -> User:
+    """The user with this world's failure note; another world's moves from the plain keys to its own."""
+    which, at = plain.link_failed_try or "", plain.link_failed_at
+    _, bar, world = which.rpartition(" ")[2].partition("_")
+    foreign = f"_{world}"
+    if at is None or not bar or foreign == own.suffix:
+        return plain
+    return replace(
+        plain,
+        link_failed_at=own.link_failed_at,
+        link_failed_try=own.link_failed_try,
+        note_suffix=own.suffix,
+        moved=((FAILED_AT + foreign, int(at)), (FAILED_TRY + foreign, which)),
+    )
 
 
 def links(user: User) -> dict[str, User]:
@@ -95,11 +116,13 @@ def metadata_of(link: RecordLink) -> Mapping[str, object]:
     """What one PATCH of `app_metadata` writes to record a link; None removes a key."""
     suffix = link.suffix
     written: dict[str, object] = dict(link.moved)
-    written |= {ID + suffix: link.customer_id, FAILED_AT + suffix: None, FAILED_TRY + suffix: None}
+    written[ID + suffix] = link.customer_id
+    for noted in {suffix, link.note_suffix}:
+        written |= {FAILED_AT + noted: None, FAILED_TRY + noted: None}
     if link.account is not None:
         written[PIN + suffix] = link.account
     if link.replaced:
         written[REPLACED + suffix] = " ".join(link.replaced)
-    if link.merged:
-        written[MERGED + suffix] = " ".join(quote(it, safe="|") for it in link.merged)
+    if link.merged is not None:
+        written[MERGED + suffix] = " ".join(quote(it, safe="|") for it in link.merged) or None
     return written

@@ -9,6 +9,7 @@ from flask import Flask, current_app
 
 from webstore.gateways.oidc.login_client import LoginClient
 from webstore.linking import Linker
+from webstore.sessions.kept_records import KeptRecords
 from webstore.sessions.login import Hook
 from webstore.sessions.ports import AccessTokens, LogoutReader
 from webstore.settings import Settings
@@ -17,7 +18,7 @@ from webstore.shop.event_effects import Webhooks
 from webstore.shop.ports import Checkouts, OpenSessions, Orders, Portals, Subscriptions
 from webstore.shop.replay import CatchUp
 from webstore.shop.texts import ShopText
-from webstore.state import State
+from webstore.state import Counters, State
 
 _KEY = "webstore"
 
@@ -31,6 +32,10 @@ class Services:
     linker: Linker
     hooks: Sequence[Hook]
     state: State
+    #: Which sessions ended before they expired. Apart from `state`: nothing that strangers do may delay it.
+    revocations: KeptRecords
+    #: For rate limits.
+    counters: Counters
     catalogue: CatalogueService
     checkouts: Checkouts
     orders: Orders

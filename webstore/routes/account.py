@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import quote
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -14,16 +17,17 @@ from werkzeug.wrappers import Response
 
 from webstore import linking
 from webstore.errors import PaymentsError, PaymentsUnavailable, StateUnavailable, UserGone
-from webstore.linking import LinkStatus
+from webstore.linking import LinkStatus, evidence
 from webstore.linking.models import Comparison, LinkOutcome
 from webstore.linking.verdicts import forget_verdict, verdict
 from webstore.settings import Settings
 from webstore.shop.subscriptions import ShownSubscription, list_shown
 
 from . import services
-from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, unusable_link, user_gone
+from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
 from .errors import not_available, noted
 from .limits import limited_per_shopper
+from .login_claims import kept_claims
 from .session_cookie import (
     Shopper,
     ask_provider_if_unsure,
@@ -62,12 +66,15 @@ class SubscriptionsView:
 @blueprint.get("")
 @login_required
 @limited_per_shopper
-def show() -> Response | str:
+def show() -> ResponseReturnValue:
     """Show the shopper's profile, customer and subscriptions. A pending link is tried again."""
     shopper = logged_in_shopper()
-    outcome = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
-    if outcome.status is LinkStatus.USER_GONE:
-        return user_gone()
+    outcome = verdict(
+        services().linker, services().state, shopper.user_id, shopper.customer_id, shopper.since
+    )
+    ended = ended_login(outcome, url_for("account.show"))
+    if ended is not None:
+        return ended
     if outcome.customer_id is not None or outcome.status is LinkStatus.REFUSED:
         remember_customer(outcome.customer_id)
     shopper = logged_in_shopper()
@@ -120,7 +127,8 @@ def listed_subscriptions(customer_id: str) -> SubscriptionsView:
 def link() -> Response | str:
     """Show the Auth0 user and the Stripe customer side by side, both read now."""
     try:
-        found = linking.compare(services().linker, logged_in_shopper().user_id)
+        shopper = logged_in_shopper()
+        found = linking.compare(services().linker, shopper.user_id, shopper.since, count=True)
     except UserGone:
         return user_gone()
     if found.status not in ("linked", "unavailable"):
@@ -129,11 +137,15 @@ def link() -> Response | str:
             forget_verdict(services().state, found.user_id)
     if found.status != "unavailable":
         remember_customer(found.customer_id)
+    settings = services().settings
     return render_template(
         "account/link.html",
         comparison=found,
-        auth0_url=_auth0_url(services().settings, found),
-        stripe_url=_stripe_url(services().settings, found),
+        read_at=datetime.fromtimestamp(found.read_at, UTC),
+        auth0_url=_auth0_url(settings, found),
+        customers_url=f"{settings.stripe_dashboard_url}/customers" if settings.dashboard_links else None,
+        customer_url=partial(_customer_url, settings),
+        raw=_raw(found) if settings.dashboard_links else {},
     )
 
 
@@ -144,7 +156,7 @@ def portal() -> ResponseReturnValue:
     """Redirect to Stripe's billing portal for the customer's cards, invoices and subscriptions."""
     require_csrf_token()
     shopper = logged_in_shopper()
-    link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id)
+    link = linking.verified_customer(services().linker, shopper.user_id, shopper.customer_id, shopper.since)
     if link.customer_id is None:
         return unusable_link(link, again=url_for("account.show"), title=_NO_BILLING)
     remember_customer(link.customer_id)
@@ -156,11 +168,27 @@ def portal() -> ResponseReturnValue:
     return redirect(address, 303)
 
 
-def _stripe_url(settings: Settings, found: Comparison) -> str | None:
+def _customer_url(settings: Settings, customer_id: str | None) -> str | None:
     """The customer's page in Stripe's dashboard; None without a customer, or if such links are off."""
-    if not settings.dashboard_links or found.customer_id is None:
+    if not settings.dashboard_links or customer_id is None:
         return None
-    return f"{settings.stripe_dashboard_url}/customers/{quote(found.customer_id)}"
+    return f"{settings.stripe_dashboard_url}/customers/{quote(customer_id, safe='')}"
+
+
+def _raw(found: Comparison) -> dict[str, str]:
+    """Both records and the claims of this session's ID token as JSON texts, by their titles."""
+    claims = kept_claims()
+    parts = {
+        "Auth0 user": found.raw_user,
+        "Stripe customer": found.raw_customer,
+        "Claims of the ID token of this login": evidence.shown(claims) if claims is not None else None,
+    }
+    return {title: _json(it) for title, it in parts.items() if it}
+
+
+def _json(value: object) -> str:
+    """The value as JSON for a page. A lone surrogate, which UTF-8 cannot encode, stays an escape."""
+    return json.dumps(value, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 def _auth0_url(settings: Settings, found: Comparison) -> str | None:

@@ -27,6 +27,7 @@ from . import services
 from .api_input import Wish, read_wish, return_addresses
 from .bearer import authorized, refuse
 from .checkout import success_url
+from .customer import forget
 from .marks import signed
 from .problems import problem
 
@@ -110,9 +111,9 @@ def me() -> Response:
     """The token's user and the ID of the linked customer."""
     caller = authorized("read:me")
     user_id = _user_id(caller)
-    found = verdict(services().linker, services().state, user_id, caller.claimed_customer_id)
+    found = verdict(services().linker, services().state, user_id, caller.claimed_customer_id, caller.since)
     if found.customer_id is None:
-        _refuse_unlinked(found)
+        _refuse_unlinked(found, user_id)
     return _answer({"user_id": user_id, "customer_id": found.customer_id, "link_status": "linked"})
 
 
@@ -131,6 +132,7 @@ def begin_checkout() -> tuple[Response, int]:
         cancel_url=wish.cancel_url or f"{settings.base_url}/cart",
         options=settings.checkout,
         remembered=caller.claimed_customer_id,
+        since=caller.since,
         second=wish.second,
     )
     result = buy(
@@ -142,7 +144,7 @@ def begin_checkout() -> tuple[Response, int]:
         state=shop.state,
     )
     if not isinstance(result, Opened):
-        _refuse(result)
+        _refuse(result, user_id)
     return _answer({"id": result.session.id, "url": result.url}), HTTPStatus.CREATED
 
 
@@ -153,10 +155,10 @@ def _user_id(caller: Caller) -> str:
     return caller.user_id
 
 
-def _refuse(refused: Refused) -> NoReturn:
+def _refuse(refused: Refused, user_id: str) -> NoReturn:
     """End the request of a purchase that was refused."""
     if refused.link is not None:
-        _refuse_unlinked(refused.link)
+        _refuse_unlinked(refused.link, user_id)
     answer = problem(409, _REFUSALS[refused.reason])
     if refused.reason is Reason.SUBSCRIBED:
         told = {
@@ -169,10 +171,13 @@ def _refuse(refused: Refused) -> NoReturn:
     abort(answer)
 
 
-def _refuse_unlinked(outcome: LinkOutcome) -> NoReturn:
+def _refuse_unlinked(outcome: LinkOutcome, user_id: str) -> NoReturn:
     """End the request of a user whose customer cannot be used."""
-    if outcome.status is LinkStatus.USER_GONE:
-        refuse(401, "the user does not exist any more", error="invalid_token")
+    if outcome.status in (LinkStatus.USER_GONE, LinkStatus.BLOCKED):
+        forget(user_id)
+    if outcome.status in (LinkStatus.USER_GONE, LinkStatus.BLOCKED, LinkStatus.OUTDATED):
+        # The token counts as revoked: RFC 6750, section 3.1.
+        refuse(401, outcome.reason, error="invalid_token")
     if outcome.status is LinkStatus.REFUSED:
         abort(problem(409, "The user's customer belongs to another set-up of this store."))
     if outcome.alarm:

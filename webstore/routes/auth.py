@@ -6,23 +6,26 @@ import logging
 import time
 from urllib.parse import urlencode
 
-from flask import Blueprint, abort, jsonify, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webstore.errors import (
     LoginDenied,
     LoginError,
     LoginInteractionNeeded,
-    LoginRejected,
     StateUnavailable,
     TokenRejected,
     TransactionUnknown,
 )
-from webstore.gateways.oidc.login_client import FORWARDED
+from webstore.gateways.oidc.login_client import FORWARDED, Transaction
+from webstore.linking import LinkStatus
 from webstore.sessions import login, revocation
+from webstore.sessions.models import Identity
 
 from . import header_room, services
+from .customer import forget
 from .limits import limited_per_address
+from .login_claims import keep_claims
 from .marks import signed
 from .return_path import MAX_BYTES, safe_return_path
 from .session_cookie import (
@@ -86,19 +89,36 @@ def callback() -> Response:
             raise
         log.info("a silent login failed: %s: %s", type(exc).__name__, exc)
         return _without_login(return_path)
-    event = login.complete_login(identity, services().hooks)
-    start_session(identity, event.link, room=header_room.for_session(return_path))
-    if current_shopper() is None and not must_ask_provider():
-        # Otherwise a page that needs a login would begin another login, in an endless loop.
-        session.clear()
-        raise LoginRejected("the provider's session ended before this login was finished")
+    try:
+        start_session(
+            identity, _customer_of(identity, transaction), room=header_room.for_session(return_path)
+        )
+    except LoginError as exc:
+        exc.return_path, exc.organization = return_path, transaction.asked.get("organization")
+        raise
+    if services().settings.dashboard_links:
+        keep_claims(identity.claims)
     return redirect(return_path)
+
+
+def _customer_of(identity: Identity, transaction: Transaction) -> str | None:
+    """Run the post-login hooks; returns the ID of the customer that was linked. Raises `LoginDenied`."""
+    shopper = current_shopper()
+    if "max_age" in transaction.asked and shopper is not None and shopper.user_id == identity.user_id:
+        # The shopper has only typed the password again. No customer is made for a user who is leaving.
+        return shopper.customer_id
+    link = login.complete_login(identity, services().hooks).link
+    if link is not None and link.status is LinkStatus.BLOCKED:
+        # Since the provider let the user in, a moment ago.
+        forget(identity.user_id)
+        raise LoginDenied(link.reason, words="This account is blocked.")
+    return link.customer_id if link else None
 
 
 def _without_login(return_path: str) -> Response:
     """Continue without a login after a silent login failed, and do not try another silent login."""
     if must_ask_provider():
-        session.clear()
+        end_session()
     return redirect(return_path)
 
 
@@ -109,15 +129,20 @@ def logout() -> Response | str:
     if shopper is None:
         return redirect(url_for("shop.home"))
     require_csrf_token()
-    end_session()
+    everywhere = end_session()
     try:
         url = services().login_client.logout_url(f"{services().settings.base_url}/", shopper.sid)
     except LoginError as exc:
         log.warning("a shopper was logged out of the store, but not at the provider: %s", exc)
-        return render_template("auth/logged_out.html")
-    if url is None:
-        return render_template("auth/logged_out.html", provider_session_goes_on=True)
-    return _on_to_the_provider(url)
+        return render_template("auth/logged_out.html", everywhere=everywhere, go_on=None)
+    if everywhere and url is not None:
+        return _on_to_the_provider(url)
+    return render_template(
+        "auth/logged_out.html",
+        everywhere=everywhere,
+        go_on=url,
+        provider_session_goes_on=url is None,
+    )
 
 
 def _on_to_the_provider(url: str) -> Response | str:
@@ -138,7 +163,7 @@ def logout_page() -> Response | str:
         return redirect(url_for("account.show"))
     if must_ask_provider():
         return redirect(url_for("shop.home"))
-    return render_template("auth/logged_out.html")
+    return render_template("auth/logged_out.html", everywhere=True, go_on=None)
 
 
 @blueprint.post("/backchannel-logout")
@@ -149,10 +174,10 @@ def backchannel_logout() -> tuple[Response, int]:
 
     Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#BCResponse
     """
-    state, issuer = services().state, services().settings.auth0_issuer
+    revocations, issuer = services().revocations, services().settings.auth0_issuer
     try:
         notice = services().logout_tokens.read(request.form.get("logout_token", ""))
-        revocation.obey(state, issuer, notice, now=time.time(), kept_s=ABSOLUTE_S)
+        revocation.obey(revocations, issuer, notice, now=time.time(), kept_s=ABSOLUTE_S)
     except (TokenRejected, LoginError, StateUnavailable) as exc:
         log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
         return jsonify(error="invalid_request"), 400

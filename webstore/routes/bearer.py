@@ -43,7 +43,7 @@ def authorized(scope: str | None = None) -> Caller:
         refuse_flood("api", client_address())
         log.info("access token refused: %s", exc)
         refuse(401, str(exc), error="invalid_token")
-    refuse_flood("api", hashlib.sha256(caller.subject.encode()).hexdigest()[:32])
+    refuse_flood("api", hashlib.sha256(caller.subject.encode("utf-8", "surrogatepass")).hexdigest()[:32])
     if scope is not None and scope not in caller.scopes:
         refuse(403, f"the token lacks the scope {scope}", error="insufficient_scope", scope=scope)
     return caller

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -120,6 +121,7 @@ def _parsed(text: str) -> Cart:
     try:
         lines, sessions = _serializer().loads(text, max_age=KEPT_S)
         cart = Cart(_valid_lines(lines), tuple(map(str, sessions)))
+        "".join(cart.sessions).encode()
     except (BadData, ValueError, TypeError, LookupError):
         # All but the first error: an older release of the store signed the cookie, in another format.
         return Cart()
@@ -138,6 +140,7 @@ def _valid_lines(stored: Iterable[Any]) -> tuple[CartLine, ...]:
 
 def _line(stored: list[Any]) -> CartLine:
     """One line of the cookie. Raises ValueError, TypeError or LookupError if it is malformed."""
+    json.dumps(stored, ensure_ascii=False).encode()  # no half of a character, which no answer could contain
     price_id, quantity, amount, currency, product_id, *more = stored
     name = str(more.pop()[0]) if more and isinstance(more[-1], list) else None
     # The rest has interval and count or neither of them, and then the variant if there is one.

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore.errors import CannotBuy, NoSuchObject, PaymentsError, PaymentsRefused
+from webstore.linking.verdicts import verdict
 from webstore.shop import cart as carts
 from webstore.shop.cart import Row
 from webstore.shop.cart_sessions import after_purchase
@@ -32,7 +33,7 @@ from . import services
 from .cart import BOUGHT, keep_todays_prices
 from .cart import page as cart_page
 from .cart_cookie import current_cart, keep_cart
-from .customer import unusable_link
+from .customer import ended_login, unusable_link
 from .errors import login_first, refused_by_vendor
 from .limits import limited_per_shopper
 from .paid_items import drops_paid_items, was_bought
@@ -159,6 +160,12 @@ def success() -> ResponseReturnValue:
     session_id, shopper = request.args.get("session_id", ""), logged_in_shopper()
     if not SESSION_ID.fullmatch(session_id):
         abort(404)
+    ended = ended_login(
+        verdict(services().linker, services().state, shopper.user_id, shopper.customer_id, shopper.since),
+        again=request.full_path,
+    )
+    if ended is not None:
+        return ended
     try:
         session = services().checkouts.get_session(session_id)
         if session.owner != shopper.user_id:
@@ -237,6 +244,7 @@ def _wanted(choice: _Choice, shopper: Shopper) -> Wanted:
         options=services().settings.checkout,
         email=shopper.email,
         remembered=shopper.customer_id,
+        since=shopper.since,
         cart=current_cart() if choice.from_cart else None,
         priced_by=choice.catalogue,
         shown=request.form.get("digest", ""),

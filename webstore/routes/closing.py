@@ -6,7 +6,7 @@ import logging
 import time
 from functools import partial
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webstore.errors import (
@@ -40,6 +40,12 @@ blueprint.before_request(ask_provider_if_unsure)
 
 #: The words that a shopper types to close the account.
 _CONFIRMATION = "close my account"
+#: Seconds. The login may be this old when the page is opened; otherwise the provider is asked for a new one.
+_FRESH_S = 300
+#: Seconds. The login may be this old when the page is shown after that, or when its form is sent.
+_SHOWN_S, _SENT_S = _FRESH_S + 120, 1800
+#: Seconds by which the provider's clock may be ahead.
+_CLOCKS_S = 60
 _NOT_CLOSED = "Your account could not be closed just now."
 _NOTHING_DONE = "Nothing was done. Try again in a minute."
 _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again if it is still there."
@@ -48,9 +54,17 @@ _MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again i
 @blueprint.get("")
 @login_required
 @limited_per_shopper
-def ask() -> str:
-    """Show the page that explains what closing the account means, with its form."""
-    return _closing_page(_subscriptions(logged_in_shopper()))
+def ask() -> ResponseReturnValue:
+    """Show the page that explains what closing the account means, with its form. It needs a fresh login.
+
+    `again`: the shopper comes back from the login, which is not begun a second time: no loop.
+    """
+    shopper = logged_in_shopper()
+    if _is_fresh(shopper, _SHOWN_S):
+        return _closing_page(_subscriptions(shopper))
+    if "again" not in request.args:
+        return redirect(_login_url())
+    return _login_needed("The login page did not say that you logged in just now.", prompt="login")
 
 
 @blueprint.post("")
@@ -63,11 +77,13 @@ def close() -> ResponseReturnValue:
     """
     require_csrf_token()
     shopper = logged_in_shopper()
+    if not _is_fresh(shopper, _SENT_S):
+        return _login_needed("You logged in a while ago.")
     if " ".join(request.form.get("confirmation", "").split()).casefold() != _CONFIRMATION:
         problem = f"Nothing was done. To close your account, type “{_CONFIRMATION}” into the field."
         return _closing_page(_subscriptions(shopper), problem), 400
     try:
-        holding = holding_of(services().linker, shopper.user_id, shopper.customer_id)
+        holding = holding_of(services().linker, shopper.user_id, shopper.customer_id, shopper.since)
     except (DirectoryError, PaymentsError, OverBudget) as exc:
         return _not_closed(exc, _NOTHING_DONE)
     ending = Ending()
@@ -86,6 +102,7 @@ def close() -> ResponseReturnValue:
         close_account(
             services().linker,
             services().state,
+            services().revocations,
             services().settings.auth0_issuer,
             shopper.user_id,
             end_charges=end_charges,
@@ -102,10 +119,39 @@ def close() -> ResponseReturnValue:
     return render_template("account/closed.html", ended=ended, customer_kept=holding != Holding())
 
 
+def _is_fresh(shopper: Shopper, within_s: float) -> bool:
+    """Whether the provider says that the user typed a password or the like within these seconds.
+
+    Source: https://auth0.com/docs/authenticate/login/max-age-reauthentication
+    """
+    if shopper.authenticated_at is None:
+        return False
+    return -_CLOCKS_S <= time.time() - shopper.authenticated_at <= within_s
+
+
+def _login_url(prompt: str | None = None) -> str:
+    """The address of a login that asks for a password, unless that was done just now, and returns here."""
+    here = url_for("closing.ask", again=1)
+    return url_for("auth.login", max_age=_FRESH_S, prompt=prompt, next=here)
+
+
+def _login_needed(why: str, prompt: str | None = None) -> tuple[str, int]:
+    """The page that asks for a fresh login by a link."""
+    page = render_template(
+        "error.html",
+        status=403,
+        title="Please log in again",
+        message=f"An account is closed only right after a login. {why} Nothing was done.",
+        action_url=_login_url(prompt),
+        action_label="Log in again",
+    )
+    return page, 403
+
+
 def _subscriptions(shopper: Shopper) -> SubscriptionsView:
     """The subscriptions that end with the account."""
     try:
-        holding = holding_of(services().linker, shopper.user_id, shopper.customer_id)
+        holding = holding_of(services().linker, shopper.user_id, shopper.customer_id, shopper.since)
     except (DirectoryError, PaymentsError, OverBudget) as exc:
         refused = _is_refusal(exc)
         cause = f"{type(exc).__name__}: {exc}"

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from flask import redirect, render_template, url_for
+import logging
+import time
+from contextlib import suppress
+
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from webstore.errors import StateUnavailable, UserBlocked
 from webstore.linking.models import LinkOutcome, LinkStatus
+from webstore.sessions.closing import forget_user
 
-from .errors import not_available, refused_by_vendor
-from .session_cookie import current_shopper, end_session
+from . import services
+from .errors import login_link, not_available, refused_by_vendor
+from .session_cookie import ABSOLUTE_S, current_shopper, end_session
+
+log = logging.getLogger(__name__)
 
 NOTHING_LOST = "Nothing is lost. Try again in a minute."
 PENDING = "Your customer record is not ready yet. Nothing is lost: try again in a minute."
@@ -29,8 +38,9 @@ def unusable_link(
 
     `again`: the URL of the link "Try again"; `title`, `message`: for a shopper who is linked already.
     """
-    if link.status is LinkStatus.USER_GONE:
-        return user_gone()
+    ended = ended_login(link, again)
+    if ended is not None:
+        return ended
     if link.status is LinkStatus.REFUSED:
         page = render_template(
             "error.html",
@@ -55,7 +65,74 @@ def unusable_link(
     )
 
 
+def ended_login(link: LinkOutcome, again: str) -> ResponseReturnValue | None:
+    """The answer if the shopper's session has to end; None if it goes on.
+
+    `again`: the URL to which another login returns.
+    """
+    match link.status:
+        case LinkStatus.USER_GONE:
+            return user_gone()
+        case LinkStatus.BLOCKED:
+            return user_blocked()
+        case LinkStatus.OUTDATED:
+            return login_outdated(again)
+        case _:
+            return None
+
+
+def barred(exc: Exception) -> ResponseReturnValue:
+    """The answer to `UserBarred`."""
+    again = request.full_path.rstrip("?") if request.method == "GET" else url_for("account.show")
+    return user_blocked() if isinstance(exc, UserBlocked) else login_outdated(again)
+
+
 def user_gone() -> Response:
-    """End the session of a user who no longer exists in the directory, and go to the home page."""
-    end_session()
+    """End the sessions of a user who no longer exists in the directory, and go to the home page."""
+    _end_all_sessions()
     return redirect(url_for("shop.home"), 303)
+
+
+def user_blocked() -> ResponseReturnValue:
+    """End the sessions of a user whom an operator has blocked."""
+    _end_all_sessions()
+    return login_link(
+        "Your account is blocked",
+        "The shop has blocked it, so you have been logged out. Nothing was charged, and your cart is "
+        "kept. If you think that this is a mistake, ask the shop.",
+        ("Use another account", url_for("auth.login", prompt="login")),
+    )
+
+
+def login_outdated(again: str) -> ResponseReturnValue:
+    """End a session that began before the last password reset."""
+    end_session()
+    return login_link(
+        "Please log in again",
+        "Your password or your account has been changed since you logged in here, so you have been "
+        "logged out. Nothing was charged, and your cart is kept.",
+        ("Log in", url_for("auth.login", prompt="login", next=again)),
+    )
+
+
+def _end_all_sessions() -> None:
+    """End this session, and the user's sessions in other browsers."""
+    shopper = current_shopper()
+    end_session()
+    if shopper is not None:
+        forget(shopper.user_id)
+
+
+def forget(user_id: str) -> None:
+    """End all sessions of a user who is gone or blocked, and forget their verdict."""
+    shop = services()
+    log.info("user=%s is gone or blocked: all sessions end", user_id)
+    with suppress(StateUnavailable):
+        forget_user(
+            shop.state,
+            shop.revocations,
+            shop.settings.auth0_issuer,
+            user_id,
+            now=time.time(),
+            kept_s=ABSOLUTE_S,
+        )

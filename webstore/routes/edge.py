@@ -1,8 +1,8 @@
-"""Applies to every request and response: deadline, cross-site checks, caching and security headers."""
+"""Applies to every request and response: ID, deadline, cross-site checks, caching and security headers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, g, request, session
 from flask.wrappers import Response
 
-from webstore import deadline
+from webstore import deadline, request_id
 from webstore.settings import Settings
 
 from . import services
@@ -19,6 +19,7 @@ from .marks import is_public_page, is_signed
 from .own_host import VISITED, require_own_host
 
 if TYPE_CHECKING:
+    from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -56,10 +57,29 @@ class _Deadline:
             return self._app(environ, start_response)
 
 
+class _RequestId:
+    """Gives each request its ID, that of the proxy if there is one, and answers it."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        own = request_id.accepted(environ.get("HTTP_X_REQUEST_ID"))
+
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+        ) -> Callable[[bytes], object]:
+            return start_response(status, [*headers, (request_id.HEADER, own)], exc_info)
+
+        with request_id.within(own):
+            return self._app(environ, start)
+
+
 def install(app: Flask, settings: Settings) -> None:
-    """Install the deadline, the checks and the headers for every route."""
+    """Install the ID, the deadline, the checks and the headers for every route."""
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
     app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
+    app.wsgi_app = _RequestId(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(require_own_host)
     app.before_request(_refuse_cross_site)
     headers, policy = _headers(settings), partial(_policy, settings)

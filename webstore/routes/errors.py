@@ -143,18 +143,23 @@ def refused_by_vendor(cause: str) -> _Answer:
 
 
 def login_first(return_path: str) -> _Answer:
-    """The page for a form without a session: it leads to the login by a link.
-
-    Never a redirect: browsers apply the page's `form-action` to it and to every redirect after it. A provider
-    that hands on to another site, such as a social or enterprise login, would be blocked without a word.
-    """
-    page = _Page(
-        403,
+    """The page for a form without a session."""
+    return login_link(
         "Please log in",
         "Nobody is logged in with this browser any more, so nothing was done. "
         "Log in, and you come back to where you were.",
+        ("Log in", url_for("auth.login", next=return_path)),
     )
-    return _render(page, None, link=("Log in", url_for("auth.login", next=return_path)))
+
+
+def login_link(title: str, message: str, link: tuple[str, str]) -> _Answer:
+    """A page that leads to the login by a link, whose words and address are given.
+
+    Never a redirect, which could become a loop. After a form, browsers would also apply the page's
+    `form-action` to it and to every redirect after it. A provider that hands on to another site, such as a
+    social or enterprise login, would be blocked without a word.
+    """
+    return _render(_Page(403, title, message), None, link=link)
 
 
 def other_address(address: str) -> _Answer:

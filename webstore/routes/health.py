@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, request
 from werkzeug.wrappers import Response
@@ -34,9 +35,16 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
-    """The counters. They need the bearer token METRICS_TOKEN, or, if it is not set, a local request."""
-    token = services().settings.metrics_token
+    """The counters. They need the bearer token METRICS_TOKEN.
+
+    Without a token they are shown only by a store whose own address is this machine's, and only to this
+    machine: behind a proxy, each request seems to come from here.
+    """
+    settings = services().settings
+    token = settings.metrics_token
     if token is None:
+        if not is_loopback(urlsplit(settings.base_url).hostname):
+            abort(404)
         forwarded = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "Via"))
         if forwarded or not is_loopback(request.remote_addr or ""):
             abort(404)
@@ -44,4 +52,7 @@ def show_metrics() -> Response:
         request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()
     ):
         abort(401, "The metrics need the bearer token METRICS_TOKEN.")
-    return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+    counters = metrics.exposition()
+    if counters is None:
+        abort(404, "The counters are lost until the next start: their folder is gone.")
+    return Response(counters, content_type=metrics.CONTENT_TYPE)

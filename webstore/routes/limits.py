@@ -1,4 +1,4 @@
-"""Rate limits for each address and each shopper: a fixed window, counted in the shared state.
+"""Rate limits for each address and each shopper: a fixed window, counted for all processes together.
 
 They keep a flood of requests from using up the login and the vendors' quotas. They do not protect passwords,
 which the store never sees.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import logging
 import math
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flask import abort, current_app, has_request_context, request
+from werkzeug.exceptions import TooManyRequests
 
 from webstore.errors import StateUnavailable
 from webstore.shop.own_memory import OwnMemory
@@ -23,6 +26,8 @@ from . import services
 from .marks import is_signed
 from .session_cookie import Shopper, current_shopper
 
+log = logging.getLogger(__name__)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -30,7 +35,9 @@ T = TypeVar("T")
 WINDOW_S = 10
 #: Requests of one shopper to one view in a window: more than a person makes.
 SHOPPER_LIMIT = 30
-_OWN_COUNTS = "webstore_own_counts"
+_OWN_COUNTS, _REFUSED, _TOLD = "webstore_own_counts", "webstore_refused", "webstore_floods_told"
+#: An address with a port, or an IPv6 address in brackets.
+_WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]{1,5}|\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 _TOO_OFTEN = (
     "You have asked for this too often within a few seconds, so it was not done this time. Nothing is lost: "
     "wait a moment, then try again."
@@ -42,7 +49,12 @@ def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        refuse_flood(view.__name__, client_address())
+        address = client_address()
+        try:
+            refuse_flood(view.__name__, address)
+        except TooManyRequests:
+            _log_flood(view.__name__, address)
+            raise
         return view(*args, **kwargs)
 
     return wrapped
@@ -51,8 +63,7 @@ def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:
 def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
     """Answer 429 with Retry-After if the shopper calls this view too often. Other visitors are not counted.
 
-    For views that make calls to the vendors. Each process counts itself while the shared state
-    is unavailable.
+    For views that make calls to the vendors.
     """
 
     @wraps(view)
@@ -60,40 +71,59 @@ def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
         shopper = current_shopper()
         if shopper is not None:
             name, key = f"shopper:{request.endpoint}", shopper_key(shopper)
-            refuse_flood(name, key, SHOPPER_LIMIT, _TOO_OFTEN, without_state=True)
+            refuse_flood(name, key, SHOPPER_LIMIT, _TOO_OFTEN)
         return view(*args, **kwargs)
 
     return wrapped
 
 
-def refuse_flood(
-    name: str,
-    client: str,
-    limit: int | None = None,
-    message: str | None = None,
-    *,
-    without_state: bool = False,
-) -> None:
+def refuse_flood(name: str, client: str, limit: int | None = None, message: str | None = None) -> None:
     """Count this call, and answer 429 with Retry-After if `client` calls `name` too often.
 
-    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. While the shared
-    state is unavailable, nothing is refused, or, if `without_state`, the process counts itself.
+    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. While the
+    counters cannot be used, each process counts itself and has its share of the limit.
     """
     now = time.time()
     window = int(now // WINDOW_S)
     key = f"rate:{name}:{client}:{window}"
-    try:
-        seen = services().state.count(key, 2 * WINDOW_S)
-    except StateUnavailable:
-        own: OwnMemory = current_app.extensions.setdefault(_OWN_COUNTS, OwnMemory())
-        seen = own.count(key, 2 * WINDOW_S) if without_state else 0
-    if seen > (services().settings.login_rate if limit is None else limit):
-        abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+    limit = services().settings.login_rate if limit is None else limit
+    refused = _own(_REFUSED)
+    # A client that is refused costs no write.
+    if key not in refused.get_many((key,)):
+        try:
+            too_often = services().counters.count(key, 2 * WINDOW_S) > limit
+        except StateUnavailable:
+            share = math.ceil(limit / services().settings.web_concurrency)
+            too_often = _own(_OWN_COUNTS).count(key, 2 * WINDOW_S) > share
+        if not too_often:
+            return
+        refused.set(key, "", 2 * WINDOW_S)
+    abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
+
+
+def _own(name: str) -> OwnMemory:
+    memory: OwnMemory = current_app.extensions.setdefault(name, OwnMemory())
+    return memory
+
+
+def _log_flood(name: str, address: str) -> None:
+    """Log that an address is refused, once in a window and process, and what may be wrong with the set-up."""
+    if _own(_TOLD).count(f"{name}:{address}:{int(time.time() // WINDOW_S)}", 2 * WINDOW_S) > 1:
+        return
+    hops, given = services().settings.trusted_proxy_hops, request.headers.get("X-Forwarded-For", "")
+    entries = len([entry for entry in given.split(",") if entry.strip()])
+    if entries < hops:
+        hint = f"X-Forwarded-For has {entries} addresses, fewer than TRUSTED_PROXY_HOPS={hops}"
+    elif entries > hops == 0:
+        hint = "a proxy has sent it, so set TRUSTED_PROXY_HOPS, or all shoppers share this limit"
+    else:
+        hint = f"if this is the address of a proxy, correct TRUSTED_PROXY_HOPS={hops}"
+    log.warning("too many requests of address=%s to %s: %s", address, request.path, hint)
 
 
 def shopper_key(shopper: Shopper) -> str:
     """The digest of a shopper's user ID, for keys of the shared state."""
-    return hashlib.sha256(shopper.user_id.encode()).hexdigest()
+    return hashlib.sha256(shopper.user_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_stranger() -> bool:
@@ -105,12 +135,19 @@ def is_stranger() -> bool:
 
 
 def client_address() -> str:
-    """The client's IPv4 address, or the /64 IPv6 network that one subscriber has (RFC 6177)."""
+    """The client's IPv4 address, or the /64 IPv6 network that one subscriber has (RFC 6177).
+
+    Some proxies add the port to it: `192.0.2.1:50000`, `[2001:db8::1]:50000`.
+    """
     text = request.remote_addr or ""
+    if found := _WITH_PORT.fullmatch(text):
+        text = found["v4"] or found["v6"]
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return "unknown"
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
-        return str(ipaddress.ip_network((address, 64), strict=False))
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            return str(ipaddress.ip_network((address, 64), strict=False))
+        return str(address.ipv4_mapped)
     return str(address)

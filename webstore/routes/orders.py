@@ -129,7 +129,7 @@ def buy_again() -> ResponseReturnValue:
 
 def _link(shopper: Shopper) -> LinkOutcome:
     """The shopper's verified customer, which the session remembers from now on."""
-    link = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id)
+    link = verdict(services().linker, services().state, shopper.user_id, shopper.customer_id, shopper.since)
     if link.customer_id is not None:
         remember_customer(link.customer_id)
     return link

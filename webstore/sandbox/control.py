@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from webstore.sandbox.clock import Clock
 from webstore.sandbox.faults import Faults
+from webstore.sandbox.guard import refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -57,6 +58,8 @@ class LoggedRequest:
     status: int | None = None
     replayed: bool = False
     duration_s: float | None = None
+    #: The caller's own ID of it, from the header X-Request-ID.
+    request_id: str | None = None
 
 
 class Control:
@@ -151,10 +154,19 @@ class Control:
         def answer() -> Response:
             return Response.from_app(app, environ, buffered=True)
 
-        if path.startswith(PREFIX):
+        is_control = path.startswith(PREFIX)
+        refused = refusal(environ, is_control=is_control, is_page=self._pages.fullmatch(path) is not None)
+        if refused:
+            return Response(f"{refused}\n", 403, content_type="text/plain; charset=utf-8")
+        if is_control:
             return answer()
         entry = LoggedRequest(
-            method, path, query, environ.get("HTTP_IDEMPOTENCY_KEY"), started=self.clock.now()
+            method,
+            path,
+            query,
+            environ.get("HTTP_IDEMPOTENCY_KEY"),
+            started=self.clock.now(),
+            request_id=environ.get("HTTP_X_REQUEST_ID"),
         )
         if not self._pages.fullmatch(path):
             self._log.append(entry)
@@ -234,7 +246,7 @@ def _endpoints(control: Control) -> Blueprint:
 
     @endpoints.get("/requests")
     def requests() -> ResponseReturnValue:
-        return {"requests": [dataclasses.asdict(entry) for entry in control.requests()]}
+        return {"requests": [_shown(entry) for entry in control.requests()]}
 
     @endpoints.delete("/requests")
     def clear_requests() -> ResponseReturnValue:
@@ -276,6 +288,14 @@ def _endpoints(control: Control) -> Blueprint:
         return "", 204
 
     return endpoints
+
+
+def _shown(entry: LoggedRequest) -> dict[str, object]:
+    """The entry as JSON shows it: with the caller's ID only if it sent one."""
+    shown = dataclasses.asdict(entry)
+    if entry.request_id is None:
+        del shown["request_id"]
+    return shown
 
 
 def json_object() -> dict[str, object]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from webstore.errors import NoSuchCustomer, StateUnavailable, UserGone
 from webstore.linking import Linker, worlds
+from webstore.linking.admission import require_admitted
 from webstore.linking.models import User
 from webstore.linking.protocol import CUSTOMER_ID, names
 from webstore.linking.verdicts import forget_verdict
-from webstore.state import State
+from webstore.state import Records, State
 
 from . import revocation
 
@@ -29,20 +30,22 @@ class Holding:
     unusable: str | None = None
 
 
-def holding_of(linker: Linker, user_id: str, remembered: str | None) -> Holding:
+def holding_of(linker: Linker, user_id: str, remembered: str | None, since: float | None = None) -> Holding:
     """The user's customer, read now on both sides; none is created.
 
     `remembered`: the session's copy of the customer's ID. It counts only if the user is gone already and the
-    customer names them. Raises `DirectoryError`, `PaymentsError`, and `OverBudget` without an answer in time.
+    customer names them. `since`: when the user logged in. Raises `DirectoryError`, `PaymentsError`,
+    `UserBarred` for a login that does not count any more, and `OverBudget` without an answer in time.
     """
-    return linker.within_budget(lambda: _holding_of(linker, user_id, remembered))
+    return linker.within_budget(lambda: _holding_of(linker, user_id, remembered, since))
 
 
-def _holding_of(linker: Linker, user_id: str, remembered: str | None) -> Holding:
+def _holding_of(linker: Linker, user_id: str, remembered: str | None, since: float | None) -> Holding:
     directory, payments, policy = linker.directory, linker.payments, linker.policy
     recorded = True
     try:
         user = directory.read_user(user_id)
+        require_admitted(user, since)
         if user.records:
             own = worlds.in_world(user, payments.account(), second_account=policy.second_account)
             _name_other_worlds(user, own)
@@ -78,6 +81,7 @@ def _name_other_worlds(user: User, own: User) -> None:
 def close_account(
     linker: Linker,
     state: State,
+    records: Records,
     issuer: str,
     user_id: str,
     *,
@@ -92,7 +96,23 @@ def close_account(
     and `OverBudget` when there is no answer in time: the user may be deleted all the same.
     """
     end_charges()
-    linker.within_budget(lambda: linker.directory.delete_user(user_id))
+
+    def delete() -> None:
+        linker.directory.delete_user(user_id)
+        # On the same thread, because it goes on when nobody waits for it any more.
+        with suppress(StateUnavailable):
+            forget_user(state, records, issuer, user_id, now=now, kept_s=kept_s)
+
+    linker.within_budget(delete)
+
+
+def forget_user(
+    state: State, records: Records, issuer: str, user_id: str, *, now: float, kept_s: float
+) -> None:
+    """End all sessions of a user who is gone or blocked, and forget their verdict. Raises `StateUnavailable`.
+
+    `now`: Unix seconds; `kept_s`: how long a session can live.
+    """
     with suppress(StateUnavailable):
         forget_verdict(state, user_id)
-        revocation.revoke_at_provider(state, issuer, sid=None, user_id=user_id, now=now, kept_s=kept_s)
+    revocation.revoke_at_provider(records, issuer, sid=None, user_id=user_id, now=now, kept_s=kept_s)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from webstore.linking.models import ClaimedLink, LinkOutcome
 
@@ -21,7 +23,13 @@ class Identity:
     picture: str | None = None
     #: The provider's session (claim `sid`), for logout.
     sid: str | None = None
+    #: When the user logged in, by the provider's clock in Unix seconds: `auth_time`, or `iat` without it.
+    since: float = 0.0
+    #: When the user last typed a password or the like (claim `auth_time`); None if the provider does not say.
+    authenticated_at: float | None = None
     claimed: ClaimedLink = field(default_factory=ClaimedLink)
+    #: All valid claims of the ID token, for the side-by-side page.
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,8 @@ class Caller:
     subject: str
     #: None for a program.
     user_id: str | None
+    #: When the provider issued the token (claim `iat`), in Unix seconds; 0 if it does not say.
+    since: float
     scopes: frozenset[str]
     #: The namespaced claim `stripe_customer_id`, when the tenant adds it.
     claimed_customer_id: str | None = None

@@ -1,25 +1,40 @@
 """Revocation: sessions that ended before they expired, at logout or by back-channel logout.
 
-The cookie of a session says who is logged in; only the shared state knows that the session was revoked. While
-the state is unreachable, sessions are honoured. If it was lost, it has a new epoch, and sessions of an older
-epoch go through a silent login first.
+The cookie of a session says who is logged in; only the records know that the session was revoked. Records
+that were lost have a new epoch. A session carries the epochs in which its user logged in. In another epoch,
+or while the records cannot be read, only the provider can tell whether the user is still logged in.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import logging
+import re
 import secrets
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
 from webstore.errors import StateUnavailable, TokenRejected
-from webstore.state import State
+from webstore.state import SERVER_RUN, Records
 
 from .models import LogoutNotice
 
+log = logging.getLogger(__name__)
+
 _EPOCH = "session-epoch"
 _EPOCH_KEPT_S = 10 * 365 * 24 * 3600.0
+#: Seconds. The times at which sessions begin are rounded to this.
+_TICK_S = 0.001
+_REPLACED = "replaced"
+_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{12}")
+#: Epochs that a session carries: those of so many machines without a common state.
+_MOST_EPOCHS = 8
+#: Seconds; no session lives longer.
+_UNKNOWN_KEPT_S = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,7 @@ class SessionMark:
     user_id: str
     sid: str | None
     started: float
+    #: The epochs in which the user logged in, oldest first, separated by spaces.
     epoch: str
 
 
@@ -39,60 +55,158 @@ class Standing(Enum):
 
     GOOD = "good"
     REVOKED = "revoked"
-    #: Its epoch's revocations are lost: ask the provider.
+    #: A later login in the same browser took its place. The browser may have the new session's cookie by now.
+    REPLACED = "replaced"
+    #: It has not met this epoch: earlier revocations may be lost. Ask the provider.
     UNSURE = "unsure"
+    #: The records cannot be read. Ask the provider.
+    UNREADABLE = "unreadable"
 
 
-def current_epoch(state: State) -> str:
-    """The state's epoch, begun now if it has none; empty while the state is unreachable."""
+def current_epoch(records: Records) -> str:
+    """The records' epoch, begun now if they have none; empty while they cannot be used."""
     with suppress(StateUnavailable):
-        if state.add(_EPOCH, fresh := secrets.token_urlsafe(9), _EPOCH_KEPT_S):
-            return fresh
-        return state.get(_EPOCH) or ""
+        for _ in range(3):
+            found = records.get_many((_EPOCH, SERVER_RUN))
+            if epoch := _epoch(found):
+                return epoch
+            fresh = secrets.token_urlsafe(9)
+            if _EPOCH in found:  # what no release of the store wrote
+                records.set(_EPOCH, fresh, _EPOCH_KEPT_S)
+            else:
+                records.add(_EPOCH, fresh, _EPOCH_KEPT_S)
     return ""
 
 
-def standing(state: State, mark: SessionMark) -> Standing:
+def epochs_after_login(earlier: str, asked: str, current: str) -> str:
+    """The epochs of a session that begins now: the current one and, of the session that it replaces, all.
+
+    `asked`: the epoch in which that session was sent to the provider.
+    """
+    return " ".join(dict.fromkeys([*earlier.split(), *asked.split(), *current.split()][-_MOST_EPOCHS:]))
+
+
+def standing(records: Records, mark: SessionMark) -> Standing:
     """Whether the session was revoked."""
-    session_key, sid_key, user_key = _session_key(mark.id), _sid_key(mark.issuer, mark.sid), _user_key(mark)
+    session_key, sid_key = _session_key(mark.id), _sid_key(mark.issuer, mark.sid)
+    # Each of these records ends the sessions that began until its time.
+    until = [_user_key(mark.issuer, mark.user_id), _sid_until_key(mark.issuer, mark.sid)]
+    if not mark.sid:
+        until[1] = _no_sid_key(mark.issuer, mark.user_id)
     try:
-        found = state.get_many((_EPOCH, session_key, sid_key, user_key))
+        found = records.get_many((_EPOCH, SERVER_RUN, session_key, sid_key, *until))
     except StateUnavailable:
-        return Standing.GOOD
+        return Standing.UNREADABLE
+    if found.get(session_key) == _REPLACED:
+        return Standing.REPLACED
     if session_key in found or (mark.sid and sid_key in found):
         return Standing.REVOKED
-    if mark.started <= float(found.get(user_key, "-inf")):
+    if any(mark.started <= _ended_until(records, key, found[key]) for key in until if key in found):
         return Standing.REVOKED
-    # A session that began while the state was unreachable has no epoch; nothing was lost for it since.
-    return Standing.GOOD if mark.epoch in ("", found.get(_EPOCH)) else Standing.UNSURE
+    epoch, known = _epoch(found), mark.epoch.split()
+    if epoch not in known:
+        return Standing.UNSURE
+    if epoch != known[-1]:
+        warn_of_separate_records()
+    return Standing.GOOD
 
 
-def revoke_session(state: State, mark: SessionMark, kept_s: float) -> None:
-    """End one session: copies of its cookie no longer count. Raises `StateUnavailable`."""
-    state.set(_session_key(mark.id), "1", kept_s)
+def _epoch(found: Mapping[str, str]) -> str:
+    """The epoch among the values that were found; empty if there is none.
+
+    A server's restart begins a new one: it may have lost its last records.
+    """
+    epoch = found.get(_EPOCH, "")
+    if not _WELL_FORMED.fullmatch(epoch):
+        return ""
+    run = found.get(SERVER_RUN, "")
+    return hashlib.sha256(f"{epoch} {run}".encode()).hexdigest()[:12] if run else epoch
+
+
+def _ended_until(records: Records, user_key: str, text: str) -> float:
+    """Until when the user's sessions must have begun to be over (Unix seconds).
+
+    A malformed time ends those that began until now.
+    """
+    with suppress(ValueError):
+        return float(text)
+    now = time.time()
+    with suppress(StateUnavailable):
+        records.set(user_key, repr(now), _UNKNOWN_KEPT_S)
+    return now
+
+
+@functools.cache
+def warn_of_separate_records() -> None:
+    """Say once that sessions wander between two states that are both in use."""
+    log.warning(
+        "sessions come from another machine, or another deployment, that keeps its own records of ended "
+        "sessions: a logout there is not known here. Give all of them the same REDIS_URL"
+    )
+
+
+def revoke_session(records: Records, mark: SessionMark, *, now: float, kept_s: float) -> None:
+    """End one session at logout: copies of its cookie no longer count. Raises `StateUnavailable`.
+
+    Earlier sessions of the same provider session end as well: two tabs that log in at once begin two of them
+    in one browser. A later login counts, even in the same provider session, which goes on if the provider
+    could not be told of the logout. `now`: Unix seconds; `kept_s`: how long a session can live.
+    """
+    ended = {_session_key(mark.id): "1"}
+    if mark.sid:
+        ended[_sid_until_key(mark.issuer, mark.sid)] = repr(now)
+    _record(records, ended, kept_s)
+
+
+def replace_session(records: Records, former: SessionMark, new: SessionMark, kept_s: float) -> None:
+    """End the session that was in the browser before a login. Raises `StateUnavailable`.
+
+    If the login was for another user, or in another provider session, the former provider session is not this
+    browser's any more: its sessions end, too.
+    """
+    ended = {_session_key(former.id): _REPLACED}
+    if former.sid and (former.user_id, former.sid) != (new.user_id, new.sid):
+        ended[_sid_until_key(former.issuer, former.sid)] = repr(new.started - _TICK_S)
+    _record(records, ended, kept_s)
+
+
+def _record(records: Records, ended: Mapping[str, str], kept_s: float) -> None:
+    """Record all of it, also after a failure: what cannot be written is kept. Raises `StateUnavailable`."""
+    failed: StateUnavailable | None = None
+    for key, value in ended.items():
+        try:
+            records.set(key, value, kept_s)
+        except StateUnavailable as exc:
+            failed = exc
+    if failed is not None:
+        raise failed
 
 
 def revoke_at_provider(
-    state: State, issuer: str, *, sid: str | None, user_id: str | None, now: float, kept_s: float
+    records: Records, issuer: str, *, sid: str | None, user_id: str | None, now: float, kept_s: float
 ) -> None:
     """End all sessions of one provider session, or without a `sid` all sessions of the user.
 
-    `now`: Unix seconds; `kept_s`: how long a session can live. Raises `StateUnavailable`.
+    With both, the user's sessions in other provider sessions go on; those that do not know their provider
+    session end. `now`: Unix seconds; `kept_s`: how long a session can live. Raises `StateUnavailable`.
+    Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#LogoutToken
     """
+    ended = {}
     if sid:
-        state.set(_sid_key(issuer, sid), "1", kept_s)
-    elif user_id:
-        state.set(_digest("revoked-user", issuer, user_id), repr(now), kept_s)
+        ended[_sid_key(issuer, sid)] = "1"
+    if user_id:
+        ended[_no_sid_key(issuer, user_id) if sid else _user_key(issuer, user_id)] = repr(now)
+    _record(records, ended, kept_s)
 
 
-def obey(state: State, issuer: str, notice: LogoutNotice, *, now: float, kept_s: float) -> None:
+def obey(records: Records, issuer: str, notice: LogoutNotice, *, now: float, kept_s: float) -> None:
     """End the sessions that the notice names. Raises `TokenRejected` if it was used, `StateUnavailable`."""
     used = f"logout-token:{notice.token_id}"
-    if state.get(used):
+    if records.get(used):
         raise TokenRejected("this logout token was used before")
-    revoke_at_provider(state, issuer, sid=notice.sid, user_id=notice.user_id, now=now, kept_s=kept_s)
+    revoke_at_provider(records, issuer, sid=notice.sid, user_id=notice.user_id, now=now, kept_s=kept_s)
     # After the effect: a token whose effect failed may come again.
-    state.set(used, "1", kept_s)
+    records.set(used, "1", kept_s)
 
 
 def _session_key(session_id: str) -> str:
@@ -103,9 +217,18 @@ def _sid_key(issuer: str, sid: str | None) -> str:
     return _digest("revoked-sid", issuer, sid or "")
 
 
-def _user_key(mark: SessionMark) -> str:
-    return _digest("revoked-user", mark.issuer, mark.user_id)
+def _sid_until_key(issuer: str, sid: str | None) -> str:
+    return _digest("revoked-sid-until", issuer, sid or "")
+
+
+def _user_key(issuer: str, user_id: str) -> str:
+    return _digest("revoked-user", issuer, user_id)
+
+
+def _no_sid_key(issuer: str, user_id: str) -> str:
+    return _digest("revoked-user-without-sid", issuer, user_id)
 
 
 def _digest(kind: str, *parts: str) -> str:
-    return f"{kind}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"
+    named = chr(0).join(parts).encode("utf-8", "surrogatepass")
+    return f"{kind}:{hashlib.sha256(named).hexdigest()[:32]}"

@@ -57,6 +57,8 @@ class Wanted:
     email: str | None = None
     #: The session's copy of the customer's ID; it only saves time.
     remembered: str | None = None
+    #: When the user logged in, in Unix seconds; None if that is not checked.
+    since: float | None = None
     #: The cart that is bought; None when single items are.
     cart: Cart | None = None
     #: The catalogue that the cart's lines were priced with.
@@ -169,7 +171,7 @@ def _offered(wanted: Wanted, checked: CheckedCart, linker: Linker, ports: _Ports
     """The open session of the shopper's verified customer, or why there is none."""
     remembered = wanted.remembered
     for _ in range(2):
-        link = verified_customer(linker, wanted.user_id, remembered)
+        link = verified_customer(linker, wanted.user_id, remembered, wanted.since)
         if link.customer_id is None:
             return Refused(Reason.UNLINKED, checked.cart, link=link)
         try:

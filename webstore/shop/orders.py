@@ -139,7 +139,8 @@ def bought_again(order: Order, catalogue: Catalogue) -> list[BoughtLine]:
 
 
 def _chain(link: LinkOutcome) -> list[str]:
-    return [customer for customer in (link.customer_id, *reversed(link.predecessors)) if customer]
+    chain = (link.customer_id, *reversed(link.predecessors))
+    return list(dict.fromkeys(customer for customer in chain if customer))
 
 
 def _of_the_day(orders: Orders, customer: str, look: WhereToLook, *, deleted: bool) -> Iterable[Order]:

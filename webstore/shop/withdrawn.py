@@ -12,6 +12,7 @@ whether something is for sale is asked at most once in `EVERY_S` seconds for eac
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -64,7 +65,7 @@ def expire_sessions(goods: Goods, kind: str, object_id: str, before: float) -> O
     try:
         # Read first: in a burst, writing would keep others from the shared state.
         kept = goods.state.get_many((_answered(object_id), _waiting(object_id), _turn(object_id)))
-        if before <= float(kept.get(_answered(object_id), "-inf")) or _waiting(object_id) in kept:
+        if before <= _time(kept.get(_answered(object_id)), -math.inf) or _waiting(object_id) in kept:
             return Outcome.DONE
         if _turn(object_id) in kept or not _has_turn(goods, object_id):
             outcome = _wait(goods, object_id)
@@ -91,6 +92,14 @@ def _has_turn(goods: Goods, object_id: str) -> bool:
     return goods.state.add(_turn(object_id), str(goods.now()), EVERY_S)
 
 
+def _time(text: str | None, otherwise: float) -> float:
+    """The time (Unix seconds) in a text of the state; `otherwise` if there is none in it."""
+    try:
+        return float(text or "")
+    except ValueError:
+        return otherwise
+
+
 def _wait(goods: Goods, object_id: str) -> Outcome | None:
     """Wait until the object may be asked about again; the outcome of the event if it need not, or cannot.
 
@@ -102,7 +111,7 @@ def _wait(goods: Goods, object_id: str) -> Outcome | None:
         with goods.waiting.one() as has_place:
             if not has_place:
                 return Outcome.BUSY
-            began = float(goods.state.get(_turn(object_id)) or 0.0)
+            began = _time(goods.state.get(_turn(object_id)), 0.0)
             goods.sleep(_SLACK_S + max(0.0, min(EVERY_S, began + EVERY_S - goods.now())))
     finally:
         # Before the question: an event that arrives after it needs another answer.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from tests.unit.offline import offline_store
+from tests.unit.offline import offline_settings, offline_store
+from webstore import create_app
 from webstore.cli.auth0_action import STRIPE_PACKAGE
 from webstore.errors import PaymentsUnavailable
 from webstore.linking.models import Account
@@ -159,7 +160,9 @@ def test_wrong_options_are_explained(offline: Flask, arguments: list[str]) -> No
 
 def test_settings_are_data_in_the_code(tmp_path: Path) -> None:
     odd = 'https://shop.example.com/";throw 1;//\u2028*/%TENANT%'
-    with offline_store(tmp_path, AUTH0_CLAIM_NAMESPACE=odd) as app:
+    # The environment is refused with such a value; the code must not rely on that.
+    app = create_app(replace(offline_settings(tmp_path), auth0_claim_namespace=odd))
+    with closing(app.extensions["webstore"]):
         for arguments in (["--account", "acct_1A"], ["--claims-only"]):
             printed = setup_action(app, *arguments).stdout
             assert f"\nconst NAMESPACE = {json.dumps(odd)};\n" in printed

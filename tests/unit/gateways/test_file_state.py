@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -176,27 +177,29 @@ def test_a_full_disk_is_unavailable_and_loses_nothing(directory: Path) -> None:
     assert (kept, later) == ("value None", "True")
 
 
-def test_a_file_that_another_program_keeps_locked_is_unavailable_while_it_is_locked(
+def test_a_file_that_another_program_keeps_locked_is_read_and_takes_no_write_until_it_is_free(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
     connect = sqlite3.connect
 
-    def connecting(database: Path, *, timeout: float) -> sqlite3.Connection:
+    def connecting(database: Path, *, timeout: float, check_same_thread: bool) -> sqlite3.Connection:
         waits.append(timeout)
-        return connect(database, timeout=timeout)
+        return connect(database, timeout=timeout, check_same_thread=check_same_thread)
 
     monkeypatch.setattr(sqlite3, "connect", connecting)
     state = FileState(directory, busy_s=0.1)
     state.set("key", "value", 60)
     other = connect(directory / "state.sqlite3", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
+    assert state.get("key") == "value"
     with pytest.raises(StateUnavailable, match="locked"):
-        state.get("key")
+        state.set("key", "another", 60)
     assert set(waits) == {0.1}
     other.execute("ROLLBACK")
     other.close()
-    assert state.get("key") == "value"
+    state.set("key", "another", 60)
+    assert state.get("key") == "another"
 
 
 @pytest.mark.parametrize("act", EVERY_CALL)
@@ -211,13 +214,46 @@ def test_a_damaged_file_is_unavailable_once_and_then_replaced(
     assert file_state.get("key") == "value"
 
 
-def test_a_file_with_other_tables_is_unavailable(directory: Path, file_state: FileState) -> None:
+@pytest.mark.parametrize(
+    "table",
+    [
+        "CREATE TABLE entry (something, else_)",
+        "CREATE TABLE entry (key TEXT, value TEXT, expires REAL)",
+        "CREATE VIEW entry AS SELECT 'key' AS key, 'of another program' AS value, 9e99 AS expires",
+    ],
+)
+def test_a_file_with_other_tables_is_unavailable_once_and_then_replaced(
+    directory: Path, file_state: FileState, table: str
+) -> None:
     directory.mkdir(mode=0o700, parents=True)
     with sqlite3.connect(directory / "state.sqlite3") as db:
-        db.execute("CREATE TABLE entry (something, else_)")
+        db.execute(table)
     db.close()
     with pytest.raises(StateUnavailable):
         file_state.get("key")
+    file_state.set("key", "value", 60)
+    assert file_state.get("key") == "value"
+
+
+def test_a_connection_is_opened_once_and_not_used_for_a_file_that_was_deleted(
+    directory: Path, file_state: FileState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    connect = sqlite3.connect
+
+    def connecting(database: Path, **options: Any) -> sqlite3.Connection:
+        opened.append(database)
+        connection: sqlite3.Connection = connect(database, **options)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connecting)
+    for _ in range(5):
+        file_state.set("key", "value", 60)
+        assert file_state.get("key") == "value"
+    assert len(opened) == 1
+    (directory / "state.sqlite3").unlink()
+    assert file_state.get("key") is None
+    assert len(opened) == 2
 
 
 def test_losing_the_folder_loses_the_cache_and_nothing_more(directory: Path, file_state: FileState) -> None:

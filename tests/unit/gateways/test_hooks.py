@@ -114,7 +114,7 @@ def test_a_malformed_name_stops_the_start(tmp_path: Path, value: str) -> None:
 
 
 def test_a_store_is_built_with_the_hooks_after_its_own(tmp_path: Path) -> None:
-    with offline_store(tmp_path, FULFIL=" hooks_of_a_shop:ship , hooks_of_a_shop:some") as app:
+    with offline_store(tmp_path, FULFIL="hooks_of_a_shop:ship , hooks_of_a_shop:some") as app:
         services: Services = app.extensions["webstore"]
         module = sys.modules["hooks_of_a_shop"]
         assert services.webhooks.fulfil[1:] == (module.ship, module.some)

@@ -34,14 +34,12 @@ def test_a_state_that_was_slow_to_fail_is_left_alone_for_a_moment_and_logged_onc
 ) -> None:
     state = FileState(directory, busy_s=0.01, watch=Watch())
     state.set("key", "value", 60)
-    other = sqlite3.connect(directory / "state.sqlite3", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
+    directory.chmod(0o755)
     hands.step = 0.3
-    with pytest.raises(StateUnavailable, match="locked"):
+    with pytest.raises(StateUnavailable, match="of this user alone"):
         state.get("key")
     hands.step = 0.0
-    other.execute("ROLLBACK")
-    other.close()
+    directory.chmod(0o700)
     for moved in (0.0, 1.0, 0.9):
         hands.now += moved
         for _ in range(100):
@@ -50,6 +48,33 @@ def test_a_state_that_was_slow_to_fail_is_left_alone_for_a_moment_and_logged_onc
     hands.now += 0.2
     assert state.get("key") == "value"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_state_that_others_kept_locked_is_used_again_at_once(directory: Path, hands: Hands) -> None:
+    state = FileState(directory, busy_s=0.01, watch=Watch())
+    state.set("key", "value", 60)
+    other = sqlite3.connect(directory / "state.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    hands.step = 0.3
+    with pytest.raises(StateUnavailable, match="locked"):
+        state.set("key", "another", 60)
+    hands.step = 0.0
+    other.execute("ROLLBACK")
+    other.close()
+    state.set("key", "another", 60)
+    assert state.get("key") == "another"
+
+
+def test_an_urgent_use_is_tried_during_the_pause(directory: Path, hands: Hands) -> None:
+    watch = Watch()
+    hands.step = 0.3
+    with pytest.raises(StateUnavailable), watch.watching():
+        raise StateUnavailable("slowly")
+    hands.step = 0.0
+    with pytest.raises(StateUnavailable, match="paused"), watch.watching():
+        pytest.fail("it was tried")
+    with watch.watching(urgent=True):
+        FileState(directory).set("key", "value", 60)
 
 
 def test_a_state_that_fails_at_once_is_used_again_at_once(directory: Path, hands: Hands) -> None:

@@ -61,6 +61,9 @@ class Ports:
             pin = records.get(models.PIN)
             self._answer(calls.RecordLink(user_id, str(customer_id), None if pin is None else str(pin)))
 
+    def find_by_email(self, email: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def delete_user(self, user_id: str) -> None:
         raise NotImplementedError
 
@@ -89,6 +92,9 @@ class Ports:
 
     def search_by_email(self, email: str) -> tuple[Customer, ...]:
         return self._answer(calls.SearchByEmail(email))
+
+    def list_running(self, customer_id: str) -> tuple[str, ...]:
+        raise NotImplementedError
 
     def list_created_since(self, since: float) -> CustomerPage:
         return self._answer(calls.ListCreatedSince(since))
@@ -226,6 +232,20 @@ def test_login_is_pending_while_a_call_hangs_and_the_attempt_ends_in_the_backgro
     assert ended.wait(AMPLE_S)
     assert ports.vendors.users[ADA].customer_id == "cus_1"
     assert "ended late: outcome=created customer=cus_1" in caplog.text
+
+
+def test_alarm_of_an_attempt_that_ends_late_is_an_alarm_all_the_same(
+    ports: Ports, release: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    change(ports.vendors, customer_id="garbage")
+    ports.before = hangs_at(calls.ReadUser, release)
+    linker = linker_on(ports, executor=BoundedExecutor(1, "test"), budget_s=0.1)
+    assert linking.ensure_customer(linker, ADA).status is LinkStatus.PENDING
+    release.set()
+    linker.executor.run(lambda: None, AMPLE_S)
+    (late,) = [record for record in caplog.records if "ended late" in record.message]
+    assert late.levelno == logging.ERROR
+    assert "not a Stripe customer ID" in late.message
 
 
 def test_login_of_a_linked_user_does_not_wait_for_an_account_read_that_hangs(

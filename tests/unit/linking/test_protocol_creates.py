@@ -72,7 +72,7 @@ def test_refused_email_after_an_attempt_with_another_one_never_makes_a_second_cu
 def test_create_that_fails_is_noted(vendors: Vendors) -> None:
     outcome = run(vendors, login(vendors), errors=[(CreateCustomer, PaymentsFailed("500"))])
     assert outcome.status is LinkStatus.PENDING
-    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now, "0")
+    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now, "0_acct_1_test")
 
 
 def test_next_generation_does_not_overwrite_what_another_worker_recorded_meanwhile(vendors: Vendors) -> None:

@@ -1,6 +1,6 @@
-"""Workers of the linking protocol, stepped call by call in any order, against both vendors in memory.
+"""Workers of several stores on one tenant, stepped call by call in any order, against the vendors in memory.
 
-A worker is a store's, or a login flow at Auth0 with the tenant's Action in it.
+A worker is a store's, or a login flow at Auth0 with the Action of one of the stores in it.
 
 Hypothesis looks for an order of calls, faults, crashes, clock moves and interventions after which one of
 the protocol's invariants does not hold. `MACHINE_EXAMPLES` sets how many histories it tries.
@@ -9,6 +9,7 @@ the protocol's invariants does not hold. `MACHINE_EXAMPLES` sets how many histor
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,8 +18,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.fakes import as_recorded
 from tests.unit.linking.action_model import at_action
-from tests.unit.linking.vendors import Vendors
+from tests.unit.linking.tenant import link_of, place_of, record, rename_tenant, stripe_of, without_metadata
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
 from webstore.linking.calls import Call, ReadUser, RecordLink
@@ -26,10 +28,12 @@ from webstore.linking.models import ClaimedLink, Customer, LinkOutcome, LinkStat
 from webstore.linking.protocol import Policy, Steps
 
 # Ten thousand histories take minutes.
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = pytest.mark.timeout(3600)
 
 #: One with an ID that Auth0 never gives again, and one whose ID is a social provider's.
-USERS = ("auth0|000000000000000000000001", "google-oauth2|104201337")
+USERS = FIRST, SECOND = ("auth0|000000000000000000000001", "google-oauth2|104201337")
+#: The stores on the tenant. A second live account is there on purpose.
+STORES = st.sampled_from([("test",), ("test", "live"), ("test", "live", "other"), ("live", "second", "test")])
 WORKERS = range(3)
 LINKED = {
     LinkStatus.ALREADY_LINKED,
@@ -40,83 +44,118 @@ LINKED = {
     LinkStatus.VERIFIED,
 }
 FAULTS = st.sampled_from([None, None, None, "before", "after", "500", "500 late", "500 effect"])
+#: A login at a store, its use of the customer, or a login flow with its Action.
+HOW = st.sampled_from(["login", "use", "action"])
+ANY = st.data()
 
 
 @dataclass
 class Worker:
     """A login or a use under way: its steps, and the call whose answer it waits for."""
 
+    world: str
     user_id: str
     steps: Steps[LinkOutcome]
     call: Call[Any]
     for_use: bool
+    #: The user and all accounts that were merged with it at any time during the attempt.
+    owners: set[str | None]
     deleted_since: set[str] = field(default_factory=set)
-    #: The customer that was recorded when it last read the user.
     saw: str | None = None
 
 
 class Linking(RuleBasedStateMachine):
-    """Three workers, two users, one tenant, one account."""
+    """Three workers, two users, one tenant, one to three stores."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.vendors = Vendors()
-        self.policy = Policy(tenant=self.vendors.tenant, livemode=False)
+        self.users: dict[str, User] = {}
+        self.stripe = stripe_of("test", users=self.users)
+        self.policy = Policy(tenant="shop.eu.auth0.com", livemode=False, second_account=True)
         self.workers: dict[int, Worker] = {}
         self.owners: dict[str, str | None] = {}
-        #: Unless people delete, unlink or link by hand, a user never has two customers.
+        #: Unless people delete, unlink or link by hand, a user never has two customers in one world.
         self.calm = True
+        #: Likewise unless accounts are merged, or customers imported, in the middle of an attempt.
+        self.one_each = True
         self.emails_change = False
-        self.merged = False
+        self.merged = self.ever_merged = False
+        #: Somebody recorded a live link in suffixed keys, or one that names no account.
+        self.live_beside = False
 
     @initialize(
+        names=STORES,
         age_s=st.sampled_from([0.0, 3600.0, 22 * 3600.0, 90 * 86400.0]),
         missing=st.booleans(),
         email=st.sampled_from(["ada@example.com", "refused@example.com", None]),
         calm=st.booleans(),
         lookup_always=st.booleans(),
     )
-    def begin(self, age_s: float, missing: bool, email: str | None, calm: bool, lookup_always: bool) -> None:
-        self.calm = calm
+    def begin(  # noqa: PLR0917 (Hypothesis gives them by name)
+        self,
+        names: tuple[str, ...],
+        age_s: float,
+        missing: bool,
+        email: str | None,
+        calm: bool,
+        lookup_always: bool,
+    ) -> None:
+        self.stripe = stripe_of(*names, users=self.users)
+        self.calm = self.one_each = calm
         self.policy = replace(self.policy, lookup_always=lookup_always)
         self.emails_change = not calm or email != "refused@example.com"
-        self.vendors.search_missing = missing
-        for number, user_id in enumerate(USERS):
-            address = email if number == 0 else "grace@example.com"
-            self.vendors.users[user_id] = User(
-                user_id, email=address, name="A", created_at=self.vendors.now - age_s
-            )
+        for vendors in self.stripe.values():
+            vendors.search_missing = missing
+        for user_id, address in ((FIRST, email), (SECOND, "grace@example.com")):
+            self.users[user_id] = User(user_id, email=address, name="A", created_at=self.now - age_s)
 
-    @rule(
-        worker=st.sampled_from(WORKERS),
-        user_id=st.sampled_from(USERS),
-        for_use=st.booleans(),
-        in_action=st.booleans(),
-    )
-    def start(self, worker: int, user_id: str, for_use: bool, in_action: bool = False) -> None:
-        if user_id not in self.vendors.users:
+    @property
+    def now(self) -> float:
+        return next(iter(self.stripe.values())).now
+
+    @property
+    def search_missing(self) -> bool:
+        return next(iter(self.stripe.values())).search_missing
+
+    def policy_of(self, world: str) -> Policy:
+        return replace(self.policy, livemode=self.stripe[world].account.livemode)
+
+    def a_world(self, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(sorted(self.stripe)))
+
+    # Attempts
+
+    @rule(data=ANY, worker=st.sampled_from(WORKERS), user_id=st.sampled_from(USERS), how=HOW)
+    def start(self, data: st.DataObject, worker: int, user_id: str, how: str) -> None:
+        self.begin_attempt(worker, self.a_world(data), user_id, how)
+
+    def begin_attempt(self, worker: int, world: str, user_id: str, how: str) -> None:
+        if user_id not in self.users:
             return
-        now = self.vendors.now
-        if in_action and not self.policy.looks_up_everyone:
-            for_use = False
-            steps = at_action(user_id, self.vendors.account, self.policy, now)
-        elif for_use:
-            remembered = self.vendors.users[user_id].customer_id
-            steps = protocol.before_use(user_id, remembered, self.policy, now)
+        vendors, policy = self.stripe[world], self.policy_of(world)
+        if how == "use":
+            remembered = link_of(vendors, self.users[user_id])
+            steps = protocol.before_use(user_id, remembered, policy, self.now)
+        elif how == "action" and not policy.looks_up_everyone:
+            steps = at_action(user_id, vendors.account, policy, self.now)
         else:
-            steps = protocol.at_login(user_id, ClaimedLink(), self.policy, now)
-        self.workers[worker] = Worker(user_id, steps, next(steps), for_use)
+            steps = protocol.at_login(user_id, ClaimedLink(), policy, self.now)
+        owners: set[str | None] = {None, *self.users[user_id].owners}
+        self.workers[worker] = Worker(world, user_id, steps, next(steps), how == "use", owners)
 
     @rule(
+        data=ANY,
         user_id=st.sampled_from(USERS),
+        how=HOW.filter(lambda how: how != "use"),
         calls=st.integers(0, 5),
         fault=FAULTS,
         dies=st.booleans(),
-        in_action=st.booleans(),
     )
-    def attempt(self, user_id: str, calls: int, fault: str | None, dies: bool, in_action: bool) -> None:
+    def attempt(  # noqa: PLR0917 (Hypothesis gives them by name)
+        self, data: st.DataObject, user_id: str, how: str, calls: int, fault: str | None, dies: bool
+    ) -> None:
         """A whole login, with a fault at one of its calls. After the fault the worker may be killed."""
-        self.start(len(WORKERS), user_id, for_use=False, in_action=in_action)
+        self.begin_attempt(len(WORKERS), self.a_world(data), user_id, how)
         for number in range(calls + 1):
             if len(WORKERS) in self.workers:
                 self.advance_worker(len(WORKERS), fault if number == calls else None)
@@ -126,20 +165,20 @@ class Linking(RuleBasedStateMachine):
             self.advance_worker(len(WORKERS), None)
 
     @precondition(lambda self: self.workers)
-    @rule(data=st.data(), fault=FAULTS)
+    @rule(data=ANY, fault=FAULTS)
     def step(self, data: st.DataObject, fault: str | None) -> None:
         worker = data.draw(st.sampled_from(sorted(self.workers)))
         self.advance_worker(worker, fault)
 
     @precondition(lambda self: self.workers)
-    @rule(data=st.data())
+    @rule(data=ANY)
     def finish(self, data: st.DataObject) -> None:
         worker = data.draw(st.sampled_from(sorted(self.workers)))
         while worker in self.workers:
             self.advance_worker(worker, None)
 
     @precondition(lambda self: self.workers)
-    @rule(data=st.data())
+    @rule(data=ANY)
     def crash(self, data: st.DataObject) -> None:
         worker = data.draw(st.sampled_from(sorted(self.workers)))
         del self.workers[worker]
@@ -148,133 +187,179 @@ class Linking(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         if seconds > MAX_ATTEMPT_S:
             self.workers.clear()  # an attempt that old makes no further call
-        self.vendors.advance(seconds)
+        for vendors in self.stripe.values():
+            vendors.advance(seconds)
 
-    @precondition(lambda self: not self.calm and self.vendors.customers)
-    @rule(data=st.data())
+    def settle(self) -> None:
+        """No attempt is under way, and search has seen everything."""
+        self.time_passes(1000)
+
+    # People
+
+    @precondition(lambda self: not self.calm and any(it.customers for it in self.stripe.values()))
+    @rule(data=ANY)
     def delete_on_dashboard(self, data: st.DataObject) -> None:
-        customer_id = data.draw(st.sampled_from(sorted(self.vendors.customers)))
-        self.vendors.delete(customer_id)
+        there = [(world, id) for world, vendors in self.stripe.items() for id in vendors.customers]
+        world, customer_id = data.draw(st.sampled_from(sorted(there)))
+        self.stripe[world].delete(customer_id)
         for worker in self.workers.values():
             worker.deleted_since.add(customer_id)
 
     @precondition(lambda self: self.emails_change)
     @rule(user_id=st.sampled_from(USERS), number=st.integers(0, 2))
     def email_changes(self, user_id: str, number: int) -> None:
-        if user_id not in self.vendors.users:
+        if user_id not in self.users:
             return
-        user = self.vendors.users[user_id]
-        self.vendors.users[user_id] = replace(user, email=f"user{USERS.index(user_id)}{number}@example.com")
+        email = f"user{USERS.index(user_id)}{number}@example.com"
+        self.users[user_id] = replace(self.users[user_id], email=email)
 
-    @precondition(lambda self: not self.vendors.search_missing and not self.merged)
+    @precondition(lambda self: not self.search_missing and not self.merged)
     @rule(later_s=st.sampled_from([0.0, 25 * 3600.0]))
     def social_user_is_made_anew(self, later_s: float) -> None:
-        """The account is closed; at the next login Auth0 makes the same ID again, with an empty record."""
-        user_id = USERS[1]
-        self.workers.clear()
-        self.vendors.advance(later_s)
-        self.vendors.users[user_id] = User(
-            user_id, email=self.vendors.users[user_id].email, name="A", created_at=self.vendors.now
-        )
-        self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))
+        """The account is closed; at the next login Auth0 makes the same ID again, with an empty record.
 
-    @precondition(lambda self: not self.merged and not self.vendors.search_missing)
-    @rule()
-    def accounts_are_merged(self) -> None:
+        The old customer, on which a subscription may run, is found in each world.
+        """
+        self.time_passes(later_s)
+        self.users[SECOND] = without_metadata(self.users[SECOND], self.now)
+        for world, vendors in self.stripe.items():
+            living, made = {it.id for it in vendors.owned_by(SECOND)}, vendors.made
+            outcome = self.quiet(world, protocol.at_login, SECOND)
+            if living and (later_s or self.one_each):
+                assert vendors.made == made
+                assert outcome.customer_id in living or outcome.status is LinkStatus.PENDING
+
+    @precondition(lambda self: not self.merged and not self.search_missing)
+    @rule(at_rest=st.booleans())
+    def accounts_are_merged(self, at_rest: bool) -> None:
         """Auth0 has one user from now on; the second one's record is gone."""
-        self.settle()
-        first, second = USERS
-        self.merged = True
-        self.vendors.users[first] = replace(self.vendors.users[first], identities=(second,))
-        del self.vendors.users[second]
+        self.regrouping(at_rest=at_rest)
+        self.merged = self.ever_merged = True
+        self.users[FIRST] = replace(self.users[FIRST], identities=(SECOND,))
+        del self.users[SECOND]
 
     @precondition(lambda self: self.merged)
-    @rule()
-    def accounts_are_split(self) -> None:
+    @rule(at_rest=st.booleans())
+    def accounts_are_split(self, at_rest: bool) -> None:
         """The second account is a user again, with an empty record."""
-        self.settle()
-        first, second = USERS
+        self.regrouping(at_rest=at_rest)
         self.merged = False
-        self.vendors.users[first] = replace(self.vendors.users[first], identities=())
-        self.vendors.users[second] = User(
-            second, email="grace@example.com", name="A", created_at=self.vendors.now
-        )
+        self.users[FIRST] = replace(self.users[FIRST], identities=())
+        self.users[SECOND] = User(SECOND, email="grace@example.com", name="A", created_at=self.now)
 
-    def settle(self) -> None:
-        """No attempt is under way, and search has seen everything."""
-        self.workers.clear()
-        self.vendors.advance(1000)
+    def regrouping(self, *, at_rest: bool) -> None:
+        if at_rest:
+            self.settle()
+            return
+        self.one_each = False
+        for worker in self.workers.values():
+            worker.owners |= set(USERS)
 
     @precondition(lambda self: not self.policy.former_tenants)
     @rule(metadata_lost=st.booleans())
     def tenant_moves(self, metadata_lost: bool) -> None:
-        """The store is set up for another tenant, to which all users were moved, perhaps without metadata."""
-        self.workers.clear()
-        self.vendors.advance(1000)
-        if metadata_lost and not self.vendors.search_missing:
-            for user in list(self.vendors.users.values()):
-                self.vendors.users[user.user_id] = User(
-                    user.user_id,
-                    email=user.email,
-                    name=user.name,
-                    created_at=self.vendors.now,
-                    identities=user.identities,
-                )
-        former, self.vendors.tenant = self.vendors.tenant, "new.eu.auth0.com"
-        self.policy = replace(self.policy, tenant=self.vendors.tenant, former_tenants=(former,))
-        for user_id in list(self.vendors.users):
-            self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))
+        """The stores are set up for another tenant, to which all users were moved."""
+        self.settle()
+        if metadata_lost and not self.search_missing:
+            for user in list(self.users.values()):
+                fresh = without_metadata(user, self.now)
+                self.users[user.user_id] = replace(fresh, identities=user.identities)
+        former, tenant = self.policy.tenant, "new.eu.auth0.com"
+        rename_tenant(self.stripe, tenant)
+        self.policy = replace(self.policy, tenant=tenant, former_tenants=(former,))
+        for user_id in list(self.users):
+            for world in self.stripe:
+                self.quiet(world, protocol.at_login, user_id)
+
+    @rule(data=ANY, user_id=st.sampled_from(USERS))
+    def tenant_is_misnamed(self, data: st.DataObject, user_id: str) -> None:
+        """A store is set up for another tenant, and the former one is not named: nothing is written."""
+        world = self.a_world(data)
+        vendors, user = self.stripe[world], self.users.get(user_id)
+        customer = vendors.customers.get((user and link_of(vendors, user)) or "")
+        if customer is None or customer.owner != user_id or customer.tenant is None:
+            return
+        policy = replace(self.policy_of(world), tenant="wrong.eu.auth0.com", former_tenants=())
+        before = dict(self.users), dict(vendors.customers)
+        steps = protocol.before_use(user_id, customer.id, policy, self.now)
+        outcome = protocol.drive(steps, next(steps), vendors.answer)
+        assert (outcome.status, outcome.alarm) == (LinkStatus.REFUSED, True)
+        assert (self.users, vendors.customers) == before
+
+    @rule(data=ANY, user_id=st.sampled_from(USERS), pinned=st.booleans())
+    def import_records_a_customer(self, data: st.DataObject, user_id: str, pinned: bool) -> None:
+        """An import makes a customer and records it, perhaps during a create."""
+        world = self.a_world(data)
+        vendors = self.stripe[world]
+        if user_id not in self.users or link_of(vendors, self.users[user_id]) is not None:
+            return
+        # Without an account, only the message about the other mode tells whose customer it is.
+        pinned = pinned or world in ("other", "second") or "second" in self.stripe
+        self.one_each = False
+        self.live_beside |= not pinned
+        self.record_by_hand(world, user_id, self.customer_by_hand(world, user_id), pinned=pinned)
 
     @precondition(lambda self: not self.calm)
-    @rule(user_id=st.sampled_from(USERS))
-    def operator_relinks(self, user_id: str) -> None:
+    @rule(data=ANY, user_id=st.sampled_from(USERS))
+    def operator_relinks(self, data: st.DataObject, user_id: str) -> None:
         """A new customer made by hand, with both sides written."""
-        if user_id not in self.vendors.users:
-            return
-        vendors = self.vendors
+        world = self.a_world(data)
+        if user_id in self.users:
+            self.record_by_hand(world, user_id, self.customer_by_hand(world, user_id))
+
+    def record_by_hand(self, world: str, user_id: str, customer_id: str, *, pinned: bool = True) -> None:
+        vendors = self.stripe[world]
+        self.live_beside |= vendors.account.livemode and place_of(vendors, self.users[user_id]) != ""
+        record(vendors, user_id, customer_id, pinned=pinned)
+
+    def customer_by_hand(self, world: str, user_id: str) -> str:
+        vendors = self.stripe[world]
         vendors.made += 1
-        vendors.put(
-            Customer(f"cus_{vendors.made}", created=vendors.now, owner=user_id, tenant=vendors.tenant)
+        customer = Customer(
+            f"{vendors.ids}{vendors.made}", created=self.now, owner=user_id, tenant=vendors.tenant
         )
-        vendors.users[user_id] = replace(
-            vendors.users[user_id], customer_id=f"cus_{vendors.made}", account=vendors.account.pin
-        )
+        vendors.put(customer)
+        return customer.id
 
-    @precondition(
-        lambda self: not self.calm and any(user.customer_id for user in self.vendors.users.values())
-    )
-    @rule(data=st.data())
-    def operator_unlinks(self, data: st.DataObject) -> None:
+    @precondition(lambda self: not self.calm)
+    @rule(data=ANY, user_id=st.sampled_from(USERS))
+    def operator_unlinks(self, data: st.DataObject, user_id: str) -> None:
         """Clears both sides."""
-        linked = sorted(u.user_id for u in self.vendors.users.values() if u.customer_id)
-        user = self.vendors.users[data.draw(st.sampled_from(linked))]
-        customer = self.vendors.customers.get(user.customer_id or "")
-        self.vendors.users[user.user_id] = replace(user, customer_id=None, account=None)
+        vendors = self.stripe[self.a_world(data)]
+        linked = link_of(vendors, self.users[user_id]) if user_id in self.users else None
+        if linked is None:
+            return
+        record(vendors, user_id, None)
+        customer = vendors.customers.get(linked)
         if customer is not None and not customer.deleted:
-            self.vendors.put(replace(customer, owner=None, tenant=None))
+            vendors.put(replace(customer, owner=None, tenant=None))
 
-    @precondition(lambda self: not self.calm and not self.merged and self.vendors.owned_by(USERS[0]))
-    @rule(data=st.data())
+    @precondition(lambda self: not self.calm and not self.merged)
+    @rule(data=ANY)
     def somebody_elses_id_is_recorded(self, data: st.DataObject) -> None:
         """An administrator's mistake: the second user's record names the first one's customer."""
-        theirs = data.draw(st.sampled_from(sorted(c.id for c in self.vendors.owned_by(USERS[0]))))
-        user = self.vendors.users[USERS[1]]
-        self.vendors.users[USERS[1]] = replace(user, customer_id=theirs, account=self.vendors.account.pin)
+        world = self.a_world(data)
+        theirs = sorted(customer.id for customer in self.stripe[world].owned_by(FIRST))
+        if theirs:
+            self.record_by_hand(world, SECOND, data.draw(st.sampled_from(theirs)))
+
+    # Checks after each call
 
     def advance_worker(self, number: int, fault: str | None) -> None:
         worker = self.workers[number]
-        asked = worker.call
-        before = self.vendors.users[worker.user_id]
-        following = protocol.advance(worker.steps, asked, lambda call: self.vendors.answer(call, fault))
+        vendors, asked = self.stripe[worker.world], worker.call
+        before = self.users.get(worker.user_id)
+        following = protocol.advance(worker.steps, asked, lambda call: vendors.answer(call, fault))
         if isinstance(following, Call):
             worker.call = following
-            self.check_record(asked, following)
+            self.check_record(worker, asked, following)
         else:
             del self.workers[number]
             self.check_outcome(worker, following)
-        self.check_chain(worker, asked, before)
+        if before is not None:
+            self.check_chain(worker, asked, before)
 
-    def check_record(self, asked: Call[Any], call: Call[Any]) -> None:
+    def check_record(self, worker: Worker, asked: Call[Any], call: Call[Any]) -> None:
         """Where the user was just read again, a living customer of theirs is never replaced.
 
         On a tenant with imports the user is always read again.
@@ -282,84 +367,108 @@ class Linking(RuleBasedStateMachine):
         if self.policy.lookup_always and isinstance(call, RecordLink):
             assert isinstance(asked, ReadUser)
         if isinstance(asked, ReadUser) and isinstance(call, RecordLink):
-            recorded = self.vendors.users[call.user_id].customer_id
-            own = {customer.id for customer in self.vendors.owned_by(call.user_id)}
+            vendors = self.stripe[worker.world]
+            recorded = link_of(vendors, self.users[call.user_id])
+            own = {customer.id for customer in vendors.owned_by(call.user_id)}
             assert recorded not in own or recorded == call.customer_id, (recorded, call)
 
     def check_chain(self, worker: Worker, asked: Call[Any], before: User) -> None:
-        """A customer that a worker replaces is remembered, if it is deleted or somebody else's."""
-        after, customers = self.vendors.users[before.user_id], self.vendors.customers
+        """A customer that a worker replaces is remembered, if it is deleted or somebody else's.
+
+        No other world's customer is lost, unless both wrote the plain keys without seeing each other.
+        """
+        vendors, after = self.stripe[worker.world], self.users[before.user_id]
+        was, is_now = link_of(vendors, before), link_of(vendors, after)
         if isinstance(asked, ReadUser):
-            worker.saw = before.customer_id
-        elif isinstance(asked, RecordLink) and before.customer_id not in (None, after.customer_id):
-            seen = worker.saw == before.customer_id and before.customer_id not in worker.deleted_since
-            left_one = customers[before.customer_id]
-            if seen and (left_one.deleted or left_one.owner not in (None, before.user_id)):
-                assert before.customer_id in after.replaced
+            worker.saw = was
+        if not isinstance(asked, RecordLink):
+            return
+        left_one = vendors.customers.get(was or "")
+        here, there = (as_recorded(it).with_keys(place_of(vendors, it)) for it in (before, after))
+        seen = was != is_now and worker.saw == was and was not in worker.deleted_since
+        if (
+            seen
+            and left_one is not None
+            and (left_one.deleted or left_one.owner not in (None, before.user_id))
+        ):
+            assert left_one.id in there.replaced
         # A living one is left only if it names somebody else.
-        left = [customers[it] for it in after.replaced if it not in before.replaced]
+        left = [vendors.customers[it] for it in there.replaced if it not in here.replaced]
         assert all(it.deleted or it.owner != before.user_id for it in left)
 
     def check_outcome(self, worker: Worker, outcome: LinkOutcome) -> None:
-        """No user ever pays, or reads data, as another user."""
-        if worker.for_use and outcome.customer_id is not None:
-            customer = self.vendors.customers[outcome.customer_id]
-            assert outcome.status is not LinkStatus.ALREADY_LINKED
-            if outcome.customer_id not in worker.deleted_since:
-                assert not customer.deleted, outcome
-                owners = self.vendors.users[worker.user_id].owners
-                assert customer.owner in (*owners, None), (outcome, customer)
+        """No user ever pays, or reads data, as another user, or in another world."""
+        if not worker.for_use or outcome.customer_id is None:
+            return
+        customer = self.stripe[worker.world].customers[outcome.customer_id]
+        assert outcome.status is not LinkStatus.ALREADY_LINKED
+        if outcome.customer_id not in worker.deleted_since:
+            assert not customer.deleted, outcome
+            assert customer.owner in worker.owners, (outcome, customer)
 
     @invariant()
     def nobody_is_relabelled(self) -> None:
         """A customer that names one user never names another one later, unless it was unlinked in between."""
-        for customer in self.vendors.customers.values():
-            before = self.owners.get(customer.id)
-            was_merged = self.merged and (before, customer.owner) == (USERS[1], USERS[0])
-            assert before is None or customer.owner in (before, None) or was_merged, (before, customer)
-            self.owners[customer.id] = customer.owner
+        for vendors in self.stripe.values():
+            for customer in vendors.customers.values():
+                before = self.owners.get(customer.id)
+                was_merged = self.ever_merged and (before, customer.owner) == (SECOND, FIRST)
+                assert before is None or customer.owner in (before, None) or was_merged, (before, customer)
+                self.owners[customer.id] = customer.owner
 
     @invariant()
     def undisturbed_histories_make_one(self) -> None:
         """Crashes, lost calls and answers, and any interleaving of workers never make a second customer."""
-        if self.calm:
-            for user_id in USERS:
-                assert len(self.vendors.owned_by(user_id)) <= 1
+        if self.one_each:
+            for vendors in self.stripe.values():
+                for user_id in USERS:
+                    assert len(vendors.owned_by(user_id)) <= 1
 
     def teardown(self) -> None:
-        """At the end each user gets exactly one customer by undisturbed attempts, and keeps it."""
-        self.workers.clear()
-        if not self.vendors.users:
+        """At the end each user gets exactly one customer a world by undisturbed attempts, and keeps it."""
+        if not self.users:
             return
-        self.vendors.advance(1000)
-        there = list(self.vendors.users)
-        for user_id in there:
-            self.link_undisturbed(user_id)
-        for user_id in there:
-            recorded = self.vendors.users[user_id].customer_id
-            assert recorded is not None
-            assert not self.calm or len(self.vendors.owned_by(user_id)) == 1
-            assert self.vendors.customers[recorded].owner in self.vendors.users[user_id].owners
-            made = self.vendors.made
-            again = self.quiet(protocol.before_use(user_id, None, self.policy, self.vendors.now))
-            login = self.quiet(protocol.at_login(user_id, ClaimedLink(), self.policy, self.vendors.now))
-            assert (again.status, again.customer_id) == (LinkStatus.VERIFIED, recorded)
+        self.settle()
+        for user_id in list(self.users):
+            for world in self.stripe:
+                self.link_undisturbed(world, user_id)
+        linked = {}
+        for user_id in self.users:
+            for world, vendors in self.stripe.items():
+                recorded = self.quiet(world, protocol.before_use, user_id).customer_id
+                assert recorded is not None
+                assert not self.one_each or len(vendors.owned_by(user_id)) == 1
+                assert vendors.customers[recorded].owner == user_id
+                linked[user_id, world] = recorded
+        records = {user_id: as_recorded(user).records for user_id, user in self.users.items()}
+        made = {world: vendors.made for world, vendors in self.stripe.items()}
+        for (user_id, world), recorded in linked.items():
+            login = self.quiet(world, protocol.at_login, user_id)
             assert (login.status, login.customer_id) == (LinkStatus.ALREADY_LINKED, recorded)
-            assert self.vendors.made == made
+            again = self.quiet(world, protocol.before_use, user_id)
+            assert (again.status, again.customer_id) == (LinkStatus.VERIFIED, recorded)
+            assert link_of(self.stripe[world], self.users[user_id]) == recorded
+        # The static state: nothing is written any more, and a live world has the plain keys.
+        assert {user_id: as_recorded(user).records for user_id, user in self.users.items()} == records
+        assert {world: vendors.made for world, vendors in self.stripe.items()} == made
+        if "live" in self.stripe and not self.live_beside:
+            assert all(str(it["stripe_account"]).endswith(" live") for it in records.values())
 
-    def link_undisturbed(self, user_id: str) -> None:
-        for _ in range(2):
-            outcome = self.quiet(protocol.before_use(user_id, None, self.policy, self.vendors.now))
+    def link_undisturbed(self, world: str, user_id: str) -> None:
+        outcome = LinkOutcome(LinkStatus.PENDING, None, "")
+        for _ in range(3):
+            outcome = self.quiet(world, protocol.before_use, user_id)
             if outcome.status in LINKED:
                 return
             # After a day Stripe forgets a key that keeps a failure, or a request with older details.
-            self.vendors.advance(25 * 3600)
-        outcome = self.quiet(protocol.before_use(user_id, None, self.policy, self.vendors.now))
-        assert outcome.status in LINKED, outcome
+            self.time_passes(25 * 3600)
+        raise AssertionError(outcome)
 
-    def quiet(self, steps: Steps[LinkOutcome]) -> LinkOutcome:
-        """One attempt, undisturbed and alone."""
-        return protocol.drive(steps, next(steps), self.vendors.answer)
+    def quiet(self, world: str, entry: Callable[..., Steps[LinkOutcome]], user_id: str) -> LinkOutcome:
+        """One attempt, undisturbed and alone; `entry`: one of the protocol's two."""
+        told = ClaimedLink() if entry is protocol.at_login else None
+        steps = entry(user_id, told, self.policy_of(world), self.now)
+        return protocol.drive(steps, next(steps), self.stripe[world].answer)
 
 
 TestLinking = Linking.TestCase

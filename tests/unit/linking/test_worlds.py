@@ -11,21 +11,13 @@ import pytest
 
 from tests.fakes import as_recorded, written
 from tests.unit.linking.attempts import ADA, DAY_S, NOTHING_CLAIMED, Attempt, claim
-from tests.unit.linking.vendors import Vendors
+from tests.unit.linking.tenant import WORLDS, stripe_of
 from webstore.errors import PaymentsUnavailable
 from webstore.linking import protocol
-from webstore.linking.calls import GetCustomer, ReadAccount, RecordLink
-from webstore.linking.models import Account, ClaimedLink, Customer, LinkOutcome, LinkStatus, User
+from webstore.linking.calls import CreateCustomer, GetCustomer, NoteFailure, ReadAccount, RecordLink
+from webstore.linking.models import ClaimedLink, Customer, LinkOutcome, LinkStatus, User
 from webstore.linking.protocol import Policy
 
-#: The worlds by name: account and mode.
-WORLDS = {
-    "test": Account("acct_1", livemode=False),
-    "live": Account("acct_1", livemode=True),
-    "other": Account("acct_2", livemode=False),
-    "second": Account("acct_2", livemode=True),
-    "restricted": Account(None, livemode=False),
-}
 KEYS = {name: f"stripe_customer_id_{world.id}_{world.mode}" for name, world in WORLDS.items()}
 
 
@@ -34,14 +26,7 @@ class Tenant:
 
     def __init__(self, *names: str) -> None:
         self.users: dict[str, User] = {}
-        self.stripe = {
-            name: Vendors(account=WORLDS[name], users=self.users, ids=f"cus_{name}") for name in names
-        }
-        for name, vendors in self.stripe.items():
-            for other, there in self.stripe.items():
-                one, two = WORLDS[name], WORLDS[other]
-                if one.id == two.id and one.livemode != two.livemode:
-                    vendors.other_mode = there
+        self.stripe = stripe_of(*names, users=self.users)
         self.second_account = False
         self.now = next(iter(self.stripe.values())).now
         self.users[ADA] = User(ADA, email="ada@example.com", name="Ada", created_at=self.now)
@@ -53,6 +38,10 @@ class Tenant:
             livemode=vendors.account.livemode,
             second_account=self.second_account,
         )
+
+    def advance(self, seconds: float) -> None:
+        for vendors in self.stripe.values():
+            vendors.advance(seconds)
 
     def attempt(
         self, name: str, *, use: bool = False, user_id: str = ADA, claimed: ClaimedLink = NOTHING_CLAIMED
@@ -288,11 +277,113 @@ def test_the_claims_of_every_world_are_read() -> None:
     assert tenant.log_in("other", claimed=told).customer_id == "cus_other1"
 
 
+# Failed creates
+
+
+def fails(tenant: Tenant, name: str, fault: str | None = "500 late", *, noted: bool = True) -> LinkOutcome:
+    """A login whose create fails. `noted`: the worker lives to note it."""
+    attempt = tenant.attempt(name)
+    attempt.until(CreateCustomer)
+    attempt.step(fault=fault)
+    if not noted:
+        assert isinstance(attempt.call, NoteFailure)
+        return LinkOutcome(LinkStatus.PENDING, None, "killed")
+    return attempt.finish()
+
+
+def test_the_failure_note_of_one_world_does_not_count_in_another() -> None:
+    """Another world's older note would let a create count as failed before its effect can appear."""
+    tenant = Tenant("test", "live")
+    fails(tenant, "test")
+    tenant.advance(590)
+    fails(tenant, "live", noted=False)
+    tenant.advance(60)
+    assert tenant.log_in("live").status is LinkStatus.PENDING
+    tenant.advance(400)
+    for name in ("live", "test"):
+        assert tenant.use(name).customer_id == f"cus_{name}1"
+        assert tenant.stripe[name].made == 1
+    assert not [name for name in tenant.records() if "failed" in name]
+
+
+def test_each_world_settles_by_its_own_note_beside_another_ones() -> None:
+    tenant = Tenant("test", "live", "other")
+    names = ("other", "test", "live")
+    for name in names:
+        assert fails(tenant, name, "500").status is LinkStatus.PENDING
+    tenant.advance(300)
+    for name in names:
+        assert tenant.log_in(name).status is LinkStatus.PENDING
+    tenant.advance(301)
+    for name in names:
+        assert tenant.use(name).status is LinkStatus.CREATED, name
+    assert not [name for name in tenant.records() if "failed" in name]
+
+
+def test_a_live_create_that_fails_for_good_beside_a_test_link_is_replaced_after_the_settling_time() -> None:
+    """The plain keys are still the test world's, and the note must be found again."""
+    tenant = Tenant("test", "live")
+    tenant.use("test")
+    assert fails(tenant, "live", "500").status is LinkStatus.PENDING
+    assert "stripe_link_failed_at" not in tenant.records()
+    tenant.advance(601)
+    assert tenant.log_in("live").status is LinkStatus.CREATED
+    assert tenant.records() == {
+        "stripe_customer_id": "cus_live2",
+        "stripe_account": "acct_1 live",
+        "stripe_customer_id_acct_1_test": "cus_test1",
+        "stripe_account_acct_1_test": "acct_1 test",
+    }
+
+
+# A live link that has suffixed keys, while the plain ones are a test world's
+
+
+@pytest.fixture
+def beside() -> Tenant:
+    """An ID without an account was the live world's reason to take suffixed keys. Then test pinned it."""
+    tenant = Tenant("test", "live")
+    tenant.stripe["test"].put(Customer("cus_hand", email="ada@example.com", name="Ada", owner=ADA))
+    tenant.record(stripe_customer_id="cus_hand")
+    assert tenant.use("live").customer_id == "cus_live1"
+    assert tenant.use("test").customer_id == "cus_hand"
+    assert (tenant.records()["stripe_account"], tenant.records()[KEYS["live"]]) == (
+        "acct_1 test",
+        "cus_live1",
+    )
+    return tenant
+
+
+def assert_moved(tenant: Tenant) -> None:
+    """The live link has the plain keys, and the test world's is kept."""
+    records = tenant.records()
+    assert (records["stripe_customer_id"], records["stripe_account"]) == ("cus_live1", "acct_1 live")
+    assert records[KEYS["test"]] == "cus_hand"
+    assert KEYS["live"] not in records
+    assert tenant.use("test").customer_id == "cus_hand"
+
+
+def test_noting_a_merge_moves_the_test_worlds_link_instead_of_losing_it(beside: Tenant) -> None:
+    beside.users[ADA] = replace(beside.users[ADA], identities=("google-oauth2|1",))
+    assert beside.use("live").customer_id == "cus_live1"
+    assert_moved(beside)
+
+
+def test_pinning_a_live_link_moves_the_test_worlds_link_instead_of_losing_it(beside: Tenant) -> None:
+    """The live link was recorded by a key that could not read its account."""
+    beside.users[ADA] = written(beside.users[ADA], {"stripe_account_acct_1_live": None})
+    assert beside.use("live").customer_id == "cus_live1"
+    assert_moved(beside)
+
+
 # Many users
 
 
 def test_users_that_switch_between_worlds_in_random_order_with_crashes_settle() -> None:
-    """No world uses another one's customer, nobody is refused, and in the end nothing is written any more."""
+    """No world uses another one's customer, nobody is refused, and live ends in the plain keys.
+
+    The static state is reached with at most one write a world, and then nothing is written any more.
+    """
     draw = random.Random(20261126)  # noqa: S311  # not for secrets
     names = ("test", "live", "other")
     for _ in range(int(os.environ.get("WORLD_USERS", "200"))):
@@ -306,11 +397,14 @@ def test_users_that_switch_between_worlds_in_random_order_with_crashes_settle() 
             if draw.random() < 0.6:
                 outcome = attempt.outcome or attempt.finish()
                 assert outcome.customer_id == f"cus_{name}1", outcome
+        settling = dict.fromkeys(names, 0)
         for _ in range(2):
             for name in draw.sample(names, 3):
                 assert tenant.use(name).customer_id == f"cus_{name}1"
+                settling[name] += tenant.writes(name)
+        assert max(settling.values()) <= 1, settling
         for name in draw.sample(names, 3):
-            tenant.log_in(name)
+            assert tenant.log_in(name).customer_id == f"cus_{name}1"
             assert tenant.writes(name) == 0
             assert not [call for call in tenant.stripe[name].calls if isinstance(call, GetCustomer)]
         assert [tenant.stripe[name].made for name in names] == [1, 1, 1]

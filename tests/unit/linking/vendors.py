@@ -29,6 +29,7 @@ from webstore.linking.calls import (
     GetCustomer,
     ListByEmail,
     ListCreatedSince,
+    ListRunning,
     NoteFailure,
     Pause,
     ReadAccount,
@@ -63,6 +64,8 @@ class Vendors:
     users: dict[str, User] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     keys: dict[str, Stored] = field(default_factory=dict)
+    #: Subscriptions that have not ended, by customer.
+    running: dict[str, tuple[str, ...]] = field(default_factory=dict)
     search_lag_s: float = 60.0
     search_missing: bool = False
     late: list[tuple[float, Customer]] = field(default_factory=list)
@@ -136,6 +139,8 @@ class Vendors:
                 return self._update(customer_id, draft, key)
             case ListByEmail(email):
                 return tuple(c for c in self.customers.values() if c.email == email and not c.deleted)
+            case ListRunning(customer_id):
+                return self.running.get(customer_id, ())
             case SearchByOwner(user_id):
                 return self._search(lambda it: it.owner == user_id)
             case SearchByEmail(email):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from tests.fakes import Clock
 from tests.unit.offline import offline_store
-from webstore.routes import limits
+from webstore.routes import attach, limits
 from webstore.routes.limits import SHOPPER_LIMIT, WINDOW_S, is_stranger, limited_per_shopper
 from webstore.routes.session_cookie import Shopper
 from webstore.sessions.revocation import SessionMark
@@ -52,14 +53,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-@pytest.fixture(params=["with the shared state", "without the shared state"])
+PROCESSES = 3
+
+
+@pytest.fixture(params=["with the counters", "without the counters"])
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    """A store of three processes, of which this is one; its counters can be used, or they cannot."""
     folder = tmp_path / "state"
-    if request.param == "without the shared state":
+    if request.param == "without the counters":
         folder.write_text("no folder can be made in a file")
         folder = folder / "state"
-    with offline_store(folder) as app:
+    with offline_store(folder, WEB_CONCURRENCY=f"{PROCESSES}") as app:
         yield app
+
+
+@pytest.fixture
+def allowed(request: pytest.FixtureRequest) -> int:
+    """The requests that this process lets through in a window: its share when it counts alone."""
+    return SHOPPER_LIMIT // (PROCESSES if "without the counters" in request.node.name else 1)
 
 
 def test_a_logged_in_shopper_is_no_stranger(app: Flask) -> None:
@@ -72,10 +83,12 @@ def test_the_stores_own_work_is_no_strangers() -> None:
     assert not is_stranger()
 
 
-def test_a_shopper_who_asks_too_often_is_refused_until_the_next_window(app: Flask, clock: Clock) -> None:
+def test_a_shopper_who_asks_too_often_is_refused_until_the_next_window(
+    app: Flask, allowed: int, clock: Clock
+) -> None:
     with app.test_request_context("/orders"):
         g.shopper = ADA
-        for _ in range(SHOPPER_LIMIT):
+        for _ in range(allowed):
             assert view() == "shown"
         with pytest.raises(TooManyRequests):
             view()
@@ -86,3 +99,27 @@ def test_a_shopper_who_asks_too_often_is_refused_until_the_next_window(app: Flas
     with app.test_request_context("/orders"):
         g.shopper = ADA
         assert view() == "shown"
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_request_that_is_refused_anyway_is_not_counted(tmp_path: Path) -> None:
+    with offline_store(tmp_path) as app, app.test_request_context("/orders"):
+        counted = Counted()
+        attach(app, replace(app.extensions["webstore"], counters=counted))
+        g.shopper = ADA
+        for _ in range(SHOPPER_LIMIT):
+            view()
+        for _ in range(50):
+            with pytest.raises(TooManyRequests):
+                view()
+        assert counted.number == SHOPPER_LIMIT + 1
+
+
+class Counted:
+    """Counters that know how often they were used, for one key."""
+
+    number = 0
+
+    def count(self, key: str, ttl_s: float) -> int:
+        self.number += 1
+        return self.number

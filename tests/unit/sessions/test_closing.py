@@ -95,7 +95,14 @@ def test_an_outage_is_not_taken_for_an_absence(accounts: Leavers) -> None:
 def close(accounts: Leavers, end_charges: object) -> None:
     assert callable(end_charges)
     close_account(
-        accounts.linker(), Memory(), "issuer", USER, end_charges=end_charges, now=1_000.0, kept_s=60.0
+        accounts.linker(),
+        Memory(),
+        Memory(),
+        "issuer",
+        USER,
+        end_charges=end_charges,
+        now=1_000.0,
+        kept_s=60.0,
     )
 
 

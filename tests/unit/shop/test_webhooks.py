@@ -64,7 +64,7 @@ def test_both_forms_of_one_event_have_one_effect(inbox: Inbox) -> None:
 def test_thin_events_about_other_objects_are_read(inbox: Inbox) -> None:
     inbox.office.invoices["in_2"] = RENEWAL
     inbox.office.refunds["re_1"], inbox.office.sessions["pi_1"] = REFUND, SESSION
-    inbox.state.set("verdict-of:cus_1", "verdict:x", 60)
+    inbox.state.set("verdict-of:cus_1", "x", 60)
     inbox.state.set("verdict:x", "{}", 60)
 
     answers = [

@@ -214,6 +214,18 @@ def test_without_the_shared_state_each_event_asks(inbox: Inbox) -> None:
     assert ended(inbox) == {"cs_mug", "cs_both"}
 
 
+@pytest.mark.parametrize("garbage", ["", "garbage", "\N{REPLACEMENT CHARACTER}"])
+def test_times_that_no_store_wrote_are_passed_over(inbox: Inbox, garbage: str) -> None:
+    state = Memory()
+    goods = Goods(inbox.office, inbox.till, state, inbox.clock, inbox.clock.sleep)
+    assert expire_sessions(goods, "product", "prod_mug", inbox.clock()) is Outcome.DONE
+    state.kept = dict.fromkeys(state.kept, garbage)
+    # Somebody seems to ask already, and this state never forgets it.
+    assert expire_sessions(goods, "product", "prod_mug", inbox.clock()) is Outcome.BUSY
+    state.kept = {key: text for key, text in state.kept.items() if not key.startswith("withdrawn:")}
+    assert expire_sessions(goods, "product", "prod_mug", inbox.clock()) is Outcome.DONE
+
+
 def test_an_event_of_two_products_lists_the_sessions_for_each(inbox: Inbox) -> None:
     inbox.till.unavailable = {"prod_mug": Availability.GONE, "prod_tea": Availability.GONE}
     change(inbox, "product.updated", "prod_tea", 1)

@@ -66,6 +66,7 @@ class ProviderTokens:
         return Caller(
             subject=subject,
             user_id=None if is_application else subject,
+            since=float(claims.get("iat", 0)),
             scopes=_scopes(claims.get("scope")) | _scopes(claims.get("permissions")),
             claimed_customer_id=text_of(claims, f"{self._namespace}/stripe_customer_id"),
         )

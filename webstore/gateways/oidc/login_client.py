@@ -20,7 +20,7 @@ from flask import request, session
 from joserfc.errors import JoseError
 
 from webstore.errors import LoginError, LoginRejected, ProviderUnavailable, TransactionUnknown
-from webstore.gateways.profiles import text_of, user_id_of
+from webstore.gateways.profiles import session_id_of, text_of, user_id_of
 from webstore.gateways.wire import Sender, WireError
 from webstore.linking.models import ClaimedLink
 from webstore.sessions.models import Identity
@@ -214,6 +214,9 @@ class LoginClient:
         if user_id is None:
             raise LoginRejected("the ID token has no usable sub")
         _check_request_parameters(claims, transaction.asked)
+        issued_at, authenticated_at = (
+            float(at) if is_time(at := claims.get(name)) else None for name in ("iat", "auth_time")
+        )
         email = text_of(claims, "email")
         picture = text_of(claims, "picture")
         return Identity(
@@ -222,8 +225,11 @@ class LoginClient:
             name=text_of(claims, "name") or text_of(claims, "nickname") or email,
             email=email,
             picture=picture if picture and picture.startswith(("https://", "data:image/")) else None,
-            sid=text_of(claims, "sid"),
+            sid=session_id_of(claims),
+            since=authenticated_at or issued_at or 0.0,
+            authenticated_at=authenticated_at,
             claimed=ClaimedLink(self._claimed(claims)),
+            claims=claims,
         )
 
     def _claimed(self, claims: Mapping[str, Any]) -> Mapping[str, str]:
@@ -270,7 +276,8 @@ def _check_request_parameters(claims: Mapping[str, Any], asked: Mapping[str, str
     """
     if "max_age" in asked:
         auth_time = claims.get("auth_time")
-        if not is_time(auth_time) or time.time() - auth_time > int(asked["max_age"]) + LEEWAY_S:
+        age_s = time.time() - auth_time if is_time(auth_time) else float("inf")
+        if not -LEEWAY_S <= age_s <= int(asked["max_age"]) + LEEWAY_S:
             raise LoginRejected("the login at the provider is older than max_age")
     organization = asked.get("organization")
     if organization and not _is_organization(claims, organization):

@@ -6,7 +6,7 @@ Source: https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation
 from __future__ import annotations
 
 from webstore.errors import TokenRejected
-from webstore.gateways.profiles import text_of
+from webstore.gateways.profiles import session_id_of, text_of
 from webstore.sessions.models import LogoutNotice
 
 from .provider import Provider
@@ -45,7 +45,8 @@ class LogoutTokens:
             raise TokenRejected("the logout token names no logout event")
         if "nonce" in claims:
             raise TokenRejected("the logout token has a nonce, so it is an ID token")
-        sid, user_id, token_id = (text_of(claims, name) for name in ("sid", "sub", "jti"))
+        sid = session_id_of(claims)
+        user_id, token_id = (text_of(claims, name) for name in ("sub", "jti"))
         if not token_id or not (sid or user_id):
             raise TokenRejected("the logout token names neither session nor user, or has no ID")
         return LogoutNotice(sid, user_id, token_id[:200])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import stripe
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: Maximum number of pages that are read of a list, of 100 customers each.
 MAX_PAGES = 5
+#: Statuses of subscriptions that are over: https://docs.stripe.com/billing/subscriptions/overview
+_ENDED = ("canceled", "incomplete_expired")
 #: Seconds for which the state keeps the account of the API key.
 _ACCOUNT_KEPT_S = 30 * 24 * 3600.0
 
@@ -52,7 +56,7 @@ class StripePayments:
     def _stored_account(self) -> Account | None:
         with suppress(StateUnavailable):
             stored = self._state.get(self._account_key)
-            if stored:
+            if stored and re.fullmatch(r"acct_\w+", stored):
                 return Account(stored, self._livemode)
         return None
 
@@ -76,7 +80,12 @@ class StripePayments:
 
         Source: https://docs.stripe.com/api/customers/retrieve
         """
-        return translated(lambda: _customer(self._client.v1.customers.retrieve(customer_id)))
+
+        def read() -> Customer:
+            found = self._client.v1.customers.retrieve(customer_id)
+            return replace(_customer(found), raw=found.to_dict())
+
+        return translated(read)
 
     def create_customer(self, draft: CustomerDraft, idempotency_key: str) -> Creation:
         """Create a customer. The result says if the answer was stored under the idempotency key.
@@ -130,6 +139,19 @@ class StripePayments:
         Source: https://docs.stripe.com/api/customers/list#list_customers-created
         """
         return self._list({"created": {"gte": int(since)}})
+
+    def list_running(self, customer_id: str) -> tuple[str, ...]:
+        """The IDs of the customer's subscriptions that have not ended, at most 100. Raises `PaymentsError`.
+
+        Source: https://docs.stripe.com/api/subscriptions/list
+        """
+        listed = self._client.v1.subscriptions.list
+
+        def running() -> tuple[str, ...]:
+            found = listed({"customer": customer_id, "limit": 100}).data
+            return tuple(text(it.id) for it in found if it.status not in _ENDED)
+
+        return translated(running)
 
     def search_by_owner(self, user_id: str) -> tuple[Customer, ...]:
         """Find the customers whose metadata names this user. Raises `SearchUnavailable`, `PaymentsError`.

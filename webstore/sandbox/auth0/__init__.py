@@ -8,6 +8,7 @@ In addition to the controls that both vendors have, `POST /_sandbox/auth0/rotate
 deliveries of logout tokens.
 """
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def create_auth0(config: Auth0Config | None = None, clock: Clock | None = None) 
 
 def _protect(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Auth0-RequestId"] = secrets.token_hex(10)
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["Referrer-Policy"] = "same-origin"

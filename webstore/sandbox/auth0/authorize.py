@@ -137,9 +137,10 @@ class Authorization:
         return next((it for it, name in names if asked is not None and name == asked.lower()), None)
 
     def _usable_session(self, parameters: Mapping[str, str]) -> Session | None:
-        """The browser's session, or None when it is older than `max_age` or of another connection."""
+        """The browser's session, or None when it is older than `max_age`, of another connection, or ended."""
         session = self._tenant.sessions.find(request.cookies.get(session_cookie()))
-        if session is None or self._tenant.users.get(session.user_id) is None:
+        user = self._tenant.users.get(session.user_id) if session is not None else None
+        if session is None or user is None or user.blocked:
             return None
         age = self._tenant.clock.now() - session.auth_time
         if "max_age" in parameters and age > int(parameters["max_age"]):

@@ -16,7 +16,7 @@ from webstore.sandbox.auth0.api_errors import ApiError
 from webstore.sandbox.auth0.browser import refuse
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.user import User, profile_of, timestamp
-from webstore.sandbox.auth0.user_update import Body, checked, updated
+from webstore.sandbox.auth0.user_update import Body, checked
 from webstore.sandbox.auth0.users import UserExists
 
 _PER_PAGE = 25
@@ -37,6 +37,7 @@ class Dashboard:
         self.blueprint.add_url_rule(
             "/edit-app-metadata", "edit_metadata", self._edit_metadata, methods=["POST"]
         )
+        self.blueprint.add_url_rule("/block-user", "block", self._block, methods=["POST"])
         self.blueprint.add_url_rule("/delete-user", "delete", self._delete, methods=["POST"])
 
     def _users(self) -> ResponseReturnValue:
@@ -81,6 +82,9 @@ class Dashboard:
     def _change_email(self) -> ResponseReturnValue:
         return self._apply({"email": request.form.get("email", "").strip()})
 
+    def _block(self) -> ResponseReturnValue:
+        return self._apply({"blocked": request.form.get("blocked") == "true"})
+
     def _edit_metadata(self) -> ResponseReturnValue:
         """Replace the whole `app_metadata` object, as the editor in Auth0's dashboard does."""
         try:
@@ -97,10 +101,9 @@ class Dashboard:
         return redirect(url_for(".users"))
 
     def _apply(self, body: Body) -> ResponseReturnValue:
-        user_id, now = request.form.get("user_id", ""), self._tenant.clock.now()
-        body = _checked(body)
+        user_id = request.form.get("user_id", "")
         try:
-            self._tenant.users.change(user_id, lambda user: updated(user, body, now))
+            self._tenant.update_user(user_id, _checked(body))
         except ApiError as problem:
             refuse(problem.message)
         except UserExists:

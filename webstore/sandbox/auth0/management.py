@@ -11,12 +11,12 @@ from urllib.parse import unquote
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from webstore.sandbox.auth0 import search
+from webstore.sandbox.auth0 import identities, search
 from webstore.sandbox.auth0.api_errors import ApiError, bad_query, no_such_user, not_implemented
-from webstore.sandbox.auth0.keys import InvalidToken
+from webstore.sandbox.auth0.keys import Claims, InvalidToken
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.user import Profile, User, profile_of
-from webstore.sandbox.auth0.user_update import checked, updated
+from webstore.sandbox.auth0.user_update import checked
 from webstore.sandbox.auth0.users import UserExists
 
 _CEILING = 1000
@@ -45,7 +45,8 @@ class ManagementApi:
         return response
 
     def _dispatch(self) -> Response:
-        scopes = self._scopes()
+        claims = self._token()
+        scopes = frozenset(str(claims["scope"]).split())
         path = request.environ["REQUEST_URI"].partition("?")[0].removeprefix(_PREFIX)
         match request.method, [unquote(segment) for segment in path.split("/")]:
             case "GET", ["users"]:
@@ -65,11 +66,22 @@ class ManagementApi:
                 _check_id(user_id)
                 self._tenant.delete_user(user_id)
                 return Response(status=204)
+            case "POST", ["users", user_id, "identities"]:
+                _need(scopes, "update:users")
+                _check_id(user_id)
+                body = request.get_json(force=True, silent=True)
+                answer = jsonify(identities.link(self._tenant, user_id, body, str(claims.get("azp"))))
+                answer.status_code = 201
+                return answer
+            case "DELETE", ["users", user_id, "identities", provider, account_id]:
+                _need(scopes, "update:users")
+                _check_id(user_id)
+                return jsonify(identities.unlink(self._tenant, user_id, provider, account_id))
             case _:
                 raise not_implemented(f"{request.method} {_PREFIX}{path}")
 
-    def _scopes(self) -> frozenset[str]:
-        """The access token's scopes. Raises ApiError for a missing, invalid or expired token."""
+    def _token(self) -> Claims:
+        """The access token's claims. Raises ApiError for a missing, invalid or expired token."""
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token or scheme.lower() != "bearer":
             raise ApiError(401, "Missing authentication")
@@ -81,7 +93,7 @@ class ManagementApi:
             raise ApiError(401, "Bad audience: the token is not one for this API")
         if claims["exp"] <= self._tenant.clock.now():
             raise ApiError(401, "Expired token received for JSON Web Token validation")
-        return frozenset(claims["scope"].split())
+        return claims
 
     def _user(self, user_id: str) -> User:
         _check_id(user_id)
@@ -96,9 +108,8 @@ class ManagementApi:
         if "update:users" not in scopes and set(body) - {"app_metadata"}:
             reason = "Some fields cannot be updated with the permissions granted by the bearer token scopes."
             raise ApiError(403, reason, "insufficient_scope")
-        now = self._tenant.clock.now()
         try:
-            user = self._tenant.users.change(user_id, lambda user: updated(user, body, now))
+            user = self._tenant.update_user(user_id, body)
         except UserExists as problem:
             raise ApiError(400, "The specified new email already exists", "auth0_idp_error") from problem
         if user is None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from webstore.sandbox.auth0.user import User, timestamp
+from webstore.sandbox.auth0.user import User, identities_of, timestamp
 from webstore.sandbox.auth0.users import Users
 
 _CASELESS = frozenset({"email", "name", "given_name", "family_name", "nickname"})
@@ -218,12 +218,7 @@ def _values(user: User, path: str) -> Iterable[Any]:  # Any: JSON scalars
         metadata = getattr(user, root)
         return () if metadata is None else _leaves(metadata, inner.split(".") if inner else [])
     if root == "identities":
-        identity = {
-            "connection": user.connection,
-            "provider": user.provider,
-            "user_id": user.user_id.partition("|")[2],
-        }
-        return _leaves(identity, inner.split("."))
+        return _leaves(identities_of(user), inner.split("."))
     if path == "email.domain":
         return () if user.email is None else (user.email.rpartition("@")[2],)
     if path in _TIMES:

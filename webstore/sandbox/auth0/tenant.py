@@ -10,6 +10,8 @@ from webstore.sandbox.auth0.protocol import AuthorizationEndpoints
 from webstore.sandbox.auth0.ratelimit import RateLimit
 from webstore.sandbox.auth0.sessions import Session, Sessions, Transactions
 from webstore.sandbox.auth0.tokens import Tokens
+from webstore.sandbox.auth0.user import User
+from webstore.sandbox.auth0.user_update import Body, updated
 from webstore.sandbox.auth0.users import SEED_AGE_S, Seed, Users
 from webstore.sandbox.clock import Clock
 
@@ -74,6 +76,24 @@ class Tenant:
                     token = self.tokens.logout_token(client_id, session.user_id, session.sid)
                     self.backchannel.send(url, token, session.sid)
         return session
+
+    def merge_users(self, primary_id: str, secondary_id: str) -> User:
+        """Merge the second user into the first one, and end the second one's sessions. Raises KeyError."""
+        merged = self.users.merge(primary_id, secondary_id)
+        self.sessions.end_of_user(secondary_id)
+        return merged
+
+    def update_user(self, user_id: str, body: Body) -> User | None:
+        """Apply a checked update. Returns the user, or None for an unknown ID.
+
+        Raises what `Users.change` raises. A block ends the user's sessions, and so does a new password.
+        https://community.auth0.com/t/does-blocking-a-user-end-their-session/117905
+        """
+        now = self.clock.now()
+        user = self.users.change(user_id, lambda user: updated(user, body, now))
+        if body.get("blocked") or "password" in body:
+            self.sessions.end_of_user(user_id)
+        return user
 
     def delete_user(self, user_id: str) -> None:
         """Delete a user, if the user exists, and end all sessions of the user."""

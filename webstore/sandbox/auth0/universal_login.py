@@ -52,7 +52,7 @@ class UniversalLogin:
         user = self._tenant.users.in_database(_field("email"))
         if user is None or not password_matches(request.form.get("password", ""), user.password_hash):
             return self._page("log_in", transaction, problem="Wrong email or password")
-        return self._logged_in(transaction, user)
+        return self._logged_in(transaction, self._tenant.users.owner(user.user_id) or user)
 
     def _sign_up(self) -> ResponseReturnValue:
         transaction = self._transaction()
@@ -104,7 +104,7 @@ class UniversalLogin:
         email, name = login
         account = email.lower() or name
         fresh = social_user(account, email or None, name or None, self._tenant.clock.now())
-        user = self._tenant.users.get(fresh.user_id)
+        user = self._tenant.users.owner(fresh.user_id)
         if user is None:
             user = fresh
             self._tenant.users.add(user)

@@ -35,11 +35,14 @@ class User:
     picture: str | None = None
     blocked: bool | None = None
     password_hash: str | None = None
+    last_password_reset: float | None = None
     app_metadata: Metadata | None = None
     user_metadata: Metadata | None = None
     last_login: float | None = None
     last_ip: str | None = None
     logins_count: int = 0
+    #: Accounts that were merged into this one. They still log in with their own passwords.
+    linked: tuple["User", ...] = ()
 
     @property
     def provider(self) -> str:
@@ -142,14 +145,7 @@ def profile_of(user: User) -> Profile:
         "email_verified": user.email_verified if user.email is not None else None,
         "family_name": user.family_name,
         "given_name": user.given_name,
-        "identities": [
-            {
-                "connection": user.connection,
-                "provider": user.provider,
-                "user_id": user.user_id.partition("|")[2],
-                "isSocial": not user.is_database,
-            }
-        ],
+        "identities": identities_of(user),
         "name": user.name,
         "nickname": user.nickname,
         "picture": user.picture,
@@ -160,6 +156,40 @@ def profile_of(user: User) -> Profile:
         "blocked": user.blocked,
         "last_ip": user.last_ip,
         "last_login": timestamp(user.last_login) if user.last_login is not None else None,
+        "last_password_reset": (
+            timestamp(user.last_password_reset) if user.last_password_reset is not None else None
+        ),
         "logins_count": user.logins_count or None,
     }
     return {name: value for name, value in profile.items() if value is not None}
+
+
+def identities_of(user: User) -> list[Profile]:
+    """The user's own identity, then those of the accounts that were merged into it, each with its profile.
+
+    https://auth0.com/docs/manage-users/user-accounts/user-account-linking
+    """
+    merged = [{**_identity(it), "profileData": _profile_data(it)} for it in user.linked]
+    return [_identity(user), *merged]
+
+
+def _identity(user: User) -> Profile:
+    return {
+        "connection": user.connection,
+        "provider": user.provider,
+        "user_id": user.user_id.partition("|")[2],
+        "isSocial": not user.is_database,
+    }
+
+
+def _profile_data(user: User) -> Profile:
+    data: Profile = {
+        "email": user.email,
+        "email_verified": user.email_verified if user.email is not None else None,
+        "name": user.name,
+        "nickname": user.nickname,
+        "given_name": user.given_name,
+        "family_name": user.family_name,
+        "picture": user.picture,
+    }
+    return {name: value for name, value in data.items() if value is not None}

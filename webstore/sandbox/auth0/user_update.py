@@ -117,7 +117,10 @@ def updated(user: User, body: Body, now: float) -> User:
     if "email_verified" in body:
         changes["email_verified"] = body["email_verified"]
     if "password" in body:
-        changes["password_hash"] = hash_password(body["password"])
+        changes |= {"password_hash": hash_password(body["password"]), "last_password_reset": now}
+        if user.blocked:
+            # https://auth0.com/docs/manage-users/user-accounts/block-and-unblock-users
+            changes.setdefault("blocked", False)
     for name in ("app_metadata", "user_metadata"):
         if name in body:
             changes[name] = _merged(getattr(user, name), body[name])

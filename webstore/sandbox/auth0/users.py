@@ -88,6 +88,8 @@ class Users:
             # None marks a seeded user who was deleted.
             self._changed: dict[str, User | None] = {}
             self._by_email: dict[str, set[str]] = {}
+            #: The users that accounts were merged into, by the accounts' former user IDs.
+            self._merged_into: dict[str, str] = {}
             self._history: deque[tuple[float, str, User | None]] = deque(maxlen=_HISTORY)
             now = self._clock.now()
             for number, (email, name) in enumerate(_DEMO_SHOPPERS.items(), start=1):
@@ -125,8 +127,60 @@ class Users:
             return [user for user in found if user is not None and user.email == email]
 
     def in_database(self, email: str) -> User | None:
-        """The user of the database connection with this e-mail address, in any case."""
-        return next((user for user in self.with_email(email.lower()) if user.is_database), None)
+        """The account of the database connection with this e-mail address, in any case.
+
+        It may have been merged into another one: `owner` gives the user that it logs in.
+        """
+        with self._lock:
+            merged = (self._merged_account(user_id) for user_id in self._merged_into)
+            accounts = [*self.with_email(email.lower()), *(it for it in merged if it.email == email.lower())]
+        return next((account for account in accounts if account.is_database), None)
+
+    def owner(self, user_id: str) -> User | None:
+        """The user that this account logs in: itself, or the one that it was merged into."""
+        with self._lock:
+            return self.get(self._merged_into.get(user_id, user_id))
+
+    def is_merged(self, user_id: str) -> bool:
+        """Whether this account was merged into another one."""
+        return user_id in self._merged_into
+
+    def merge(self, primary_id: str, secondary_id: str) -> User:
+        """Merge the second user into the first one, with all accounts that were merged into it before.
+
+        The second user does not exist any more, and its metadata is lost. Raises KeyError for an unknown one.
+        https://auth0.com/docs/manage-users/user-accounts/user-account-linking
+        """
+        with self._lock:
+            primary, secondary = self.get(primary_id), self.get(secondary_id)
+            if primary is None or secondary is None:
+                raise KeyError(secondary_id if primary else primary_id)
+            moved = (replace(secondary, app_metadata=None, user_metadata=None, linked=()), *secondary.linked)
+            self._put(secondary_id, None)
+            self._put(primary_id, replace(primary, linked=(*primary.linked, *moved)))
+            self._merged_into |= {account.user_id: primary_id for account in moved}
+            return self._changed[primary_id] or primary
+
+    def split(self, primary_id: str, secondary_id: str) -> User:
+        """Make a merged account a user of its own again, with a new record without metadata.
+
+        Raises KeyError for an account that was not merged into this user.
+        https://auth0.com/docs/manage-users/user-accounts/user-account-linking/unlink-user-accounts
+        """
+        with self._lock:
+            primary = self.get(primary_id)
+            if primary is None or self._merged_into.get(secondary_id) != primary_id:
+                raise KeyError(secondary_id)
+            account, now = self._merged_account(secondary_id), self._clock.now()
+            rest = tuple(it for it in primary.linked if it.user_id != secondary_id)
+            changed = replace(primary, linked=rest)
+            self._put(primary_id, changed)
+            del self._merged_into[secondary_id]
+            fresh = replace(
+                account, created_at=now, updated_at=now, last_login=None, last_ip=None, logins_count=0
+            )
+            self._put(secondary_id, fresh)
+            return changed
 
     def add(self, user: User) -> None:
         """Add a user. Raises UserExists when the database connection already has the e-mail address."""
@@ -151,10 +205,13 @@ class Users:
             return changed
 
     def delete(self, user_id: str) -> None:
-        """Delete the user, if the user exists."""
+        """Delete the user, if the user exists, with all accounts that were merged into it."""
         with self._lock:
-            if self.get(user_id) is not None:
+            user = self.get(user_id)
+            if user is not None:
                 self._put(user_id, None)
+                for account in user.linked:
+                    del self._merged_into[account.user_id]
 
     def count(self, lag: float = 0) -> int:
         """The number of users `lag` seconds ago."""
@@ -187,6 +244,10 @@ class Users:
             spelled = [known for known in self._by_email if known.lower() == email.lower()]
             ids = [user_id for known in spelled for user_id in self._by_email[known]]
             return ids + [user.user_id for user in self.with_email(email.lower())]
+
+    def _merged_account(self, user_id: str) -> User:
+        primary = self.get(self._merged_into[user_id])
+        return next(account for account in (primary.linked if primary else ()) if account.user_id == user_id)
 
     def _put(self, user_id: str, user: User | None) -> None:
         before = self.get(user_id)

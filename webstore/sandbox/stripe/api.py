@@ -18,8 +18,9 @@ from webstore.sandbox.stripe.errors import NotInSandbox, StripeError, unrecogniz
 from webstore.sandbox.stripe.failures import Failure
 from webstore.sandbox.stripe.idempotency import Answer
 from webstore.sandbox.stripe.ids import new_id
+from webstore.sandbox.stripe.operations import is_operation
 from webstore.sandbox.stripe.resources import ROUTES
-from webstore.sandbox.stripe.routing import KNOWN_RESOURCES, Call, Route, find
+from webstore.sandbox.stripe.routing import Call, Route, find
 from webstore.sandbox.stripe.state import State
 
 _METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
@@ -95,15 +96,9 @@ class _Request:
         found = find(ROUTES, method, self._path)
         if found is not None:
             return found
-        parts = self._path.split("/")
-        known = parts[1] == "v2" or (len(parts) > 2 and parts[2] in KNOWN_RESOURCES)
-        if known and "" not in parts[1:] and method in ("GET", "POST", "DELETE") and not self._is_ours():
+        if is_operation(method, self._path):
             raise NotInSandbox(f"{method} {self._path}")
         raise unrecognized_url(method, self._path)
-
-    def _is_ours(self) -> bool:
-        """Whether the sandbox answers this path for another method."""
-        return any(route.match(route.method, self._path) is not None for route in ROUTES)
 
     def _check_headers(self) -> None:
         version = self._http.headers.get("Stripe-Version", API_VERSION)

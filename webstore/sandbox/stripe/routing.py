@@ -10,23 +10,6 @@ from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.forms import Value
 from webstore.sandbox.stripe.state import State, World
 
-# The resources of the real API by the first path segment after /v1/, from the list in the API reference:
-# https://docs.stripe.com/api
-KNOWN_RESOURCES = frozenset(
-    """
-    account account_links account_sessions accounts apple_pay application_fees apps balance
-    balance_settings balance_transactions billing billing_portal charges checkout climate
-    confirmation_tokens country_specs coupons credit_notes customer_sessions customers disputes
-    entitlements ephemeral_keys events exchange_rates file_links files financial_connections forwarding
-    identity invoice_payments invoice_rendering_templates invoiceitems invoices issuing link_account_sessions
-    linked_accounts mandates payment_attempt_records payment_intents payment_links
-    payment_method_configurations payment_method_domains payment_methods payment_records payouts plans
-    prices product_catalog products promotion_codes quotes radar refunds reporting reviews setup_attempts
-    setup_intents shipping_rates sigma sources subscription_items subscription_schedules subscriptions tax
-    tax_codes tax_ids tax_rates terminal test_helpers tokens topups transfers treasury webhook_endpoints
-    """.split()  # noqa: SIM905 (a list would take seventy lines)
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Call:

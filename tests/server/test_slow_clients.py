@@ -1,0 +1,148 @@
+"""Clients that send a request slowly keep nobody else waiting."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import httpx
+import pytest
+
+from tests.server.under_gunicorn import ROOT, Store, running_store
+from webstore.worker import WAITING_BYTES, is_complete
+
+FORM = "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+#: Beginnings of requests, and the rest of each.
+SLOW = {
+    "request line": ("GET /heal", "thz HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "headers": ("GET /healthz HTTP/1.1\r\nHost: x\r\nA: ", "b\r\n\r\n"),
+    "small body": (f"POST /nowhere HTTP/1.1\r\n{FORM}Content-Length: 20000\r\n\r\na=", "x" * 19_998),
+}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One process with two threads."""
+    few = running_store(tmp_path_factory.mktemp("slow"), WEB_CONCURRENCY="1", WEB_THREADS="2")
+    with few as running:
+        yield running
+
+
+def connect(store: Store, text: str = "") -> socket.socket:
+    url = httpx.URL(store.url)
+    connection = socket.create_connection((url.host, url.port or 80), timeout=60)
+    connection.sendall(text.encode())
+    return connection
+
+
+def is_served(store: Store) -> bool:
+    """Whether somebody else gets an answer."""
+    return httpx.get(f"{store.url}/healthz", timeout=30, trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize(("beginning", "rest"), SLOW.values(), ids=SLOW)
+def test_clients_that_have_sent_half_a_request_occupy_no_thread(
+    store: Store, beginning: str, rest: str
+) -> None:
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connect(store, beginning)) for _ in range(24)]
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+        # Nothing is lost: who sends the rest gets an answer.
+        for connection in slow[:3]:
+            connection.sendall(rest.encode())
+            assert connection.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 404")
+
+
+def test_half_of_a_second_request_on_a_connection_occupies_no_thread(store: Store) -> None:
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connect(store, "".join(SLOW["request line"]))) for _ in range(8)]
+        for connection in slow:
+            while b"ok\n" not in connection.recv(4096):
+                pass
+            connection.sendall(b"GET /heal")
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+        slow[0].sendall(SLOW["request line"][1].encode())
+        assert slow[0].recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_request_that_does_not_come_to_its_end_is_given_up(store: Store) -> None:
+    large = f"POST /logout HTTP/1.1\r\n{FORM}Content-Length: 60000\r\n\r\na="
+    chunked = f"POST /logout HTTP/1.1\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n5\r\na="
+    beginnings = ("", *(beginning for beginning, _ in SLOW.values()), large, chunked)
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connect(store, beginning)) for beginning in beginnings]
+        for connection in slow:
+            # A reset ends it, too. TimeoutError: the server keeps the connection.
+            with suppress(ConnectionResetError):
+                while connection.recv(4096):
+                    pass
+    assert is_served(store)
+    assert "Traceback" not in store.said()
+
+
+def test_clients_that_break_off_leave_no_trace(store: Store) -> None:
+    for beginning, _ in SLOW.values():
+        connect(store, beginning).close()
+        with connect(store, beginning) as connection:
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+    assert is_served(store)
+    assert "Traceback" not in store.said()
+
+
+@pytest.mark.parametrize(
+    ("request_", "complete"),
+    [
+        (b"", False),
+        (b"GET / HTTP/1.1\r\n", False),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r", False),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", False),
+        (b"POST / HTTP/1.1\r\ncontent-length:3 \r\nHost: x\r\n\r\nabc", True),
+        (b"POST / HTTP/1.1\r\nX-Content-Length: 3\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: much\r\n\r\n", True),
+    ],
+)
+def test_a_thread_gets_complete_requests(request_: bytes, complete: object) -> None:
+    assert is_complete(request_) is complete
+
+
+def test_what_waits_fits_into_a_sockets_buffer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        accepted, _ = server.accept()
+        with accepted:
+            # Half of it counts: the kernel uses the rest for its own data.
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) / 2 >= WAITING_BYTES
+
+
+@pytest.mark.parametrize(
+    ("hosts", "stop_s", "budget_s", "words"),
+    [
+        (["127.0.0.1", "::1"], 8, 3, []),
+        (["0.0.0.0"], 8, 3, ["Other machines may reach 0.0.0.0. Put a proxy in front"]),  # noqa: S104 (only asked)
+        (["127.0.0.1", "::"], 8, 3, ["Other machines may reach ::."]),
+        (["127.0.0.1"], 8, 8.5, ["LINK_BUDGET_S=8.5 is longer than the 8 s"]),
+        (["192.0.2.1"], 2, 3, ["slow clients can stop the server", "LINK_BUDGET_S=3 is longer than the 2 s"]),
+    ],
+)
+def test_a_start_tells_what_may_have_been_overlooked(
+    store: Store, hosts: list[str], stop_s: float, budget_s: float, words: list[str]
+) -> None:
+    code = (
+        "import json, runpy, sys; conf = runpy.run_path('gunicorn.conf.py');"
+        "print(json.dumps(conf['hints'](*json.loads(sys.argv[1]))))"
+    )
+    asked = [sys.executable, "-c", code, json.dumps([hosts, stop_s, budget_s])]
+    shown = subprocess.run(  # noqa: S603 (as above)
+        asked, cwd=ROOT, env=dict(store.environment), capture_output=True, text=True, check=True
+    )
+    hints = json.loads(shown.stdout)
+    assert len(hints) == len(words)
+    assert all(word in hint for word, hint in zip(words, hints, strict=True))

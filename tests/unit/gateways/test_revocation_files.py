@@ -1,0 +1,141 @@
+"""The records of ended sessions in a folder of links."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.unit.gateways.state_promises import EVERY_CALL, Act, StatePromises
+from webstore.errors import StateUnavailable
+from webstore.gateways import revocation_files
+from webstore.gateways.revocation_files import RevocationFiles
+from webstore.state import Records
+
+
+class TestPromises(StatePromises):
+    @pytest.fixture
+    def open_state(self, tmp_path: Path) -> Callable[[], Records]:
+        return lambda: RevocationFiles(tmp_path / "state" / "ended")
+
+    def test_keys_are_kept_apart_and_any_text_is_one(self, state: Records) -> None:
+        """Values are short here; keys are any text."""
+        texts = ["", " ", "a:b", "A:b", "../..", "auth0|ümläut 'quoted' \\ 100%", "*", "\n", "x" * 5000]
+        for number, text in enumerate(texts):
+            state.set(text, f"{number} {text[:50]}", 60)
+        assert [state.get(text) for text in texts] == [
+            f"{number} {text[:50]}" for number, text in enumerate(texts)
+        ]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "ended"
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from webstore.gateways.revocation_files import RevocationFiles
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+# No file may have a single byte: the same as a disk without room.
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+records = RevocationFiles(Path(sys.argv[1]))
+for number in range(12):
+    records.set(f"session {number}", "1", 60)
+print(sum(RevocationFiles(Path(sys.argv[1])).get(f"session {number}") == "1" for number in range(12)))
+"""
+
+
+def test_a_full_disk_takes_every_record(directory: Path) -> None:
+    done = subprocess.run(  # noqa: S603 (a script of this file)
+        [sys.executable, "-c", FULL_DISK, str(directory)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("12\n", "")
+
+
+def test_readers_see_a_record_at_every_moment_of_its_replacement(directory: Path) -> None:
+    records, over = RevocationFiles(directory), threading.Event()
+    records.set("key", "0", 60)
+
+    def read() -> int:
+        missed = 0
+        while not over.is_set():
+            missed += RevocationFiles(directory).get("key") is None
+        return missed
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        for number in range(200):
+            records.set("key", f"{number}", 60)
+        over.set()
+        assert [reader.result(60) for reader in readers] == [0] * 4
+    assert len(list(directory.iterdir())) == 1
+
+
+def test_the_folders_are_made_for_this_user_alone(directory: Path) -> None:
+    RevocationFiles(directory).set("key", "value", 60)
+    assert [folder.stat().st_mode & 0o777 for folder in (directory, directory.parent)] == [0o700] * 2
+
+
+@pytest.mark.parametrize("act", EVERY_CALL)
+@pytest.mark.parametrize("which", ["folder", "parent"])
+def test_a_folder_that_is_open_to_others_is_not_used(act: Act, which: str, directory: Path) -> None:
+    RevocationFiles(directory).set("key", "value", 60)
+    (directory if which == "folder" else directory.parent).chmod(0o755)
+    with pytest.raises(StateUnavailable, match="of this user alone"):
+        act(RevocationFiles(directory))  # type: ignore[arg-type]  # it does not count
+
+
+@pytest.mark.parametrize("act", EVERY_CALL)
+def test_a_folder_that_cannot_be_made_is_unavailable(act: Act, directory: Path) -> None:
+    directory.parent.mkdir(mode=0o700)
+    directory.write_text("")
+    with pytest.raises(StateUnavailable):
+        act(RevocationFiles(directory))  # type: ignore[arg-type]  # it does not count
+
+
+@pytest.mark.parametrize("garbage", ["a file", "a folder", "a link"])
+def test_what_no_store_wrote_counts_as_a_record_that_says_nothing(garbage: str, directory: Path) -> None:
+    """It must not bring a session back."""
+    records = RevocationFiles(directory)
+    records.set("key", "value", 60)
+    (record,) = directory.iterdir()
+    record.unlink()
+    if garbage == "a file":
+        record.write_text("garbage")
+    elif garbage == "a folder":
+        record.mkdir()
+    else:
+        record.symlink_to("garbage")
+    assert records.get("key") == ""
+
+
+def test_what_is_over_is_deleted_now_and_then(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = RevocationFiles(directory)
+    for number in range(5):
+        records.set(f"key {number}", "value", -1)
+    (directory / ".new-left-behind").symlink_to("x")
+    os.utime(directory / ".new-left-behind", (0, 0), follow_symlinks=False)
+    monkeypatch.setattr(revocation_files, "_PURGE_EVERY_S", 0.0)
+    records.set("kept", "value", 60)
+    assert len(list(directory.iterdir())) == 1
+    assert records.get("kept") == "value"
+
+
+@pytest.mark.parametrize("text", ["half a pair: \ud800", "zero: \x00", "x" * 5000])
+def test_text_that_cannot_be_recorded_is_unavailable_and_leaves_nothing(text: str, directory: Path) -> None:
+    with pytest.raises(StateUnavailable):
+        RevocationFiles(directory).set("key", text, 60)
+    assert list(directory.iterdir()) == []

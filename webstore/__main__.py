@@ -1,0 +1,32 @@
+"""Start the store: `python -m webstore`, with gunicorn's options after it.
+
+The same as `gunicorn -c gunicorn.conf.py wsgi:app`, but it shows every wrong setting in one list. Gunicorn
+alone ends with a traceback if WEB_CONCURRENCY is not a number.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from .errors import SettingsError
+from .settings import Settings
+
+_TOP = Path(__file__).resolve().parent.parent
+
+
+def main() -> None:
+    """Check the settings, then become gunicorn. Exits with code 1 and the list of problems."""
+    try:
+        settings = Settings.from_env()
+    except SettingsError as problem:
+        sys.exit(str(problem))
+    # Gunicorn takes no blank value.
+    environment = {**os.environ, "WEB_CONCURRENCY": str(settings.web_concurrency)}
+    options = ["--chdir", str(_TOP), "--config", str(_TOP / "gunicorn.conf.py"), *sys.argv[1:], "wsgi:app"]
+    os.execve(sys.executable, [sys.executable, "-m", "gunicorn", *options], environment)  # noqa: S606  # no shell
+
+
+if __name__ == "__main__":
+    main()

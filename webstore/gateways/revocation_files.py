@@ -1,0 +1,139 @@
+"""The records of ended sessions on one machine: a folder in which every record is a symbolic link.
+
+A link's name is the digest of the key, its target is the value. The file system creates and replaces a link
+in one step: readers and writers never wait for each other, and a killed process leaves nothing half-written.
+A full disk still takes a link, which needs no block of its own: docs/decisions/0006-revocation-records.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from webstore.errors import StateUnavailable
+
+from .state import Watch, require_own_folder
+
+_PURGE_EVERY_S = 600.0
+#: A link that a killed process did not rename, and its age in seconds when it is deleted.
+_UNFINISHED, _UNFINISHED_S = ".new-", 60.0
+#: Attempts to add a record whose name another process is replacing.
+_ATTEMPTS = 5
+
+
+class RevocationFiles:
+    """Records of one machine in `directory`, which is created on first use. Values are short texts."""
+
+    def __init__(self, directory: Path, *, watch: Watch | None = None) -> None:
+        self._directory = directory
+        self._watching = (watch or Watch(pause_s=0.0)).watching
+        self._purged = 0.0
+
+    def get(self, key: str) -> str | None:
+        """The value; None if it is absent or expired."""
+        return self.get_many((key,)).get(key)
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, str]:
+        """The values of the keys that are present."""
+        with self._folder() as folder:
+            now = time.time()
+            found = {key: _read(folder / _name(key)) for key in keys}
+            return {key: it[1] for key, it in found.items() if it is not None and it[0] > now}
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        """Record the value for `ttl_s` seconds."""
+        with self._folder() as folder:
+            self._purge(folder)
+            new = folder / f"{_UNFINISHED}{secrets.token_hex(8)}"
+            new.symlink_to(_target(value, ttl_s))
+            try:
+                new.rename(folder / _name(key))
+            except OSError:
+                new.unlink()
+                raise
+            _flush(folder)
+
+    def add(self, key: str, value: str, ttl_s: float) -> bool:
+        """Record the value if the key is absent or expired. Returns whether it was recorded."""
+        with self._folder() as folder:
+            record = folder / _name(key)
+            for _ in range(_ATTEMPTS):
+                with contextlib.suppress(FileExistsError):
+                    record.symlink_to(_target(value, ttl_s))
+                    _flush(folder)
+                    return True
+                found = _read(record)
+                if found is not None and found[0] > time.time():
+                    return False
+                record.unlink(missing_ok=True)
+            return False
+
+    def delete(self, key: str) -> None:
+        """Delete the record."""
+        with self._folder() as folder:
+            (folder / _name(key)).unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """Give the folder. Failures become `StateUnavailable`."""
+        with self._watching():
+            try:
+                require_own_folder(self._directory.parent)
+                require_own_folder(self._directory)
+                yield self._directory
+            except (OSError, ValueError) as exc:
+                shown = f"{type(exc).__name__}: {exc}"
+                raise StateUnavailable(f"the records of ended sessions cannot be used ({shown})") from exc
+
+    def _purge(self, folder: Path) -> None:
+        """Delete expired records now and then."""
+        if time.monotonic() - self._purged < _PURGE_EVERY_S:
+            return
+        self._purged, now = time.monotonic(), time.time()
+        for record in folder.iterdir():
+            with contextlib.suppress(OSError):
+                if record.name.startswith(_UNFINISHED):
+                    expired = record.lstat().st_mtime + _UNFINISHED_S <= now
+                else:
+                    found = _read(record)
+                    expired = found is not None and found[0] <= now
+                if expired:
+                    record.unlink()
+
+
+def _name(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:40]
+
+
+def _target(value: str, ttl_s: float) -> str:
+    return f"{time.time() + ttl_s:.3f} {value}"
+
+
+def _read(record: Path) -> tuple[float, str] | None:
+    """When the record expires (Unix seconds), and its value; None if there is no record.
+
+    Anything else under the name, such as a file, counts as a record that never expires and has no value.
+    """
+    try:
+        expires, _, value = str(record.readlink()).partition(" ")
+        return float(expires), value
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return float("inf"), ""
+
+
+def _flush(folder: Path) -> None:
+    """Have a power cut lose no record."""
+    # Some file systems cannot flush a folder.
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,179 @@
+"""The class of gunicorn's worker processes: slow clients occupy none of their threads.
+
+Gunicorn's own threaded worker gives a connection to a thread as soon as its first byte has come, and the
+thread waits for the rest, however long that takes. Here the worker's main loop waits until the whole request
+has come: its headers and a small body. A larger body is read on a thread, within a time limit.
+
+This does not replace a proxy that buffers requests and answers: somebody who opens thousands of connections,
+or who reads answers slowly, still uses up the server.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import select
+import selectors
+import signal
+import socket
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+if TYPE_CHECKING:
+    from gunicorn.config import Config
+
+#: Seconds from the connection, or from the first byte of a later request, until a request has to be complete.
+ARRIVAL_S = 10.0
+#: Seconds that a thread waits for the rest of a large body.
+BODY_S = 5.0
+#: Bytes that may wait outside of a thread. Less than a socket's buffer holds by default.
+WAITING_BYTES = 32 * 1024
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)")
+
+
+class _TimedSocket:
+    """The reading side of a socket, for gunicorn's parser. All reads of a request end by the same moment."""
+
+    def __init__(self, sock: socket.socket, conn: Connection) -> None:
+        self._sock, self._conn = sock, conn
+
+    def recv(self, size: int) -> bytes:
+        """Read what has come. Raises `TimeoutError`, at which gunicorn closes the connection."""
+        readable = select.poll()
+        readable.register(self._sock, select.POLLIN)
+        left = self._conn.read_until - time.monotonic()
+        if left <= 0 or not readable.poll(left * 1000):
+            raise TimeoutError(errno.ECONNRESET, "the request came too slowly")
+        return self._sock.recv(size)
+
+
+class Connection(TConn):
+    """A client's connection. Each of its requests is read within a time limit."""
+
+    def __init__(self, cfg: Config, sock: socket.socket, client: Any, server: Any) -> None:  # as in gunicorn
+        super().__init__(cfg, sock, client, server)
+        #: Bytes of the next request that have come.
+        self.come = 0
+        #: When it has to be complete, and when its body has to be read, on the monotonic clock.
+        self.late_at = self.read_until = 0.0
+
+    def init(self) -> None:
+        """Make the parser."""
+        if not self.initialized:
+            super().init()
+            parser: Any = self.parser  # gunicorn's type leaves out what it reads from
+            parser.unreader.sock = _TimedSocket(self.sock, self)
+
+    def has_request(self) -> bool:
+        """Whether a thread need not wait for the next request: it is complete, too large or broken off."""
+        try:
+            data = self.sock.recv(WAITING_BYTES, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        # The socket is readable without anything new: the client has closed it.
+        ended = len(data) <= self.come
+        if ended or len(data) == WAITING_BYTES or is_complete(data):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+            return True
+        self.come = len(data)
+        # Not readable again until there is more.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, self.come + 1)
+        return False
+
+
+def is_complete(data: bytes) -> bool:
+    """Whether this is a request of HTTP/1.1 with all its headers and, if its length is known, with its body.
+
+    A client that expects "100 Continue" sends the body only after that.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    head = data[:end].lower()
+    length = _LENGTH.search(head)
+    return length is None or b"\r\nexpect:" in head or len(data) >= end + 4 + int(length[1])
+
+
+class Worker(ThreadWorker):
+    """Gunicorn's threaded worker, in which only complete requests occupy a thread."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # as in gunicorn
+        super().__init__(*args, **kwargs)
+        self._arriving: set[Connection] = set()
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection. A UNIX socket is for a proxy on this machine, so its requests come at once."""
+        if self.cfg.is_ssl or listener.family == socket.AF_UNIX:
+            super().accept(listener)
+            return
+        try:
+            client, address = listener.accept()
+        except OSError as exc:
+            if exc.errno in (errno.EAGAIN, errno.ECONNABORTED):
+                return
+            raise
+        self.nr_conns += 1
+        self._await_request(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def on_client_socket_readable(self, conn: Any, client: Any) -> None:
+        """The first bytes of another request on a connection that was kept open."""
+        if not isinstance(conn, Connection):
+            super().on_client_socket_readable(conn, client)
+            return
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        self._await_request(conn)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once; but at the first Ctrl-C, end after the requests in progress, as for SIGTERM."""
+        if sig == signal.SIGINT and self.alive:
+            self.handle_exit(sig, frame)
+        else:
+            super().handle_quit(sig, frame)
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a request, on a thread."""
+        if isinstance(conn, Connection):
+            conn.read_until = time.monotonic() + BODY_S
+        return super().handle(conn)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose request is not complete in time."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn in [conn for conn in self._arriving if conn.late_at <= now]:
+            self._arriving.discard(conn)
+            self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            conn.close()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Close connections without a request by `deadline`: the worker is stopping."""
+        super()._cap_keepalive(deadline)  # type: ignore[misc]  # the types are of an older release
+        for conn in self._arriving:
+            conn.late_at = min(conn.late_at, deadline)
+
+    def _await_request(self, conn: Connection) -> None:
+        conn.come = 0
+        if conn.has_request():
+            self._hand_over(conn)
+            return
+        conn.late_at = time.monotonic() + ARRIVAL_S
+        self._arriving.add(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_more, conn))
+
+    def _on_more(self, conn: Connection, client: Any) -> None:
+        if conn.has_request():
+            self._arriving.discard(conn)
+            self.poller.unregister(client)
+            self._hand_over(conn)
+
+    def _hand_over(self, conn: Connection) -> None:
+        conn.data_ready = True
+        self.enqueue_req(conn)
