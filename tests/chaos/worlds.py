@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.chaos.office import Office
 from tests.chaos.store import Store
-from tests.support import OTHER_ACCOUNT, OTHER_KEY
+from tests.support import APP_SECRET_KEY, OTHER_ACCOUNT, OTHER_KEY
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
 from webstore.sandbox.vendors import Sandbox
 
@@ -82,6 +82,7 @@ def running_worlds(
             mode = "" if livemode else "/test"
             elsewhere = "" if account == ACCOUNT else f"/{account}"
             settings = {
+                "APP_SECRET_KEY": APP_SECRET_KEY,
                 "STRIPE_SECRET_KEY": key,
                 "STRIPE_DASHBOARD_URL": f"{environment['STRIPE_API_BASE']}{elsewhere}{mode}",
             }
