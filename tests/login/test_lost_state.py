@@ -6,6 +6,7 @@ import html
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -101,8 +102,11 @@ def test_a_logout_that_could_not_be_recorded_is_recorded_when_the_state_is_back(
 def block_state(shop: Shop) -> None:
     """Put a file where the shared state's folder would be."""
     folder = Path(shop.environment["STATE_DIR"])
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.write_text("")
+    # The store may create the folder again at any moment.
+    while not folder.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(IsADirectoryError):
+            folder.write_text("")
 
 
 def test_sessions_are_honoured_while_the_state_is_unreachable(shop: Shop) -> None:

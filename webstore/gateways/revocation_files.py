@@ -84,7 +84,7 @@ class RevocationFiles:
         with self._watching():
             try:
                 require_own_folder(self._directory.parent)
-                require_own_folder(self._directory)
+                require_own_folder(self._directory, parents=False)
                 yield self._directory
             except (OSError, ValueError) as exc:
                 shown = f"{type(exc).__name__}: {exc}"

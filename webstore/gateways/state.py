@@ -230,9 +230,13 @@ class FileState:
             raise
 
 
-def require_own_folder(directory: Path) -> None:
-    """Create the folder for this user alone. Raises `OSError` if it is anything else."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+def require_own_folder(directory: Path, *, parents: bool = True) -> None:
+    """Create the folder for this user alone. Raises `OSError` if it is anything else.
+
+    `parents`: create missing folders above it, too, with the usual mode. A parent that must be this user's
+    alone may be deleted at any moment, and must not come back in that way.
+    """
+    directory.mkdir(mode=0o700, parents=parents, exist_ok=True)
     owner = directory.lstat()
     if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or directory.is_symlink():
         raise PermissionError(f"{directory} must be a folder of this user alone (mode 700)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -139,3 +140,24 @@ def test_text_that_cannot_be_recorded_is_unavailable_and_leaves_nothing(text: st
     with pytest.raises(StateUnavailable):
         RevocationFiles(directory).set("key", text, 60)
     assert list(directory.iterdir()) == []
+
+
+def test_a_folder_that_is_deleted_at_any_moment_comes_back_for_this_user_alone(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as by a job that empties /tmp. The shared state is in the folder above, and must be private."""
+    create = revocation_files.require_own_folder
+
+    def deleted_after(folder: Path, **how: bool) -> None:
+        create(folder, **how)
+        if folder == directory.parent:
+            shutil.rmtree(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(revocation_files, "require_own_folder", deleted_after)
+        with pytest.raises(StateUnavailable):
+            RevocationFiles(directory).set("a", "1", 60)
+    records = RevocationFiles(directory)
+    records.set("a", "1", 60)
+    assert records.get("a") == "1"
+    assert directory.parent.stat().st_mode & 0o777 == 0o700
