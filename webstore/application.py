@@ -64,7 +64,7 @@ from .routes import webhooks as webhook_routes
 from .routes.cart_cookie import current_cart
 from .routes.limits import is_stranger
 from .routes.paid_items import install_readings
-from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper
+from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper, wait_for_room
 from .sessions.kept_records import KeptRecords
 from .sessions.login import link_at_login
 from .sessions.ports import AccessTokens
@@ -102,6 +102,7 @@ def build(settings: Settings | None = None) -> Flask:
     if settings.auth0_audience:
         app.register_blueprint(api.blueprint)
     edge.install(app, settings)
+    app.after_request(wait_for_room)
     install_readings(app)
     if settings.trusted_proxy_hops:
         # The client's address alone: scheme and host come from BASE_URL, never from a request.

@@ -10,7 +10,7 @@ field that may be missing with `?`.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from stripe import ListObject, StripeObject
 from stripe._object_classes import OBJECT_CLASSES, get_object_class
@@ -56,7 +56,7 @@ def faults(value: Any, cls: Class | None = None, place: str = "") -> Iterator[st
     types = {
         cls._field_remappings.get(name, name): type_
         for name, type_ in cls.__annotations__.items()
-        if get_origin(type_) is not ClassVar
+        if name != "OBJECT_NAME"
     }
     always = {name for name, type_ in types.items() if name not in absent | either | {"deleted"}}
     yield from _names(value, set(types), always, f"{place} ({name_of(cls)})")
