@@ -27,7 +27,6 @@ from webstore.routes.cart_cookie import (
 )
 from webstore.shop.cart import MAX_LINES, MAX_SESSIONS
 
-NAME = "webstore-cart"
 #: Characters of the address of a Stripe page, with its fragment.
 ADDRESS = 500
 
@@ -50,6 +49,11 @@ def browser(lying: Lying) -> Browser:
     return browser
 
 
+def cart_name(lying: Lying) -> str:
+    """The name of the cart's cookie."""
+    return f"{lying[1].app.config['SESSION_COOKIE_NAME']}-cart"
+
+
 def fill_cart(lying: Lying, browser: Browser) -> None:
     """Give the browser a full cart, with a Checkout Session that Stripe does not know any more."""
     sessions = [f"cs_test_{text(58)}" for _ in range(MAX_SESSIONS)]
@@ -63,7 +67,7 @@ def fill_cart(lying: Lying, browser: Browser) -> None:
             lines = longer
         cart = _serializer().dumps([lines, sessions])
     assert len(cart) <= MAX_BYTES
-    browser.client.cookies.set(NAME, cart, domain="127.0.0.1")
+    browser.client.cookies.set(cart_name(lying), cart, domain="127.0.0.1")
 
 
 def refreshed(lying: Lying, browser: Browser) -> int:
@@ -76,7 +80,7 @@ def test_a_full_cart_and_a_refreshed_session(lying: Lying, browser: Browser) -> 
     before = refreshed(lying, browser)
     answer = browser.client.get("/cart")
     cookies = [cookie.partition("=")[0] for cookie in answer.headers.get_list("Set-Cookie")]
-    assert cookies == [NAME]
+    assert cookies == [cart_name(lying)]
     assert size(answer) + SPARE <= BUFFER, answer.headers
     assert refreshed(lying, browser) == before
     # The cart has been written, so the session has room.
@@ -88,7 +92,7 @@ def test_a_full_cart_and_a_refreshed_session(lying: Lying, browser: Browser) -> 
 def test_a_small_cart_and_a_refreshed_session_fit_into_one_answer(lying: Lying, browser: Browser) -> None:
     with lying[1].app.test_request_context("/cart"):
         cart = _serializer().dumps([[["price_1", 1, 1800, "eur", "prod_1"]], [f"cs_test_{text(58)}"]])
-    browser.client.cookies.set(NAME, cart, domain="127.0.0.1")
+    browser.client.cookies.set(cart_name(lying), cart, domain="127.0.0.1")
     before = refreshed(lying, browser)
     answer = browser.client.get("/cart")
     assert len(answer.headers.get_list("Set-Cookie")) == 2
@@ -113,7 +117,7 @@ def test_a_healed_customer_id_waits_beside_a_full_cart_and_a_long_address(
         answer = shop.app.process_response(shop.app.make_response(redirect(address, 303)))
     answer.headers["X-Request-ID"] = text(32)
     seen = httpx.Response(answer.status_code, headers=list(answer.headers))
-    assert [cookie.partition("=")[0] for cookie in seen.headers.get_list("Set-Cookie")] == [NAME]
+    assert [cookie.partition("=")[0] for cookie in seen.headers.get_list("Set-Cookie")] == [cart_name(lying)]
     assert size(seen) + SPARE <= BUFFER, (size(seen), seen.headers)
 
 
@@ -124,4 +128,4 @@ def test_a_logout_never_waits(lying: Lying, browser: Browser) -> None:
         assert session_cookie.current_shopper() is not None
         session_cookie.end_session()
         answer = shop.app.process_response(shop.app.make_response(redirect("/" + text(3000), 303)))
-    assert "webstore=;" in answer.headers["Set-Cookie"]
+    assert f"{shop.app.config['SESSION_COOKIE_NAME']}=;" in answer.headers["Set-Cookie"]
