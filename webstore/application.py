@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import logs
-from .errors import UserBarred
+from .errors import SettingsError, UserBarred
 from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.hooks import load_hooks
@@ -23,7 +23,7 @@ from .gateways.oidc.provider import Provider
 from .gateways.redis_state import RedisState
 from .gateways.revocation_files import RevocationFiles
 from .gateways.shares import Share
-from .gateways.state import FileState, Watch, default_directory
+from .gateways.state import FileState, Watch, default_directory, require_writable_folder
 from .gateways.stripe import (
     StripeCatalogue,
     StripeCheckouts,
@@ -64,7 +64,7 @@ from .routes import webhooks as webhook_routes
 from .routes.cart_cookie import current_cart
 from .routes.limits import is_stranger
 from .routes.paid_items import install_readings
-from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper
+from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper, wait_for_room
 from .sessions.kept_records import KeptRecords
 from .sessions.login import link_at_login
 from .sessions.ports import AccessTokens
@@ -73,6 +73,7 @@ from .shop.catalogue import CatalogueService
 from .shop.event_effects import Webhooks
 from .shop.fulfilment import log_order_event
 from .shop.places import Places
+from .shop.ports import Fulfil
 from .shop.replay import CatchUp
 from .shop.texts import read_texts
 from .state import Counters, State
@@ -95,13 +96,14 @@ def build(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     _configure(app, settings)
     logs.install(settings.log_format)
-    attach(app, _services(settings))
+    attach(app, _services(settings, _hooks(settings)))
     commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
     for routes in (shop, auth, account, closing, health, *commerce):
         app.register_blueprint(routes.blueprint)
     if settings.auth0_audience:
         app.register_blueprint(api.blueprint)
     edge.install(app, settings)
+    app.after_request(wait_for_room)
     install_readings(app)
     if settings.trusted_proxy_hops:
         # The client's address alone: scheme and host come from BASE_URL, never from a request.
@@ -138,7 +140,38 @@ def _configure(app: Flask, settings: Settings) -> None:
     )
 
 
-def _services(settings: Settings) -> Services:
+def _hooks(settings: Settings) -> tuple[Fulfil, ...]:
+    """The store's own fulfil hook and the operator's.
+
+    Raises `SettingsError` with every hook that cannot be used, and with a STATE_DIR that cannot.
+    """
+    problems: list[str] = []
+    hooks: tuple[Fulfil, ...] = ()
+    folder = _given_folder(settings)
+    if folder is not None:
+        try:
+            require_writable_folder(folder)
+        except (OSError, UnicodeError) as exc:
+            problems.append(
+                f"STATE_DIR: the folder {folder} cannot be used ({exc}). Name one that the store may write."
+            )
+    try:
+        hooks = load_hooks(settings.fulfil)
+    except SettingsError as exc:
+        problems += exc.problems
+    if problems:
+        raise SettingsError(problems)
+    return log_order_event, *hooks
+
+
+def _given_folder(settings: Settings) -> Path | None:
+    """The folder that STATE_DIR names; None if Redis or the default is used."""
+    if settings.redis_url or settings.state_dir is None:
+        return None
+    return settings.state_dir / settings.fingerprint
+
+
+def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
     state, revocations, counters = _shared(settings)
     threads = Threads.of_server(settings.web_threads)
     # A call that was given the budget of a login and got no answer counts as hanging.
@@ -201,7 +234,7 @@ def _services(settings: Settings) -> Services:
         events=StripeEvents(webhook_client),
         sales=StripeSales(webhook_client),
         state=state,
-        fulfil=(log_order_event, *load_hooks(settings.fulfil)),
+        fulfil=hooks,
         forget_catalogue=catalogue.forget,
         livemode=settings.stripe_livemode,
         own_account=lambda: linker.payments.account().id,
@@ -334,8 +367,7 @@ def _shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
         state, counters = (RedisState(url, prefix, watch=Watch()) for _ in range(2))
         ended = RedisState(url, prefix, watch=Watch(), urgent_writes=True)
         return state, KeptRecords(ended, background=in_background), counters
-    given = settings.state_dir / settings.fingerprint if settings.state_dir else None
-    folder = given or default_directory(settings.fingerprint)
+    folder = _given_folder(settings) or default_directory(settings.fingerprint)
     state = FileState(folder, watch=Watch())
     counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch())
     return (

@@ -39,7 +39,10 @@ def test_client_test_code_flow_with_userinfo_logs_in(liar: Liar, browser: Browse
 
 def test_invalid_iss_is_refused(liar: Liar, browser: Browser, caplog: Log) -> None:
     liar.claims = {"iss": f"{liar.url}/another/"}
-    assert refusal(browser, liar, caplog).endswith("iss")
+    assert refusal(browser, liar, caplog).endswith(
+        f"names another issuer: found '{liar.url}/another/', expected '{liar.url}/'; "
+        "check AUTH0_ISSUER and AUTH0_DOMAIN, also the slash at the end"
+    )
 
 
 def test_missing_sub_is_refused(liar: Liar, browser: Browser, caplog: Log) -> None:

@@ -3,13 +3,16 @@
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 import stripe
+from flask import Response, request
 
 from tests.sandbox.auth0 import Browser, Tenant, running_tenant
 from tests.sandbox.receivers import Receiver, running_receiver
+from tests.sandbox.shapes import faults
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, Stripe, StripeConfig, create_stripe
@@ -45,9 +48,19 @@ class RunningStripe:
 
 @pytest.fixture
 def running() -> Iterator[RunningStripe]:
+    """A Stripe for one test. Every answer of its API has the shape that Stripe declares."""
     vendor = create_stripe(StripeConfig(keys=KEYS))
     clients: list[httpx.Client] = []
     pools: list[stripe.RequestsClient] = []
+
+    # Any: JSON objects.
+    answers: list[Any] = []
+
+    @vendor.app.after_request
+    def keep_answer(response: Response) -> Response:
+        if request.path.startswith("/v1/") and response.status_code == 200:
+            answers.append(response.get_json())
+        return response
 
     with Server(vendor.app) as server:
 
@@ -74,6 +87,7 @@ def running() -> Iterator[RunningStripe]:
             client.close()
         for pool in pools:
             pool.close()  # type: ignore[no-untyped-call]  # the SDK has no type for it
+    assert sorted({fault for answer in answers for fault in faults(answer)}) == []
 
 
 @pytest.fixture

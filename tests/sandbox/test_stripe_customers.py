@@ -10,11 +10,13 @@ from stripe.params import CustomerUpdateParams
 from tests.sandbox.conftest import RunningStripe
 from webstore.sandbox.stripe import LIVE_KEY
 
-# Only in the JSON of an expanded or deleted customer. `OBJECT_NAME` is the SDK's.
+# Only in the JSON of an expanded or deleted customer, or of one that has it. `OBJECT_NAME` is the SDK's.
 _ABSENT = {
     "OBJECT_NAME",
+    "business_name",
     "cash_balance",
     "deleted",
+    "individual_name",
     "invoice_credit_balance",
     "sources",
     "subscriptions",

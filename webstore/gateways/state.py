@@ -7,6 +7,7 @@ the cache for several machines, `revocation_files.py` what must not wait for thi
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -240,6 +241,21 @@ def require_own_folder(directory: Path, *, parents: bool = True) -> None:
     owner = directory.lstat()
     if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or directory.is_symlink():
         raise PermissionError(f"{directory} must be a folder of this user alone (mode 700)")
+
+
+def require_writable_folder(directory: Path) -> None:
+    """Create the folder for this user alone. Raises `OSError` if that or writing in it is impossible.
+
+    A full disk is none of that: a store starts on it.
+    """
+    try:
+        require_own_folder(directory)
+    except OSError as exc:
+        if exc.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise PermissionError(f"{directory} cannot be written")
 
 
 def _identity(file: Path) -> tuple[int, int]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 #: Statuses of a static file. Any other status is an error page, which shows the shopper's name.
 _FILE_STATUSES = (200, 206, 304)
+_REDIRECTS = (301, 302, 303, 307, 308)
+_NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 #: Seconds that a request may take in addition to the time for linking.
 _PAGE_S = 5.0
 #: Seconds that a cache in front of the store may keep a public page.
@@ -86,8 +88,12 @@ def install(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        known = services().login_client.known_origins()
-        response.headers.setdefault("Content-Security-Policy", policy(known))
+        if response.status_code in _REDIRECTS:
+            # No page to protect: the room in the header is for Location and the cookies.
+            shown = _NO_PAGE
+        else:
+            shown = policy(services().login_client.known_origins())
+        response.headers.setdefault("Content-Security-Policy", shown)
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         _set_caching(response)

@@ -26,7 +26,7 @@ from webstore.sessions import revocation
 from webstore.sessions.models import Identity
 from webstore.sessions.revocation import SessionMark, Standing
 
-from . import services
+from . import header_room, services
 from .errors import login_first
 from .marks import is_public_page
 from .return_path import safe_return_path
@@ -154,6 +154,7 @@ def _rewrite(stored: dict[str, Any]) -> None:
     A late answer must not undo a login or a logout in another tab.
     """
     session["login"] = stored
+    g.session_can_wait = True
     if "session_is_rewritten" not in g:
         g.session_is_rewritten = True
         after_this_request(_unless_ended)
@@ -164,6 +165,19 @@ def _unless_ended(response: Response) -> Response:
     over = (Standing.REVOKED, Standing.REPLACED)
     if shopper is not None and revocation.standing(services().revocations, shopper.mark) in over:
         session.modified = False
+    return response
+
+
+def wait_for_room(response: Response) -> Response:
+    """Leave a refreshed session to a later answer if its cookie does not fit beside the cart and the address.
+
+    The browser's present cookie stays valid: only the time of last use and the customer ID, which is for
+    display, are renewed later. A login and a logout never wait.
+    """
+    if session.modified and g.get("session_can_wait"):
+        serializer = SecureCookieSessionInterface().get_signing_serializer(current_app)
+        if serializer is not None and len(serializer.dumps(dict(session))) > header_room.left(response):
+            session.modified = False
     return response
 
 
@@ -272,7 +286,7 @@ def start_session(identity: Identity, customer_id: str | None, *, room: int) -> 
 
 def _read_again() -> None:
     """Have the rest of this request read the session again."""
-    for name in ("shopper", "unsure", "unreadable"):
+    for name in ("shopper", "unsure", "unreadable", "session_can_wait"):
         g.pop(name, None)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.unit.offline import offline_settings, offline_store
+from webstore import create_app
 from webstore.errors import SettingsError
 from webstore.gateways.hooks import load_hooks
 from webstore.routes import Services
@@ -119,6 +121,29 @@ def test_a_store_is_built_with_the_hooks_after_its_own(tmp_path: Path) -> None:
         module = sys.modules["hooks_of_a_shop"]
         assert services.webhooks.fulfil[1:] == (module.ship, module.some)
         assert services.background_webhooks.fulfil == services.webhooks.fulfil
+
+
+def test_a_folder_and_a_hook_that_cannot_be_used_are_told_in_one_list(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    settings = offline_settings(tmp_path / "file", FULFIL="hooks_that_raise:ship,hooks_of_a_shop:nothing")
+    with pytest.raises(SettingsError) as refused:
+        create_app(settings)
+    folder, *hooks = refused.value.problems
+    assert folder.startswith(
+        f"STATE_DIR: the folder {tmp_path / 'file' / settings.fingerprint} cannot be used"
+    )
+    assert [problem.split()[1] for problem in hooks] == ["hooks_that_raise:ship", "hooks_of_a_shop:nothing"]
+
+
+def test_a_store_starts_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    settings = offline_settings(tmp_path / "state")
+    monkeypatch.setattr(Path, "mkdir", full)
+    app = create_app(settings)
+    app.extensions["webstore"].close()
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_store_whose_hook_cannot_be_imported_does_not_start(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from webstore.linking.models import ClaimedLink
 from webstore.sessions.models import Identity
 
 from .authlib_client import AuthlibClient
-from .provider import Provider
+from .provider import Provider, another_issuer
 from .provider_answers import callback_error
 from .signed_tokens import LEEWAY_S, MALFORMED, is_time
 from .transactions import TransactionCookies
@@ -162,10 +162,8 @@ class LoginClient:
 
     def _claims(self) -> Mapping[str, Any]:
         """Exchange the code and return the valid claims of the ID token. Raises `LoginError`."""
-        options = {
-            "iss": {"essential": True, "value": self.issuer},
-            "aud": {"essential": True, "value": self.client_id},
-        }
+        # The issuer is checked below: Authlib's error does not say which one it found.
+        options = {"aud": {"essential": True, "value": self.client_id}}
         try:
             token = self._client.authorize_access_token(claims_options=options, leeway=LEEWAY_S)
         except requests.RequestException as exc:
@@ -183,6 +181,8 @@ class LoginClient:
         claims = token.get("userinfo")
         if not claims:
             raise LoginRejected("the token response has no ID token")
+        if claims.get("iss") != self.issuer:
+            raise LoginRejected(another_issuer("the ID token (iss)", claims.get("iss"), self.issuer))
         return {**claims, **self._from_userinfo(claims, token.get("access_token"))}
 
     def _from_userinfo(self, claims: Mapping[str, Any], access_token: object) -> Mapping[str, Any]:

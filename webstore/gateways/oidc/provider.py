@@ -181,10 +181,7 @@ class Provider:
     def _check_metadata(self, found: dict[str, Any]) -> None:
         named = found.get("issuer")
         if named != self.issuer:
-            raise LoginMisconfigured(
-                f"the discovery document names another issuer: found {printable(named)!r}, expected "
-                f"{self.issuer!r}; check AUTH0_ISSUER and AUTH0_DOMAIN, also the slash at the end"
-            )
+            raise LoginMisconfigured(another_issuer("the discovery document", named, self.issuer))
         if not all(isinstance(found.get(name), str) for name in _REQUIRED):
             raise ProviderUnavailable("the discovery document lacks an endpoint")
 
@@ -197,6 +194,14 @@ def origin_of(address: object) -> str | None:
         return None
     usable = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
     return f"{parts.scheme}://{parts.netloc}" if usable else None
+
+
+def another_issuer(where: str, found: object, expected: str) -> str:
+    """What the log says of a foreign issuer, with the settings that may be wrong."""
+    return (
+        f"{where} names another issuer: found {printable(found)!r}, expected {expected!r}; "
+        "check AUTH0_ISSUER and AUTH0_DOMAIN, also the slash at the end"
+    )
 
 
 def _check_keys(found: dict[str, Any]) -> None:

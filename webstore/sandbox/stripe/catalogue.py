@@ -275,8 +275,9 @@ def expanded(shown: dict[str, object], paths: Iterable[str], world: World) -> di
         inner = shown.get(name)
         if isinstance(inner, str):
             inner = shown[name] = _object(name, inner, world)
-        elif name in ("currency_options", "tiers"):
-            shown[name] = None if name == "tiers" else _currency_options(shown)
+        elif name == "currency_options":
+            # No price of the sandbox has tiers, so it leaves out the expandable `tiers`.
+            shown[name] = _currency_options(shown)
         if rest and isinstance(inner, dict):
             expanded(inner, [rest], world)
     return shown

@@ -11,12 +11,11 @@ def to_json(customer: Customer, world: World) -> dict[str, object]:
 
     Source: https://docs.stripe.com/api/customers/object
     """
-    return {
+    shown: dict[str, object] = {
         "id": customer.id,
         "object": "customer",
         "address": customer.address,
         "balance": customer.balance,
-        "business_name": customer.business_name,
         "created": customer.created,
         "currency": None,
         "customer_account": None,
@@ -25,7 +24,6 @@ def to_json(customer: Customer, world: World) -> dict[str, object]:
         "description": customer.description,
         "discount": None,
         "email": customer.email,
-        "individual_name": customer.individual_name,
         "invoice_prefix": customer.invoice_prefix,
         "invoice_settings": {name: customer.invoice_settings.get(name) for name in INVOICE_SETTINGS},
         "livemode": world.livemode,
@@ -38,3 +36,6 @@ def to_json(customer: Customer, world: World) -> dict[str, object]:
         "tax_exempt": customer.tax_exempt,
         "test_clock": None,
     }
+    # Left out when they are not set.
+    names = {"business_name": customer.business_name, "individual_name": customer.individual_name}
+    return {**shown, **{name: value for name, value in names.items() if value is not None}}

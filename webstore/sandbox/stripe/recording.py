@@ -26,7 +26,8 @@ def differences(before: Mapping[str, object], after: Mapping[str, object]) -> di
 
     Source: https://docs.stripe.com/api/events/object#event_object-data-previous_attributes
     """
-    previous = {name: value for name, value in before.items() if value != after[name]}
+    # Either may leave out a field without a value.
+    previous = {name: before.get(name) for name in {**before, **after} if before.get(name) != after.get(name)}
     if "metadata" in previous:
         old, new = cast(dict[str, str], before["metadata"]), cast(dict[str, str], after["metadata"])
         changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]

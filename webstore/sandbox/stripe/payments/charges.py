@@ -47,7 +47,6 @@ def add_charge(
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": charge_details(payments.cards[method["id"]], intent["amount"]),
-        "presentment_details": intent.get("presentment_details"),
         "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
@@ -61,6 +60,8 @@ def add_charge(
         "transfer_data": None,
         "transfer_group": None,
     }
+    if "presentment_details" in intent:
+        charge["presentment_details"] = intent["presentment_details"]
     charge.update(outcome(intent["amount"], decline, pending=status == "pending"))
     charge["receipt_url"] = None if decline else f"{call.state.origin}/receipts/payment/{id}"
     payments.charges.add(charge)

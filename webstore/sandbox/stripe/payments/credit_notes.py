@@ -94,7 +94,6 @@ def _document(
         "description": memo or "Credit",
         "discount_amount": 0,
         "discount_amounts": [],
-        "invoice_line_item": None,
         "livemode": call.world.livemode,
         "metadata": {},
         "pretax_credit_amounts": [],

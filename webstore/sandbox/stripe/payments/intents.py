@@ -25,6 +25,7 @@ def add_intent(
     intent: Document = {
         "id": id,
         "object": "payment_intent",
+        "allowed_payment_method_types": None,
         "amount": amount,
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
@@ -46,13 +47,22 @@ def add_intent(
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": call.world.livemode,
+        "managed_payments": None,
         "metadata": data.get("metadata") or {},
         "next_action": None,
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_options": {
+            "card": {
+                "installments": None,
+                "mandate_options": None,
+                "network": None,
+                "request_three_d_secure": "automatic",
+            }
+        },
         "payment_method_types": types,
+        "payment_record": None,
         "processing": None,
         "receipt_email": data.get("receipt_email"),
         "review": None,

@@ -44,9 +44,7 @@ NO_COUNTS: Document = {
     "rendering": None,
     "shipping_details": None,
     "statement_descriptor": None,
-    "status_details": None,
     "test_clock": None,
-    "threshold_reason": None,
     "total_pretax_credit_amounts": [],
 }
 

@@ -1,5 +1,7 @@
 """Payment methods. Source: https://docs.stripe.com/api/payment_methods/object"""
 
+from uuid import uuid4
+
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.payments.cards import Card
@@ -7,6 +9,23 @@ from webstore.sandbox.stripe.payments.tables import Entered
 from webstore.sandbox.stripe.routing import Call
 
 _NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
+# What bank accounts have in each country.
+_ACCOUNTS: dict[str, Document] = {
+    "bacs_debit": {"sort_code": "108800"},
+    "sepa_debit": {"bank_code": "37040044", "branch_code": None, "country": "DE"},
+    "us_bank_account": {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "STRIPE TEST BANK",
+        "routing_number": "110000000",
+    },
+}
+# What a payment method says of them beyond a charge.
+_KEPT: dict[str, Document] = {
+    "bacs_debit": {},
+    "sepa_debit": {"generated_from": None},
+    "us_bank_account": {"financial_connections_account": None, "networks": None, "status_details": None},
+}
 
 
 def add_method(call: Call, card: Card, entered: Entered, customer: str | None) -> Document:
@@ -24,7 +43,7 @@ def add_method(call: Call, card: Card, entered: Entered, customer: str | None) -
         "metadata": {},
         "radar_options": {},
         "type": card.kind,
-        card.kind: _kept_card(card) if card.kind == "card" else _account(card),
+        card.kind: _kept_card(card) if card.kind == "card" else {**_account(card), **_KEPT[card.kind]},
     }
     payments.methods.add(method)
     payments.cards[method["id"]] = card
@@ -46,11 +65,14 @@ def charge_details(card: Card, amount: int) -> Document:
     """A charge's `payment_method_details`: https://docs.stripe.com/api/charges/object"""
     if card.kind != "card":
         details: Document = {**_account(card), "mandate": new_id("mandate_", 24)}
+        if card.kind == "us_bank_account":
+            details["payment_reference"] = None
     else:
         details = {
             **_card(card),
             "amount_authorized": None,
             "authorization_code": None,
+            "electronic_commerce_indicator": None,
             "extended_authorization": {"status": "disabled"},
             "incremental_authorization": {"status": "unavailable"},
             "installments": None,
@@ -60,7 +82,18 @@ def charge_details(card: Card, amount: int) -> Document:
             "network_token": {"used": False},
             "network_transaction_id": new_id("", 15).upper(),
             "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
-            "three_d_secure": {"result": "authenticated", "version": "2.2.0"} if card.authenticate else None,
+            "three_d_secure": {
+                "authentication_flow": "challenge",
+                "electronic_commerce_indicator": "05",
+                "exemption_indicator": None,
+                "result": "authenticated",
+                "result_reason": None,
+                "transaction_id": str(uuid4()),
+                "version": "2.2.0",
+            }
+            if card.authenticate
+            else None,
+            "transaction_link_id": None,
         }
     return {card.kind: details, "type": card.kind}
 
@@ -100,10 +133,5 @@ def _kept_card(card: Card) -> Document:
 
 
 def _account(card: Card) -> Document:
-    return {
-        "bank_code": "37040044",
-        "branch_code": None,
-        "country": "DE",
-        "fingerprint": f"fp{card.kind}{card.last4}",
-        "last4": card.last4,
-    }
+    """What a payment method and a charge both say of a bank account."""
+    return {**_ACCOUNTS[card.kind], "fingerprint": f"fp{card.kind}{card.last4}", "last4": card.last4}

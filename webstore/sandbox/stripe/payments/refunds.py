@@ -62,14 +62,13 @@ def refund(
         "metadata": metadata,
         "payment_intent": charge["payment_intent"],
         "payment_method": charge["payment_method"],
-        "pending_reason": None,
         "reason": reason,
         "receipt_number": None,
         "source_transfer_reversal": None,
         "status": "succeeded",
         "transfer_reversal": None,
     }
-    shown_as = charge["presentment_details"]
+    shown_as = charge.get("presentment_details")
     if shown_as is not None:
         part = round(given_back * shown_as["presentment_amount"] / charge["amount"])
         document["presentment_details"] = {**shown_as, "presentment_amount": part}

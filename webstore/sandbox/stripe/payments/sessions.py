@@ -147,13 +147,14 @@ def _charge(call: Call, session: Document, attempt: Attempt) -> Decline | None:
     elif invoice is not None:
         invoices.paid(call, invoice, None)
     delayed = due and card.kind != "card"
+    if due and details.money.presentment_currency is not None:
+        made["presentment_details"] = details.money.presented(session["amount_total"])
     _complete(
         call,
         session,
         entered,
         customer=customer,
         payment_status="no_payment_required" if not due else "unpaid" if delayed else "paid",
-        presentment_details=details.money.presented(session["amount_total"]) if due else None,
         **made,
     )
     return None

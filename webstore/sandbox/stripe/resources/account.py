@@ -10,8 +10,10 @@ def retrieve(call: Call) -> dict[str, object]:
         "object": "account",
         "business_profile": {
             "mcc": None,
+            "minority_owned_business_designation": None,
             "name": "Sandbox store",
             "product_description": None,
+            "specified_commercial_transactions_act_url": None,
             "support_address": None,
             "support_email": None,
             "support_phone": None,
@@ -37,12 +39,18 @@ def retrieve(call: Call) -> dict[str, object]:
         "payouts_enabled": True,
         "settings": {
             "branding": {"icon": None, "logo": None, "primary_color": None, "secondary_color": None},
-            "card_payments": {"statement_descriptor_prefix": None},
+            "card_payments": {
+                "statement_descriptor_prefix": None,
+                "statement_descriptor_prefix_kana": None,
+                "statement_descriptor_prefix_kanji": None,
+            },
             "dashboard": {"display_name": "Sandbox store", "timezone": "Etc/UTC"},
             "payments": {
                 "statement_descriptor": "SANDBOX STORE",
                 "statement_descriptor_kana": None,
                 "statement_descriptor_kanji": None,
+                "statement_descriptor_prefix_kana": None,
+                "statement_descriptor_prefix_kanji": None,
             },
         },
         "type": "standard",

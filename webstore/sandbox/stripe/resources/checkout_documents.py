@@ -71,7 +71,6 @@ def new_session(
         "customer_details": _known_details(call, given),
         "customer_email": given.get("customer_email"),
         "discounts": [],
-        "excluded_payment_method_types": None,
         "integration_identifier": None,
         "invoice": None,
         "invoice_creation": None
@@ -93,7 +92,6 @@ def new_session(
         "managed_payments": {"enabled": False},
         "metadata": params.merged_metadata({}, given.get("metadata") or {}),
         "mode": mode,
-        "name_collection": None,
         "optional_items": [],
         "origin_context": None,
         "payment_intent": None,
@@ -110,10 +108,7 @@ def new_session(
         "phone_number_collection": {
             "enabled": (given.get("phone_number_collection") or {}).get("enabled", False)
         },
-        "presentment_details": None,
         "recovered_from": None,
-        "redirect_on_completion": None,
-        "return_url": None,
         "saved_payment_method_options": {
             "allow_redisplay_filters": ["always"],
             "payment_method_remove": "disabled",
