@@ -17,6 +17,7 @@ from tests.unit.gateways.state_promises import EVERY_CALL, Act, StatePromises
 from webstore.errors import StateUnavailable
 from webstore.gateways import revocation_files
 from webstore.gateways.revocation_files import RevocationFiles
+from webstore.gateways.state import require_own_folder
 from webstore.state import Records
 
 
@@ -44,6 +45,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 from webstore.gateways.revocation_files import RevocationFiles
+from webstore.gateways.state import require_own_folder
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 # No file may have a single byte: the same as a disk without room.
@@ -146,7 +148,7 @@ def test_a_folder_that_is_deleted_at_any_moment_comes_back_for_this_user_alone(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as by a job that empties /tmp. The shared state is in the folder above, and must be private."""
-    create = revocation_files.require_own_folder
+    create = require_own_folder
 
     def deleted_after(folder: Path, **how: bool) -> None:
         create(folder, **how)
