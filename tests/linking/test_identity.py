@@ -60,8 +60,8 @@ def test_social_user_made_again_gets_the_old_customer_whose_subscription_runs(sh
     subscription = shop.sandbox.stripe.subscribe(customer=customer, prices=[price])["id"]
     assert shop.management("DELETE", user_id).status_code == 204
     shop.advance(hours * 3600)
-    # Not to the account page: the local Auth0's tokens keep to real time. They are older than a record that is
-    # made after time was moved on.
+    # Not to the account page: the local Auth0's tokens keep to real time, and are older than a record that
+    # is made after time was moved on.
     assert log_in_with_google(shop.browser(), "/").url.path == "/"
     assert the_customer(shop, user_id)["id"] == customer
     running = shop.stripe("GET", "/subscriptions", customer=customer)["data"]
