@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +20,8 @@ from .gateways.oidc.authlib_client import quiet_authlib
 from .gateways.oidc.login_client import LoginClient
 from .gateways.oidc.logout_tokens import LogoutTokens
 from .gateways.oidc.provider import Provider
-from .gateways.redis_state import RedisState
-from .gateways.revocation_files import RevocationFiles
 from .gateways.shares import Share
-from .gateways.state import FileState, Watch, default_directory, require_writable_folder
+from .gateways.state import require_writable_folder
 from .gateways.stripe import (
     StripeCatalogue,
     StripeCheckouts,
@@ -39,7 +37,7 @@ from .gateways.stripe import (
     stripe_client,
     verify,
 )
-from .gateways.threads import in_background
+from .gateways.threads import Threads, in_background
 from .gateways.wire import Bounded, Sender, Wire
 from .linking import Linker, Policy
 from .linking.executor import BoundedExecutor
@@ -62,13 +60,15 @@ from .routes import checkout as checkout_routes
 from .routes import orders as order_routes
 from .routes import webhooks as webhook_routes
 from .routes.cart_cookie import current_cart
+from .routes.csrf import csrf_token
 from .routes.limits import is_stranger
 from .routes.paid_items import install_readings
-from .routes.session_cookie import ABSOLUTE_S, csrf_token, current_shopper, wait_for_room
-from .sessions.kept_records import KeptRecords
+from .routes.session_cookie import ABSOLUTE_S, current_shopper
+from .routes.session_size import wait_for_room
 from .sessions.login import link_at_login
 from .sessions.ports import AccessTokens
 from .settings import Settings
+from .shared_state import given_folder, open_shared
 from .shop.catalogue import CatalogueService
 from .shop.event_effects import Webhooks
 from .shop.fulfilment import log_order_event
@@ -76,12 +76,9 @@ from .shop.places import Places
 from .shop.ports import Fulfil
 from .shop.replay import CatchUp
 from .shop.texts import read_texts
-from .state import Counters, State
 
 #: Seconds that a call to a vendor may take; within linking and near a page's deadline it has fewer.
 _VENDOR_CALL_S = 7.0
-#: Seconds that counting a request may wait for other processes. After that, the process counts itself.
-_COUNT_S = 0.2
 _TOP = Path(__file__).resolve().parent.parent
 
 
@@ -147,7 +144,7 @@ def _hooks(settings: Settings) -> tuple[Fulfil, ...]:
     """
     problems: list[str] = []
     hooks: tuple[Fulfil, ...] = ()
-    folder = _given_folder(settings)
+    folder = given_folder(settings)
     if folder is not None:
         try:
             require_writable_folder(folder)
@@ -164,15 +161,8 @@ def _hooks(settings: Settings) -> tuple[Fulfil, ...]:
     return log_order_event, *hooks
 
 
-def _given_folder(settings: Settings) -> Path | None:
-    """The folder that STATE_DIR names; None if Redis or the default is used."""
-    if settings.redis_url or settings.state_dir is None:
-        return None
-    return settings.state_dir / settings.fingerprint
-
-
 def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
-    state, revocations, counters = _shared(settings)
+    state, revocations, counters = open_shared(settings)
     threads = Threads.of_server(settings.web_threads)
     # A call that was given the budget of a login and got no answer counts as hanging.
     hang_s = settings.link_budget_s
@@ -291,43 +281,6 @@ def _digest(*parts: str | None) -> str:
     return hashlib.sha256("\n".join(part for part in parts if part).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Threads:
-    """How many of a server process's threads may wait for whom.
-
-    Of five threads or more, at least one is left for pages while one vendor hangs, or Stripe and the
-    Management API do.
-    """
-
-    #: For linking.
-    linking: int
-    #: For Stripe, in pages. One more may wait for its turn.
-    pages: int
-    #: For the login provider. One more may wait for its turn.
-    provider: int
-    #: For Stripe, while handling webhooks. They are some of those of pages.
-    webhooks: int
-    #: For the fulfil hooks, which may hang.
-    hooks: int
-    #: For webhooks that wait until it may be asked again whether something is for sale.
-    waiting: int
-
-    @classmethod
-    def of_server(cls, threads: int) -> Threads:
-        """The shares of a process with so many threads."""
-        # Few: at the beginning of an outage each of them keeps a login waiting for its whole budget.
-        linking = max(1, min(4, threads // 2), threads // 4)
-        pages = max(1, threads - linking - 2)
-        return cls(
-            linking=linking,
-            pages=pages,
-            provider=max(1, threads - 2),
-            webhooks=max(1, pages // 3),
-            hooks=max(1, threads // 4),
-            waiting=max(1, threads // 8),
-        )
-
-
 def _login_client(settings: Settings, provider: Provider, wire: Sender) -> LoginClient:
     quiet_authlib()
     return LoginClient(
@@ -352,26 +305,4 @@ def _access_tokens(settings: Settings, wire: Sender) -> AccessTokens | None:
         Provider(wire, settings.auth0_issuer),
         audience=settings.auth0_audience,
         claim_namespace=settings.auth0_claim_namespace,
-    )
-
-
-def _shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
-    """What the processes share: the cache, the records of ended sessions, and the counters of rate limits.
-
-    Each has its own file or connections, so that a flood of counting delays no decision about a session.
-    """
-    state: State
-    counters: Counters
-    if settings.redis_url:
-        url, prefix = settings.redis_url, f"webstore:{settings.fingerprint}:"
-        state, counters = (RedisState(url, prefix, watch=Watch()) for _ in range(2))
-        ended = RedisState(url, prefix, watch=Watch(), urgent_writes=True)
-        return state, KeptRecords(ended, background=in_background), counters
-    folder = _given_folder(settings) or default_directory(settings.fingerprint)
-    state = FileState(folder, watch=Watch())
-    counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch())
-    return (
-        state,
-        KeptRecords(RevocationFiles(folder / "ended-sessions", watch=Watch()), background=in_background),
-        counters,
     )

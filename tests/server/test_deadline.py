@@ -12,6 +12,7 @@ import pytest
 from tests.server.under_gunicorn import running_store
 from tests.support import Shop, until
 from webstore import application, deadline
+from webstore.gateways.threads import Threads
 from webstore.routes import Services, edge
 from webstore.sandbox.control import Control
 
@@ -85,7 +86,7 @@ def test_only_so_many_requests_wait_for_stripe_and_the_others_are_answered(
     stripe = shop.sandbox.stripe.control
     let_it_hang(stripe)
     services: Services = shop.app.extensions["webstore"]
-    bound = application.Threads.of_server(services.settings.web_threads).pages
+    bound = Threads.of_server(services.settings.web_threads).pages
     with ThreadPoolExecutor(bound + 5) as pool:
         waiting = {pool.submit(browser.open, SUCCESS) for _ in range(bound + 5)}
         for _ in range(5):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.offline import offline_store
-from webstore.application import Threads
+from webstore.gateways.threads import Threads
 from webstore.routes import Services
 
 

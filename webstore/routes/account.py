@@ -24,6 +24,7 @@ from webstore.settings import Settings
 from webstore.shop.subscriptions import ShownSubscription, list_shown
 
 from . import services
+from .csrf import require_csrf_token
 from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
 from .errors import not_available, noted
 from .limits import limited_per_shopper
@@ -34,7 +35,6 @@ from .session_cookie import (
     logged_in_shopper,
     login_required,
     remember_customer,
-    require_csrf_token,
 )
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")

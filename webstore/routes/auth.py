@@ -23,6 +23,7 @@ from webstore.sessions import login, revocation
 from webstore.sessions.models import Identity
 
 from . import header_room, services
+from .csrf import require_csrf_token
 from .customer import forget
 from .limits import limited_per_address
 from .login_claims import keep_claims
@@ -33,7 +34,6 @@ from .session_cookie import (
     current_shopper,
     end_session,
     must_ask_provider,
-    require_csrf_token,
     start_session,
     unsure_shopper,
 )

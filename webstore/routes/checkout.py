@@ -33,6 +33,7 @@ from . import services
 from .cart import BOUGHT, keep_todays_prices
 from .cart import page as cart_page
 from .cart_cookie import current_cart, keep_cart
+from .csrf import require_csrf_token
 from .customer import ended_login, unusable_link
 from .errors import login_first, refused_by_vendor
 from .limits import limited_per_shopper
@@ -44,7 +45,6 @@ from .session_cookie import (
     logged_in_shopper,
     login_required,
     remember_customer,
-    require_csrf_token,
 )
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout")

@@ -21,6 +21,7 @@ from webstore.shop.subscriptions import Ending, NotEnded, Tills, end_all, in_wor
 
 from . import services
 from .account import SubscriptionsView, listed_subscriptions
+from .csrf import require_csrf_token
 from .customer import SHOP_NOTIFIED
 from .errors import noted
 from .limits import limited_per_shopper
@@ -31,7 +32,6 @@ from .session_cookie import (
     end_session,
     logged_in_shopper,
     login_required,
-    require_csrf_token,
 )
 
 log = logging.getLogger(__name__)

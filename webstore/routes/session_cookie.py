@@ -6,7 +6,6 @@ customer's data read the customer ID from the directory.
 
 from __future__ import annotations
 
-import hmac
 import logging
 import secrets
 import time
@@ -16,8 +15,7 @@ from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 
-from flask import abort, after_this_request, current_app, g, redirect, request, session, url_for
-from flask.sessions import SecureCookieSessionInterface
+from flask import abort, after_this_request, g, redirect, request, session, url_for
 from werkzeug.wrappers import Response
 
 from webstore.errors import LoginRejected, StateUnavailable
@@ -26,10 +24,11 @@ from webstore.sessions import revocation
 from webstore.sessions.models import Identity
 from webstore.sessions.revocation import SessionMark, Standing
 
-from . import header_room, services
+from . import services
 from .errors import login_first
 from .marks import is_public_page
 from .return_path import safe_return_path
+from .session_size import MAX_TEXT, fitted, shortened
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +45,6 @@ ABSOLUTE_S = 7 * 24 * 3600
 _VOUCHED_S = 60
 #: The time of last use is written only when it is this old (seconds), so that few answers set a cookie.
 _TOUCH_S = 300
-#: Maximum characters and bytes of a text in the cookie, which must stay far below a browser's 4,096 bytes.
-#: A character beyond the basic plane takes twelve bytes of the cookie's JSON.
-_MAX_TEXT, _MAX_BYTES = 300, 900
-#: Characters that are left of a name or an e-mail address, however long the other texts are.
-_SHORTEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +162,6 @@ def _unless_ended(response: Response) -> Response:
     return response
 
 
-def wait_for_room(response: Response) -> Response:
-    """Leave a refreshed session to a later answer if its cookie does not fit beside the cart and the address.
-
-    The browser's present cookie stays valid: only the time of last use and the customer ID, which is for
-    display, are renewed later. A login and a logout never wait.
-    """
-    if session.modified and g.get("session_can_wait"):
-        serializer = SecureCookieSessionInterface().get_signing_serializer(current_app)
-        if serializer is not None and len(serializer.dumps(dict(session))) > header_room.left(response):
-            session.modified = False
-    return response
-
-
 def _shopper(stored: dict[str, Any]) -> Shopper:
     if not isinstance(stored["epoch"], str):
         raise TypeError("the epochs are no text")
@@ -250,12 +231,12 @@ def start_session(identity: Identity, customer_id: str | None, *, room: int) -> 
             epoch = revocation.epochs_after_login(
                 str(asked_about.get("epoch", "")), asked_about["asked"], epoch
             )
-    picture = identity.picture if identity.picture and len(identity.picture) <= _MAX_TEXT else None
+    picture = identity.picture if identity.picture and len(identity.picture) <= MAX_TEXT else None
     login = {
         "iss": identity.issuer,
         "sub": identity.user_id,
-        "name": _shortened(identity.name or identity.email or "Shopper"),
-        "email": _shortened(identity.email) if identity.email else None,
+        "name": shortened(identity.name or identity.email or "Shopper"),
+        "email": shortened(identity.email) if identity.email else None,
         "picture": picture,
         "sid": identity.sid,
         "cus": customer_id,
@@ -280,7 +261,7 @@ def start_session(identity: Identity, customer_id: str | None, *, room: int) -> 
     session.clear()
     session.permanent = True
     session["csrf"] = secrets.token_urlsafe(16)
-    session["login"] = _fitted(login, room)
+    session["login"] = fitted(login, room)
     _read_again()
 
 
@@ -288,31 +269,6 @@ def _read_again() -> None:
     """Have the rest of this request read the session again."""
     for name in ("shopper", "unsure", "unreadable", "session_can_wait"):
         g.pop(name, None)
-
-
-def _fitted(login: dict[str, Any], room: int) -> dict[str, Any]:
-    """The login without the picture, and then with shorter texts, if the cookie's value is too long."""
-    serializer = SecureCookieSessionInterface().get_signing_serializer(current_app)
-    if serializer is None:
-        raise RuntimeError("the store has no key")
-    # A customer ID that is not known yet may be added later.
-    known = {**session, "login": {**login, "cus": login["cus"] or "cus_" + "x" * 16}}
-    while len(serializer.dumps(known)) > room:
-        shown = {name: login[name] for name in ("name", "email") if login[name]}
-        if login["picture"] is not None:
-            login = {**login, "picture": None}
-        elif shown and len(max(shown.values(), key=len)) > _SHORTEST:
-            longest = max(shown, key=lambda name: len(shown[name]))
-            login = {**login, longest: shown[longest][: max(_SHORTEST, len(shown[longest]) * 3 // 4)]}
-        else:
-            break
-        known["login"] = {**login, "cus": known["login"]["cus"]}
-    return login
-
-
-def _shortened(text: str) -> str:
-    """The beginning of the text, up to the limits for a text in the cookie."""
-    return text[:_MAX_TEXT].encode(errors="ignore")[:_MAX_BYTES].decode(errors="ignore")
 
 
 def remember_customer(customer_id: str | None) -> None:
@@ -362,23 +318,6 @@ def _revoking() -> Iterator[_Revoking]:
             "the shared state is unreachable (%s)",
             exc,
         )
-
-
-def csrf_token() -> str:
-    """The CSRF token of this session's forms; empty if nobody is logged in."""
-    return str(session.get("csrf", "")) if session.get("login") else ""
-
-
-def csrf_matches(sent: str) -> bool:
-    """Whether a form has this session's CSRF token."""
-    expected = csrf_token()
-    return bool(expected) and hmac.compare_digest(expected.encode(), sent.encode())
-
-
-def require_csrf_token() -> None:
-    """Answer 400 to a form without this session's CSRF token."""
-    if not csrf_matches(request.form.get("csrf_token", "")):
-        abort(400, "This form is out of date. Go back, reload the page and try again.")
 
 
 def ask_provider_if_unsure() -> Response | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -60,10 +61,10 @@ PROCESSES = 3
 def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     """A store of three processes, of which this is one; its counters can be used, or they cannot."""
     folder = tmp_path / "state"
-    if request.param == "without the counters":
-        folder.write_text("no folder can be made in a file")
-        folder = folder / "state"
     with offline_store(folder, WEB_CONCURRENCY=f"{PROCESSES}") as app:
+        if request.param == "without the counters":
+            shutil.rmtree(folder)
+            folder.write_text("no folder can be made in a file")
         yield app
 
 
