@@ -250,7 +250,7 @@ def _use(
         if customer is None:
             customer = yield from ask(GetCustomer(user.customer_id))
     except NoSuchCustomer as exc:
-        if user.account is None and (exc.other_mode or not policy.livemode):
+        if not user.suffix and user.account is None and (exc.other_mode or not policy.livemode):
             # It belongs to another world, or nothing says to which: this one gets a link of its own.
             return (yield from _link_beside(user, account, policy, now))
         if policy.livemode or account.pin is None or user.account != account.pin:
