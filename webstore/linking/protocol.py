@@ -600,7 +600,8 @@ def _record(
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
         replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
-        looked_up = user.identities[: MAX_OWNERS - 1]
+        # A look-up that lists a customer of the user's own searches for no merged account: the next use does.
+        looked_up = user.identities[: MAX_OWNERS - 1] if customer.owner in user.identities else ()
         yield from ask(recording(fresh, customer.id, account, replaced, looked_up or None))
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
     outcome = LinkOutcome(

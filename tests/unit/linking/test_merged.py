@@ -124,6 +124,18 @@ def test_both_have_one_and_nothing_is_recorded(merged: Vendors) -> None:
     assert "sub_7 runs on cus_2" in outcome.reason
 
 
+def test_a_merged_accounts_customer_is_searched_for_after_the_list_showed_the_users_own(
+    merged: Vendors,
+) -> None:
+    has_customer(merged, "cus_1", ADA, email="ada@example.com", name="Ada Example")
+    has_customer(merged, "cus_2", SECOND, email="ada@elsewhere.example")
+    merged.running["cus_2"] = ("sub_7",)
+    assert run(merged, login(merged)).customer_id == "cus_1"
+    outcome = run(merged, use(merged))
+    assert (outcome.customer_id, outcome.predecessors, outcome.alarm) == ("cus_1", ("cus_2",), True)
+    assert "sub_7 runs on cus_2" in outcome.reason
+
+
 def test_a_customer_beside_this_one_on_which_nothing_runs_is_reported_without_an_alarm(
     merged: Vendors,
 ) -> None:
