@@ -235,7 +235,7 @@ MUTATIONS = [
     Mutation(
         "an ID without an account that belongs to the other mode is left alone",
         PROTOCOL,
-        "if user.account is None and (exc.other_mode or not policy.livemode):",
+        "if not user.suffix and user.account is None and (exc.other_mode or not policy.livemode):",
         "if False:",
         _http("trust", "link_of_the_other_mode_without_a_pin_is_left_alone_and_this_one_gets_its_own"),
     ),

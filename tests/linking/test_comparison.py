@@ -154,6 +154,15 @@ def test_each_row_names_the_fields_where_an_operator_finds_them(vendors: Vendors
     ]
 
 
+@pytest.mark.parametrize("noted", [1_790_000_000_000, 1e300, -1e15], ids=["milliseconds", "huge", "negative"])
+def test_a_failure_note_that_is_no_time_counts_as_absent(vendors: Vendors, noted: float) -> None:
+    customer_id = vendors.customer(NAMES_ADA)
+    vendors.user_has({"stripe_customer_id": customer_id, "stripe_link_failed_at": noted})
+    found = vendors.compare()
+    assert (found.status, found.customer_id) == ("linked", customer_id)
+    assert "A create failed" not in [fact.label for fact in found.facts]
+
+
 def test_differences_are_reported_and_the_link_is_valid(vendors: Vendors) -> None:
     customer_id = vendors.linked(email="old@example.com", name=None)
     found = vendors.compare()

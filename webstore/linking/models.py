@@ -13,6 +13,8 @@ ID, PIN, REPLACED = "stripe_customer_id", "stripe_account", "stripe_replaced"
 FAILED_AT, FAILED_TRY = "stripe_link_failed_at", "stripe_link_failed_try"
 MERGED = "stripe_merged"
 KEYS = (ID, PIN, REPLACED, FAILED_AT, FAILED_TRY, MERGED)
+#: The end of the year 9999, as a Unix time.
+_MAX_TIME = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class User:
             moved=(),
             customer_id=_text(records.get(ID + suffix)),
             account=_text(records.get(PIN + suffix)),
-            link_failed_at=_number(records.get(FAILED_AT + suffix)),
+            link_failed_at=_moment(records.get(FAILED_AT + suffix)),
             link_failed_try=_text(records.get(FAILED_TRY + suffix)),
             replaced=tuple((_text(records.get(REPLACED + suffix)) or "").split()),
             merged=tuple(map(unquote, (_text(records.get(MERGED + suffix)) or "").split())),
@@ -100,14 +102,11 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _number(value: object) -> float | None:
-    """A recorded number; None if it is missing, too large or of another type."""
+def _moment(value: object) -> float | None:
+    """A recorded Unix time in seconds; None if it is missing, of another type, or after the year 9999."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        return float(value)
-    except OverflowError:
-        return None
+    return float(value) if 0 <= value <= _MAX_TIME else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,8 @@ MAX_VERIFIED = 3
 ACCOUNT_PATIENCE_S = 0.5
 #: Seconds after which a create counts as slow: somebody else may have recorded a customer meanwhile.
 SLOW_CREATE_S = 1.0
-#: User IDs that one look-up searches for: the user's own, and those of merged accounts.
+#: User IDs that one look-up searches for: the user's own, and those of merged accounts. More of them are
+#: looked up at the next uses.
 MAX_OWNERS = 6
 #: Hits of a look-up that are confirmed by reading them one by one.
 MAX_CONFIRMED = 10
@@ -250,7 +251,7 @@ def _use(
         if customer is None:
             customer = yield from ask(GetCustomer(user.customer_id))
     except NoSuchCustomer as exc:
-        if user.account is None and (exc.other_mode or not policy.livemode):
+        if not user.suffix and user.account is None and (exc.other_mode or not policy.livemode):
             # It belongs to another world, or nothing says to which: this one gets a link of its own.
             return (yield from _link_beside(user, account, policy, now))
         if policy.livemode or account.pin is None or user.account != account.pin:
@@ -599,7 +600,9 @@ def _record(
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
         replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
-        yield from ask(recording(fresh, customer.id, account, replaced, user.identities or None))
+        # A look-up that lists a customer of the user's own searches for no merged account: the next use does.
+        looked_up = user.identities[: MAX_OWNERS - 1] if customer.owner in user.identities else ()
+        yield from ask(recording(fresh, customer.id, account, replaced, looked_up or None))
     reason = f"recorded in place of {user.customer_id or 'nothing'}"
     outcome = LinkOutcome(
         status, customer.id, reason, others=others, predecessors=user.replaced, identities=user.identities
@@ -657,7 +660,8 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
         if (fresh.customer_id, fresh.suffix) == (user.customer_id, user.suffix):
             replaced = user.replaced if theirs or fresh.moved else ()
-            yield from ask(recording(fresh, customer.id, account, replaced, user.identities))
+            looked_up = tuple(it for it in user.identities if it in user.merged or it in new)
+            yield from ask(recording(fresh, customer.id, account, replaced, looked_up))
         return _told_of(theirs, running, replace(outcome, predecessors=user.replaced))
     return outcome
 

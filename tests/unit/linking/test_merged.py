@@ -99,10 +99,38 @@ def test_both_have_one_the_primarys_stays_and_the_others_orders_stay_in_sight(me
     assert merged.customers["cus_2"].owner == SECOND
 
 
+def test_of_many_merged_accounts_those_beyond_one_look_up_are_looked_up_at_the_next_use(
+    merged: Vendors,
+) -> None:
+    identities = tuple(f"google-oauth2|{number}" for number in range(14))
+    change(merged, identities=identities)
+    has_customer(merged, "cus_9", identities[-1])
+    merged.running["cus_9"] = ("sub_7",)
+    assert run(merged, login(merged)).status is LinkStatus.CREATED
+    found = [run(merged, use(merged)) for _ in range(3)]
+    assert [it.alarm for it in found] == [False, False, True]
+    assert merged.users[ADA].replaced == ("cus_9",)
+    assert merged.users[ADA].merged == identities
+    run(merged, use(merged))
+    assert SearchByOwner not in asked(merged)
+
+
 def test_both_have_one_and_nothing_is_recorded(merged: Vendors) -> None:
     has_customer(merged, "cus_2", SECOND, email="ada@example.com")
     has_customer(merged, "cus_1", ADA)
     merged.running["cus_2"] = ("sub_7",)
+    outcome = run(merged, use(merged))
+    assert (outcome.customer_id, outcome.predecessors, outcome.alarm) == ("cus_1", ("cus_2",), True)
+    assert "sub_7 runs on cus_2" in outcome.reason
+
+
+def test_a_merged_accounts_customer_is_searched_for_after_the_list_showed_the_users_own(
+    merged: Vendors,
+) -> None:
+    has_customer(merged, "cus_1", ADA, email="ada@example.com", name="Ada Example")
+    has_customer(merged, "cus_2", SECOND, email="ada@elsewhere.example")
+    merged.running["cus_2"] = ("sub_7",)
+    assert run(merged, login(merged)).customer_id == "cus_1"
     outcome = run(merged, use(merged))
     assert (outcome.customer_id, outcome.predecessors, outcome.alarm) == ("cus_1", ("cus_2",), True)
     assert "sub_7 runs on cus_2" in outcome.reason

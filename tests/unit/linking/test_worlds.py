@@ -233,6 +233,18 @@ def test_the_mode_decides_for_a_key_that_may_not_read_its_account() -> None:
     assert tenant.writes("restricted") == 0
 
 
+def test_a_missing_customer_in_keys_of_its_own_without_an_account_is_an_alarm() -> None:
+    """The test data was deleted; nothing says whether it was this account's."""
+    tenant = Tenant("live", "restricted")
+    tenant.use("live")
+    tenant.use("restricted")
+    tenant.stripe["restricted"].customers.clear()
+    outcome = tenant.use("restricted")
+    assert (outcome.status, outcome.customer_id, outcome.alarm) == (LinkStatus.PENDING, None, True)
+    assert "flask customers relink" in outcome.reason
+    assert tenant.records()["stripe_customer_id_test"] == "cus_restricted1"
+
+
 def test_once_the_account_can_be_read_the_next_record_moves_the_link() -> None:
     tenant = Tenant("live", "restricted")
     tenant.use("live")
