@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -109,6 +109,10 @@ class Shop:
     def remove_state(self) -> None:
         """Lose what the workers share."""
         shutil.rmtree(self.environment["STATE_DIR"])
+
+    def block_state(self) -> None:
+        """Have a file in the place of what the workers share: from now on it cannot be used."""
+        put_file_at(Path(self.environment["STATE_DIR"]))
 
     def lose_state(self) -> None:
         """Lose what the workers share, and what this one has in memory."""
@@ -278,6 +282,14 @@ def link_status(page: httpx.Response) -> str | None:
     """The value of `data-link-status`."""
     found = re.search(r'data-link-status="([^"]*)"', page.text)
     return found[1] if found else None
+
+
+def put_file_at(folder: Path) -> None:
+    """Put a file in the place of a folder, which a running store may create again at any moment."""
+    while not folder.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(IsADirectoryError):
+            folder.write_text("")
 
 
 def the_customer(shop: Shop, user_id: str) -> dict[str, Any]:

@@ -308,13 +308,15 @@ def test_shared_state_lost_after_a_create_that_was_not_recorded_changes_nothing(
 
 
 def test_shared_state_that_cannot_be_used_at_all_changes_nothing(tmp_path: Path) -> None:
-    in_the_way = tmp_path / "a file"
-    in_the_way.write_text("")
-    with running_shop(in_the_way / "state") as shop:
+    with running_shop(tmp_path / "state") as shop:
+        shop.block_state()
         eve = shop.add_user(EVE)
         first = shown_customer(log_in(shop))
         assert first == the_customer(shop, eve)["id"]
+        # A start without it is refused.
+        (tmp_path / "state").unlink()
         shop.restart()
+        shop.block_state()
         assert shown_customer(log_in(shop)) == first
         shop.stripe("DELETE", f"/customers/{first}")
         healed = shop.use(eve)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,7 +23,7 @@ from tests.login.steps import (
     post_logout,
     prompts,
 )
-from tests.support import Shop, held, in_background, link_status, until
+from tests.support import Shop, held, in_background, link_status, put_file_at, until
 from webstore import create_app
 from webstore.errors import StateUnavailable
 from webstore.settings import Settings
@@ -36,7 +34,7 @@ def test_a_logout_while_the_state_is_unreachable_ends_the_session_in_its_browser
 ) -> None:
     browser = shop.browser()
     browser.log_in()
-    block_state(shop)
+    shop.block_state()
     page = browser.log_out()
     assert browser.cookie() not in browser.client.cookies
     assert "the shared state is unreachable" in caplog.text
@@ -61,7 +59,7 @@ def test_a_logged_out_copy_is_not_honoured_while_the_state_is_unreachable(shop: 
     browser.log_in()
     copied = copied_cookies(browser)
     browser.log_out()
-    block_state(shop)
+    shop.block_state()
     answer = ask(shop.app, shop, copied, path)
     assert urlsplit(answer.headers["Location"]).path == "/login"
     thief = shop.browser()
@@ -84,7 +82,7 @@ def test_a_logout_that_could_not_be_recorded_is_recorded_when_the_state_is_back(
     copied, token = copied_cookies(browser), csrf_token(browser)
     folder = Path(shop.environment["STATE_DIR"])
     away = folder.rename(folder.with_name("away"))
-    folder.write_text("")
+    put_file_at(folder)
     assert 'id="not-everywhere"' in post_logout(browser, token).text
     # This process knows it already.
     assert not is_honoured(shop.app, shop, copied)
@@ -99,20 +97,10 @@ def test_a_logout_that_could_not_be_recorded_is_recorded_when_the_state_is_back(
 # The state is away
 
 
-def block_state(shop: Shop) -> None:
-    """Put a file where the shared state's folder would be."""
-    folder = Path(shop.environment["STATE_DIR"])
-    # The store may create the folder again at any moment.
-    while not folder.is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(IsADirectoryError):
-            folder.write_text("")
-
-
 def test_sessions_are_honoured_while_the_state_is_unreachable(shop: Shop) -> None:
     browser = shop.browser()
     browser.log_in()
-    block_state(shop)
+    shop.block_state()
     shop.forget_requests()
     assert is_logged_in(browser)
     assert prompts(shop) == [], "a page for everybody asked the provider"
@@ -128,7 +116,7 @@ def test_a_session_begun_while_the_state_was_unreachable_is_asked_about_once_whe
 ) -> None:
     """Its logout could have been recorded in an epoch that was lost since then."""
     browser = shop.browser()
-    block_state(shop)
+    shop.block_state()
     browser.log_in()
     Path(shop.environment["STATE_DIR"]).unlink()
     shop.forget_requests()
@@ -172,7 +160,7 @@ def test_the_back_channel_answers_400_while_the_state_is_unreachable_and_200_whe
     token = liar.logout_token(sid="the-session")
     folder = Path(shop.environment["STATE_DIR"])
     away = folder.rename(folder.with_name("away"))
-    folder.write_text("")
+    put_file_at(folder)
     assert deliver(shop, token).status_code == 400
     assert is_logged_in(browser)
     folder.unlink()

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.support import put_file_at
 from webstore import create_app
 from webstore.routes import limits
 from webstore.sandbox.vendors import DEFAULT_STORE_URL, Sandbox
@@ -116,8 +117,8 @@ def test_two_workers_count_together(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_without_counters_each_process_counts_and_has_its_share_of_the_limit(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    (tmp_path / "a file").write_text("")
-    with store(sandbox, tmp_path / "a file" / "state", WEB_CONCURRENCY="3") as app:
+    with store(sandbox, tmp_path / "state", WEB_CONCURRENCY="3") as app:
+        put_file_at(tmp_path / "state")
         assert [is_limited(app, "192.0.2.1") for _ in range(5)] == [False, True, True, True, True]
         assert not is_limited(app, "192.0.2.2")
 

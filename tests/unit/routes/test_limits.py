@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from flask import Flask, g
 from werkzeug.exceptions import TooManyRequests
 
 from tests.fakes import Clock
+from tests.support import put_file_at
 from tests.unit.offline import offline_store
 from webstore.routes import attach, limits
 from webstore.routes.limits import SHOPPER_LIMIT, WINDOW_S, is_stranger, limited_per_shopper
@@ -63,8 +63,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
     folder = tmp_path / "state"
     with offline_store(folder, WEB_CONCURRENCY=f"{PROCESSES}") as app:
         if request.param == "without the counters":
-            shutil.rmtree(folder)
-            folder.write_text("no folder can be made in a file")
+            put_file_at(folder)
         yield app
 
 
