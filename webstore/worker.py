@@ -31,6 +31,9 @@ ARRIVAL_S = 10.0
 BODY_S = 5.0
 #: Bytes that may wait outside of a thread. Less than a socket's buffer holds by default.
 WAITING_BYTES = 32 * 1024
+#: Seconds between two attempts to accept a connection while no more files can be opened.
+FULL_S = 0.05
+_NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)")
 
@@ -108,16 +111,22 @@ class Worker(ThreadWorker):
         self._arriving: set[Connection] = set()
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection. A UNIX socket is for a proxy on this machine, so its requests come at once."""
-        if self.cfg.is_ssl or listener.family == socket.AF_UNIX:
-            super().accept(listener)
-            return
+        """Accept a connection. A UNIX socket is for a proxy on this machine, so its requests come at once.
+
+        While no more files can be opened, the connection waits in the listener's queue.
+        """
         try:
+            if self.cfg.is_ssl or listener.family == socket.AF_UNIX:
+                super().accept(listener)
+                return
             client, address = listener.accept()
         except OSError as exc:
-            if exc.errno in (errno.EAGAIN, errno.ECONNABORTED):
-                return
-            raise
+            if exc.errno in _NO_MORE_FILES:
+                # The listener stays readable, and the loop must not spin.
+                time.sleep(FULL_S)
+            elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                raise
+            return
         self.nr_conns += 1
         self._await_request(Connection(self.cfg, client, address, listener.getsockname()))
 

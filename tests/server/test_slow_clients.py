@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.server.under_gunicorn import ROOT, Store, running_store
+from tests.support import until
 from webstore.worker import WAITING_BYTES, is_complete
 
 FORM = "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -95,6 +99,30 @@ def test_clients_that_break_off_leave_no_trace(store: Store) -> None:
     assert "Traceback" not in store.said()
 
 
+def test_a_process_that_can_open_no_more_files_goes_on(store: Store) -> None:
+    (worker,) = store.workers()
+    before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    opened = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 5, before[1]))
+    try:
+        with ExitStack() as stack:
+            for _ in range(20):
+                stack.enter_context(connect(store, "GET /heal"))
+            until(lambda: len(list(Path(f"/proc/{worker}/fd").iterdir())) >= opened + 5)
+    finally:
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+    assert is_served(store)
+    assert store.workers() == {worker}
+    assert "Traceback" not in store.said()
+
+
+@pytest.mark.parametrize(("files", "most"), [(-1, 1000), (65536, 1000), (1024, 896), (256, 128), (100, 9)])
+def test_a_process_takes_fewer_connections_than_it_can_open_files(
+    store: Store, files: int, most: int
+) -> None:
+    assert configured(store, "connections_within", files, 8) == most
+
+
 @pytest.mark.parametrize(
     ("request_", "complete"),
     [
@@ -135,14 +163,19 @@ def test_what_waits_fits_into_a_sockets_buffer() -> None:
 def test_a_start_tells_what_may_have_been_overlooked(
     store: Store, hosts: list[str], stop_s: float, budget_s: float, words: list[str]
 ) -> None:
+    hints = configured(store, "hints", hosts, stop_s, budget_s)
+    assert len(hints) == len(words)
+    assert all(word in hint for word, hint in zip(words, hints, strict=True))
+
+
+def configured(store: Store, name: str, *arguments: object) -> Any:
+    """What this function of the server's configuration gives."""
     code = (
         "import json, runpy, sys; conf = runpy.run_path('gunicorn.conf.py');"
-        "print(json.dumps(conf['hints'](*json.loads(sys.argv[1]))))"
+        "print(json.dumps(conf[sys.argv[1]](*json.loads(sys.argv[2]))))"
     )
-    asked = [sys.executable, "-c", code, json.dumps([hosts, stop_s, budget_s])]
+    asked = [sys.executable, "-c", code, name, json.dumps(arguments)]
     shown = subprocess.run(  # noqa: S603 (as above)
         asked, cwd=ROOT, env=dict(store.environment), capture_output=True, text=True, check=True
     )
-    hints = json.loads(shown.stdout)
-    assert len(hints) == len(words)
-    assert all(word in hint for word, hint in zip(words, hints, strict=True))
+    return json.loads(shown.stdout)
