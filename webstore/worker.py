@@ -10,6 +10,7 @@ or who reads answers slowly, still uses up the server.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import select
@@ -36,6 +37,9 @@ FULL_S = 0.05
 _NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)")
+_EXPECTS = re.compile(
+    rb"^[^\r\n]* http/1\.1\r\n(?:.*\r\n)?expect:[ \t]*100-continue[ \t]*(?:\r|$)", re.DOTALL
+)
 
 
 class _TimedSocket:
@@ -61,6 +65,8 @@ class Connection(TConn):
         super().__init__(cfg, sock, client, server)
         #: Bytes of the next request that have come.
         self.come = 0
+        #: Whether the client that waits for "100 Continue" has got it.
+        self.told_to_continue = False
         #: When it has to be complete, and when its body has to be read, on the monotonic clock.
         self.late_at = self.read_until = 0.0
 
@@ -81,6 +87,12 @@ class Connection(TConn):
             return True
         # The socket is readable without anything new: the client has closed it.
         ended = len(data) <= self.come
+        if not self.told_to_continue and expects_continue(data):
+            # Only then does the client send the body. Gunicorn says it again, which does no harm: RFC 9110,
+            # section 15.2.
+            self.told_to_continue = True
+            with contextlib.suppress(OSError):
+                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         if ended or len(data) == WAITING_BYTES or is_complete(data):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return True
@@ -90,17 +102,36 @@ class Connection(TConn):
         return False
 
 
-def is_complete(data: bytes) -> bool:
-    """Whether this is a request of HTTP/1.1 with all its headers and, if its length is known, with its body.
+def expects_continue(data: bytes) -> bool:
+    """Whether the headers are complete and the client sends the body only after "100 Continue"."""
+    head, ended, _ = data.partition(b"\r\n\r\n")
+    # RFC 9110, section 10.1.1: a client of HTTP/1.0 never waits.
+    return bool(ended and _EXPECTS.search(head.lower())) and not is_complete(data)
 
-    A client that expects "100 Continue" sends the body only after that.
-    """
+
+def is_complete(data: bytes) -> bool:
+    """Whether this is a request of HTTP/1.1 with all its headers and its body."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return False
     head = data[:end].lower()
+    if b"\r\ntransfer-encoding:" in head:
+        return _has_all_chunks(data, end + 4)
     length = _LENGTH.search(head)
-    return length is None or b"\r\nexpect:" in head or len(data) >= end + 4 + int(length[1])
+    return length is None or len(data) >= end + 4 + int(length[1])
+
+
+def _has_all_chunks(data: bytes, start: int) -> bool:
+    """Whether the chunks that begin at `start` have their end, or are malformed (RFC 9112, section 7.1)."""
+    while (end := data.find(b"\r\n", start)) >= 0:
+        try:
+            size = int(data[start:end].partition(b";")[0], 16)
+        except ValueError:
+            return True
+        if size <= 0:
+            return data.find(b"\r\n\r\n", end) >= 0
+        start = end + 2 + size + 2
+    return False
 
 
 class Worker(ThreadWorker):
@@ -169,7 +200,7 @@ class Worker(ThreadWorker):
             conn.late_at = min(conn.late_at, deadline)
 
     def _await_request(self, conn: Connection) -> None:
-        conn.come = 0
+        conn.come, conn.told_to_continue = 0, False
         if conn.has_request():
             self._hand_over(conn)
             return

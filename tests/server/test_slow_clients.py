@@ -17,13 +17,17 @@ import pytest
 
 from tests.server.under_gunicorn import ROOT, Store, running_store
 from tests.support import until
-from webstore.worker import WAITING_BYTES, is_complete
+from webstore.worker import WAITING_BYTES, expects_continue, is_complete
 
 FORM = "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 #: Beginnings of requests, and the rest of each.
 SLOW = {
     "request line": ("GET /heal", "thz HTTP/1.1\r\nHost: x\r\n\r\n"),
     "headers": ("GET /healthz HTTP/1.1\r\nHost: x\r\nA: ", "b\r\n\r\n"),
+    "chunks": (
+        f"POST /nowhere HTTP/1.1\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n3\r\na=",
+        "b\r\n0\r\n\r\n",
+    ),
     "small body": (f"POST /nowhere HTTP/1.1\r\n{FORM}Content-Length: 20000\r\n\r\na=", "x" * 19_998),
 }
 
@@ -59,6 +63,21 @@ def test_clients_that_have_sent_half_a_request_occupy_no_thread(
         for connection in slow[:3]:
             connection.sendall(rest.encode())
             assert connection.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 404")
+
+
+def test_clients_that_wait_for_100_continue_occupy_no_thread(store: Store) -> None:
+    beginning = f"POST /nowhere HTTP/1.1\r\n{FORM}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    with ExitStack() as opened:
+        waiting = [opened.enter_context(connect(store, beginning)) for _ in range(24)]
+        for connection in waiting:
+            assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+        waiting[0].sendall(b"a=b")
+        answer = b""
+        while b"404 NOT FOUND" not in answer:
+            more = waiting[0].recv(4096)
+            assert more, answer
+            answer += more
 
 
 def test_half_of_a_second_request_on_a_connection_occupies_no_thread(store: Store) -> None:
@@ -133,13 +152,36 @@ def test_a_process_takes_fewer_connections_than_it_can_open_files(
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", False),
         (b"POST / HTTP/1.1\r\ncontent-length:3 \r\nHost: x\r\n\r\nabc", True),
         (b"POST / HTTP/1.1\r\nX-Content-Length: 3\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n0\r\n", False),
+        (
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\n0\r\n\r\n\r\n0\r\nA: b\r\n\r\n",
+            True,
+        ),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n", True),
         (b"POST / HTTP/1.1\r\nContent-Length: much\r\n\r\n", True),
     ],
 )
 def test_a_thread_gets_complete_requests(request_: bytes, complete: object) -> None:
     assert is_complete(request_) is complete
+
+
+@pytest.mark.parametrize(
+    ("request_", "expects"),
+    [
+        (b"POST / HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nab", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n", False),
+        (b"POST / HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: something\r\n\r\n", False),
+        (b"GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n", False),
+    ],
+)
+def test_a_client_that_waits_for_100_continue_gets_it(request_: bytes, expects: object) -> None:
+    assert expects_continue(request_) is expects
 
 
 def test_what_waits_fits_into_a_sockets_buffer() -> None:
