@@ -77,23 +77,29 @@ class Connection(TConn):
             parser: Any = self.parser  # gunicorn's type leaves out what it reads from
             parser.unreader.sock = _TimedSocket(self.sock, self)
 
+    def held(self) -> bytes:
+        """What the parser has read of the next request already."""
+        parser: Any = self.parser
+        return bytes(parser.unreader.buf.getvalue()) if self.initialized else b""
+
     def has_request(self) -> bool:
         """Whether a thread need not wait for the next request: it is complete, too large or broken off."""
+        held = self.held()
         try:
             data = self.sock.recv(WAITING_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
-            return False
+            return is_complete(held)
         except OSError:
             return True
         # The socket is readable without anything new: the client has closed it.
         ended = len(data) <= self.come
-        if not self.told_to_continue and expects_continue(data):
+        if not self.told_to_continue and expects_continue(held + data):
             # Only then does the client send the body. Gunicorn says it again, which does no harm: RFC 9110,
             # section 15.2.
             self.told_to_continue = True
             with contextlib.suppress(OSError):
                 self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if ended or len(data) == WAITING_BYTES or is_complete(data):
+        if ended or len(data) == WAITING_BYTES or is_complete(held + data):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return True
         self.come = len(data)
@@ -182,6 +188,15 @@ class Worker(ThreadWorker):
         if isinstance(conn, Connection):
             conn.read_until = time.monotonic() + BODY_S
         return super().handle(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Go on after an answer. The client may have sent the beginning of its next request before it."""
+        answered = isinstance(conn, Connection) and not fs.cancelled() and fs.exception() is None
+        if answered and fs.result() and conn.held():
+            conn.sock.settimeout(0)
+            self._await_request(conn)
+        else:
+            super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
         """Close the connections whose request is not complete in time."""

@@ -92,6 +92,18 @@ def test_half_of_a_second_request_on_a_connection_occupies_no_thread(store: Stor
         assert slow[0].recv(12) == b"HTTP/1.1 200"
 
 
+def test_half_of_a_second_request_beside_the_first_occupies_no_thread(store: Store) -> None:
+    both = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP"
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connect(store, both)) for _ in range(24)]
+        assert [connection.recv(12) for connection in slow] == [b"HTTP/1.1 200"] * 24
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+        for connection in slow:
+            connection.recv(4096)
+            connection.sendall(b"/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
+
+
 def test_a_request_that_does_not_come_to_its_end_is_given_up(store: Store) -> None:
     large = f"POST /logout HTTP/1.1\r\n{FORM}Content-Length: 60000\r\n\r\na="
     chunked = f"POST /logout HTTP/1.1\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n5\r\na="
