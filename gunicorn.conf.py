@@ -12,6 +12,7 @@ import errno
 import logging
 import os
 import re
+import resource
 import shutil
 import socket
 import tempfile
@@ -36,6 +37,18 @@ bind = settings.bind
 workers = settings.web_concurrency
 worker_class = "webstore.worker.Worker"
 threads = settings.web_threads
+
+
+def connections_within(files: int, threads: int) -> int:
+    """The most connections of a worker that may have `files` open, with `threads`.
+
+    Each connection is an open file. The shared state, calls to the vendors and the log need files, too.
+    """
+    most = 1000
+    return most if files == resource.RLIM_INFINITY else max(threads + 1, min(most, files - 64 - 8 * threads))
+
+
+worker_connections = connections_within(resource.getrlimit(resource.RLIMIT_NOFILE)[0], threads)
 
 # The application is built in the master: wrong settings end the start instead of respawning workers.
 preload_app = True

@@ -10,6 +10,7 @@ or who reads answers slowly, still uses up the server.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import select
@@ -31,8 +32,14 @@ ARRIVAL_S = 10.0
 BODY_S = 5.0
 #: Bytes that may wait outside of a thread. Less than a socket's buffer holds by default.
 WAITING_BYTES = 32 * 1024
+#: Seconds between two attempts to accept a connection while no more files can be opened.
+FULL_S = 0.05
+_NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)")
+_EXPECTS = re.compile(
+    rb"^[^\r\n]* http/1\.1\r\n(?:.*\r\n)?expect:[ \t]*100-continue[ \t]*(?:\r|$)", re.DOTALL
+)
 
 
 class _TimedSocket:
@@ -58,6 +65,8 @@ class Connection(TConn):
         super().__init__(cfg, sock, client, server)
         #: Bytes of the next request that have come.
         self.come = 0
+        #: Whether the client that waits for "100 Continue" has got it.
+        self.told_to_continue = False
         #: When it has to be complete, and when its body has to be read, on the monotonic clock.
         self.late_at = self.read_until = 0.0
 
@@ -68,17 +77,29 @@ class Connection(TConn):
             parser: Any = self.parser  # gunicorn's type leaves out what it reads from
             parser.unreader.sock = _TimedSocket(self.sock, self)
 
+    def held(self) -> bytes:
+        """What the parser has read of the next request already."""
+        parser: Any = self.parser
+        return bytes(parser.unreader.buf.getvalue()) if self.initialized else b""
+
     def has_request(self) -> bool:
         """Whether a thread need not wait for the next request: it is complete, too large or broken off."""
+        held = self.held()
         try:
             data = self.sock.recv(WAITING_BYTES, socket.MSG_PEEK)
         except BlockingIOError:
-            return False
+            return is_complete(held)
         except OSError:
             return True
         # The socket is readable without anything new: the client has closed it.
         ended = len(data) <= self.come
-        if ended or len(data) == WAITING_BYTES or is_complete(data):
+        if not self.told_to_continue and expects_continue(held + data):
+            # Only then does the client send the body. Gunicorn says it again, which does no harm: RFC 9110,
+            # section 15.2.
+            self.told_to_continue = True
+            with contextlib.suppress(OSError):
+                self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if ended or len(data) == WAITING_BYTES or is_complete(held + data):
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
             return True
         self.come = len(data)
@@ -87,17 +108,36 @@ class Connection(TConn):
         return False
 
 
-def is_complete(data: bytes) -> bool:
-    """Whether this is a request of HTTP/1.1 with all its headers and, if its length is known, with its body.
+def expects_continue(data: bytes) -> bool:
+    """Whether the headers are complete and the client sends the body only after "100 Continue"."""
+    head, ended, _ = data.partition(b"\r\n\r\n")
+    # RFC 9110, section 10.1.1: a client of HTTP/1.0 never waits.
+    return bool(ended and _EXPECTS.search(head.lower())) and not is_complete(data)
 
-    A client that expects "100 Continue" sends the body only after that.
-    """
+
+def is_complete(data: bytes) -> bool:
+    """Whether this is a request of HTTP/1.1 with all its headers and its body."""
     end = data.find(b"\r\n\r\n")
     if end < 0:
         return False
     head = data[:end].lower()
+    if b"\r\ntransfer-encoding:" in head:
+        return _has_all_chunks(data, end + 4)
     length = _LENGTH.search(head)
-    return length is None or b"\r\nexpect:" in head or len(data) >= end + 4 + int(length[1])
+    return length is None or len(data) >= end + 4 + int(length[1])
+
+
+def _has_all_chunks(data: bytes, start: int) -> bool:
+    """Whether the chunks that begin at `start` have their end, or are malformed (RFC 9112, section 7.1)."""
+    while (end := data.find(b"\r\n", start)) >= 0:
+        try:
+            size = int(data[start:end].partition(b";")[0], 16)
+        except ValueError:
+            return True
+        if size <= 0:
+            return data.find(b"\r\n\r\n", end) >= 0
+        start = end + 2 + size + 2
+    return False
 
 
 class Worker(ThreadWorker):
@@ -108,16 +148,22 @@ class Worker(ThreadWorker):
         self._arriving: set[Connection] = set()
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection. A UNIX socket is for a proxy on this machine, so its requests come at once."""
-        if self.cfg.is_ssl or listener.family == socket.AF_UNIX:
-            super().accept(listener)
-            return
+        """Accept a connection. A UNIX socket is for a proxy on this machine, so its requests come at once.
+
+        While no more files can be opened, the connection waits in the listener's queue.
+        """
         try:
+            if self.cfg.is_ssl or listener.family == socket.AF_UNIX:
+                super().accept(listener)
+                return
             client, address = listener.accept()
         except OSError as exc:
-            if exc.errno in (errno.EAGAIN, errno.ECONNABORTED):
-                return
-            raise
+            if exc.errno in _NO_MORE_FILES:
+                # The listener stays readable, and the loop must not spin.
+                time.sleep(FULL_S)
+            elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                raise
+            return
         self.nr_conns += 1
         self._await_request(Connection(self.cfg, client, address, listener.getsockname()))
 
@@ -143,6 +189,15 @@ class Worker(ThreadWorker):
             conn.read_until = time.monotonic() + BODY_S
         return super().handle(conn)
 
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Go on after an answer. The client may have sent the beginning of its next request before it."""
+        answered = isinstance(conn, Connection) and not fs.cancelled() and fs.exception() is None
+        if answered and fs.result() and conn.held():
+            conn.sock.settimeout(0)
+            self._await_request(conn)
+        else:
+            super().finish_request(conn, fs)
+
     def murder_pending(self) -> None:
         """Close the connections whose request is not complete in time."""
         super().murder_pending()
@@ -160,7 +215,7 @@ class Worker(ThreadWorker):
             conn.late_at = min(conn.late_at, deadline)
 
     def _await_request(self, conn: Connection) -> None:
-        conn.come = 0
+        conn.come, conn.told_to_continue = 0, False
         if conn.has_request():
             self._hand_over(conn)
             return

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
+import resource
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.server.under_gunicorn import ROOT, Store, running_store
-from webstore.worker import WAITING_BYTES, is_complete
+from tests.support import until
+from webstore.worker import WAITING_BYTES, expects_continue, is_complete
 
 FORM = "Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
 #: Beginnings of requests, and the rest of each.
 SLOW = {
     "request line": ("GET /heal", "thz HTTP/1.1\r\nHost: x\r\n\r\n"),
     "headers": ("GET /healthz HTTP/1.1\r\nHost: x\r\nA: ", "b\r\n\r\n"),
+    "chunks": (
+        f"POST /nowhere HTTP/1.1\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n3\r\na=",
+        "b\r\n0\r\n\r\n",
+    ),
     "small body": (f"POST /nowhere HTTP/1.1\r\n{FORM}Content-Length: 20000\r\n\r\na=", "x" * 19_998),
 }
 
@@ -57,6 +65,21 @@ def test_clients_that_have_sent_half_a_request_occupy_no_thread(
             assert connection.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 404")
 
 
+def test_clients_that_wait_for_100_continue_occupy_no_thread(store: Store) -> None:
+    beginning = f"POST /nowhere HTTP/1.1\r\n{FORM}Content-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+    with ExitStack() as opened:
+        waiting = [opened.enter_context(connect(store, beginning)) for _ in range(24)]
+        for connection in waiting:
+            assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+        waiting[0].sendall(b"a=b")
+        answer = b""
+        while b"404 NOT FOUND" not in answer:
+            more = waiting[0].recv(4096)
+            assert more, answer
+            answer += more
+
+
 def test_half_of_a_second_request_on_a_connection_occupies_no_thread(store: Store) -> None:
     with ExitStack() as opened:
         slow = [opened.enter_context(connect(store, "".join(SLOW["request line"]))) for _ in range(8)]
@@ -67,6 +90,18 @@ def test_half_of_a_second_request_on_a_connection_occupies_no_thread(store: Stor
         assert [is_served(store) for _ in range(4)] == [True] * 4
         slow[0].sendall(SLOW["request line"][1].encode())
         assert slow[0].recv(12) == b"HTTP/1.1 200"
+
+
+def test_half_of_a_second_request_beside_the_first_occupies_no_thread(store: Store) -> None:
+    both = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP"
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connect(store, both)) for _ in range(24)]
+        assert [connection.recv(12) for connection in slow] == [b"HTTP/1.1 200"] * 24
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+        for connection in slow:
+            connection.recv(4096)
+            connection.sendall(b"/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 def test_a_request_that_does_not_come_to_its_end_is_given_up(store: Store) -> None:
@@ -95,6 +130,30 @@ def test_clients_that_break_off_leave_no_trace(store: Store) -> None:
     assert "Traceback" not in store.said()
 
 
+def test_a_process_that_can_open_no_more_files_goes_on(store: Store) -> None:
+    (worker,) = store.workers()
+    before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    opened = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 5, before[1]))
+    try:
+        with ExitStack() as stack:
+            for _ in range(20):
+                stack.enter_context(connect(store, "GET /heal"))
+            until(lambda: len(list(Path(f"/proc/{worker}/fd").iterdir())) >= opened + 5)
+    finally:
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+    assert is_served(store)
+    assert store.workers() == {worker}
+    assert "Traceback" not in store.said()
+
+
+@pytest.mark.parametrize(("files", "most"), [(-1, 1000), (65536, 1000), (1024, 896), (256, 128), (100, 9)])
+def test_a_process_takes_fewer_connections_than_it_can_open_files(
+    store: Store, files: int, most: int
+) -> None:
+    assert configured(store, "connections_within", files, 8) == most
+
+
 @pytest.mark.parametrize(
     ("request_", "complete"),
     [
@@ -105,13 +164,36 @@ def test_clients_that_break_off_leave_no_trace(store: Store) -> None:
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab", False),
         (b"POST / HTTP/1.1\r\ncontent-length:3 \r\nHost: x\r\n\r\nabc", True),
         (b"POST / HTTP/1.1\r\nX-Content-Length: 3\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n0\r\n\r\n\r\n0\r\n", False),
+        (
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\n0\r\n\r\n\r\n0\r\nA: b\r\n\r\n",
+            True,
+        ),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n", True),
         (b"POST / HTTP/1.1\r\nContent-Length: much\r\n\r\n", True),
     ],
 )
 def test_a_thread_gets_complete_requests(request_: bytes, complete: object) -> None:
     assert is_complete(request_) is complete
+
+
+@pytest.mark.parametrize(
+    ("request_", "expects"),
+    [
+        (b"POST / HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nab", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n", False),
+        (b"POST / HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: something\r\n\r\n", False),
+        (b"GET / HTTP/1.1\r\nExpect: 100-continue\r\n\r\n", False),
+    ],
+)
+def test_a_client_that_waits_for_100_continue_gets_it(request_: bytes, expects: object) -> None:
+    assert expects_continue(request_) is expects
 
 
 def test_what_waits_fits_into_a_sockets_buffer() -> None:
@@ -135,14 +217,19 @@ def test_what_waits_fits_into_a_sockets_buffer() -> None:
 def test_a_start_tells_what_may_have_been_overlooked(
     store: Store, hosts: list[str], stop_s: float, budget_s: float, words: list[str]
 ) -> None:
+    hints = configured(store, "hints", hosts, stop_s, budget_s)
+    assert len(hints) == len(words)
+    assert all(word in hint for word, hint in zip(words, hints, strict=True))
+
+
+def configured(store: Store, name: str, *arguments: object) -> Any:
+    """What this function of the server's configuration gives."""
     code = (
         "import json, runpy, sys; conf = runpy.run_path('gunicorn.conf.py');"
-        "print(json.dumps(conf['hints'](*json.loads(sys.argv[1]))))"
+        "print(json.dumps(conf[sys.argv[1]](*json.loads(sys.argv[2]))))"
     )
-    asked = [sys.executable, "-c", code, json.dumps([hosts, stop_s, budget_s])]
+    asked = [sys.executable, "-c", code, name, json.dumps(arguments)]
     shown = subprocess.run(  # noqa: S603 (as above)
         asked, cwd=ROOT, env=dict(store.environment), capture_output=True, text=True, check=True
     )
-    hints = json.loads(shown.stdout)
-    assert len(hints) == len(words)
-    assert all(word in hint for word, hint in zip(words, hints, strict=True))
+    return json.loads(shown.stdout)

@@ -200,10 +200,14 @@ def revoke_at_provider(
 
 
 def obey(records: Records, issuer: str, notice: LogoutNotice, *, now: float, kept_s: float) -> None:
-    """End the sessions that the notice names. Raises `TokenRejected` if it was used, `StateUnavailable`."""
+    """End the sessions that the notice names. Raises `TokenRejected` if it was used, `StateUnavailable`.
+
+    While nobody can tell whether it was used, the sessions end all the same: it may not be sent again.
+    """
     used = f"logout-token:{notice.token_id}"
-    if records.get(used):
-        raise TokenRejected("this logout token was used before")
+    with suppress(StateUnavailable):
+        if records.get(used):
+            raise TokenRejected("this logout token was used before")
     revoke_at_provider(records, issuer, sid=notice.sid, user_id=notice.user_id, now=now, kept_s=kept_s)
     # After the effect: a token whose effect failed may come again.
     records.set(used, "1", kept_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.fakes import Memory
 from webstore.errors import StateUnavailable, TokenRejected
 from webstore.gateways.redis_state import GARBAGE
+from webstore.sessions.kept_records import KeptRecords
 from webstore.sessions.models import LogoutNotice
 from webstore.sessions.revocation import (
     SessionMark,
@@ -199,4 +201,18 @@ def test_a_notice_whose_effect_failed_may_come_again(state: Memory, mark: Sessio
         obey(state, ISSUER, notice, now=2000.0, kept_s=60)
     state.down = False
     obey(state, ISSUER, notice, now=2000.0, kept_s=60)
+    assert standing(state, mark) is Standing.REVOKED
+
+
+def test_a_notice_that_cannot_be_recorded_is_kept_and_recorded_later(
+    state: Memory, mark: SessionMark
+) -> None:
+    waiting: list[Callable[[], None]] = []
+    records = KeptRecords(state, background=waiting.append, wait=lambda _: None)
+    state.down = True
+    with pytest.raises(StateUnavailable):
+        obey(records, ISSUER, LogoutNotice(mark.sid, None, "token-1"), now=2000.0, kept_s=60)
+    assert standing(records, mark) is Standing.REVOKED
+    state.down = False
+    waiting[0]()
     assert standing(state, mark) is Standing.REVOKED
