@@ -103,6 +103,10 @@ class KeptRecords:
                 written = self._write_all()
             except StateUnavailable:
                 continue
+            except Exception:
+                # This thread must not end: nobody else writes what is kept.
+                log.exception("ended sessions that are kept could not be recorded, for an unexpected reason")
+                continue
             with self._lock:
                 if self._unwritten:  # since then
                     continue

@@ -67,6 +67,25 @@ def test_what_cannot_be_written_is_kept_told_and_written_later(
     assert memory.kept == {"key": "value"}
 
 
+def test_attempts_go_on_after_an_unexpected_failure(
+    records: KeptRecords, memory: Memory, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory.down = True
+    with pytest.raises(StateUnavailable):
+        records.set("key", "value", 60)
+    memory.down = False
+    write, failures = memory.set, [ValueError("a fault of the store")]
+
+    def fail_once(key: str, value: str, ttl_s: float) -> None:
+        if failures:
+            raise failures.pop()
+        write(key, value, ttl_s)
+
+    monkeypatch.setattr(memory, "set", fail_once)
+    later.run()
+    assert memory.kept == {"key": "value"}
+
+
 def test_attempts_go_on_until_the_records_can_be_used(memory: Memory, later: Later) -> None:
     waits: list[float] = []
 
