@@ -14,3 +14,10 @@ def register(app: Flask) -> None:
     app.cli.add_command(customers)
     app.cli.add_command(events)
     app.cli.add_command(setup)
+
+
+def only_commands() -> Flask:
+    """An application without pages and settings, whose commands can show their help and nothing else."""
+    app = Flask("webstore")
+    register(app)
+    return app
