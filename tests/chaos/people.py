@@ -92,6 +92,8 @@ class People:
                 office.merge(*pair)
             elif is_apart == (True, False) and pair in self.merged:
                 office.split(*pair)
+                # The sandbox's clock was moved on, that of the store cannot be.
+                self.sandbox.auth0.state.users.change(other.user_id, _made_by_now)
         finally:
             one.regrouped_at = other.regrouped_at = time.monotonic()
 
@@ -139,3 +141,7 @@ class People:
         self.sandbox.auth0.state.users.add(user)
         social = user.email is None
         return Person(user.user_id, kind, name if social else email, social)
+
+
+def _made_by_now(user: User) -> User:
+    return replace(user, created_at=min(user.created_at, time.time()))
