@@ -51,6 +51,15 @@ def test_the_shopper_ends_at_the_same_path_and_query(shared: Shop) -> None:
     assert (page.status_code, str(page.url)) == (200, f"{shared.url}/?q=tea&sort=name")
 
 
+def test_raw_bytes_of_a_query_are_encoded_once(shared: Shop) -> None:
+    """Some clients do not encode them; the servers in front of the store may pass them on."""
+    raw = "q=th\u00e9".encode().decode("latin-1")
+    answer = shared.app.test_client().get(
+        "/", base_url="http://localhost", environ_overrides={"QUERY_STRING": raw}
+    )
+    assert answer.headers["Location"] == f"{shared.url}/?q=th%C3%A9&host_checked=1"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:1", "", "ours"])
 def test_the_stores_own_name_is_not_redirected_whatever_the_port(shared: Shop, host: str) -> None:
     answer = visit(shared, "/", host.replace("ours", urlsplit(shared.url).netloc))

@@ -110,11 +110,11 @@ def _redirect_once() -> ResponseReturnValue | None:
 def _address(*, marked: bool) -> str:
     """The address of this request at BASE_URL, with or without the mark."""
     path = quote(request.environ.get("PATH_INFO", "").encode("latin-1"), safe="/:@!$&'()*+,;=~")
-    parts = [part for part in request.query_string.decode("latin-1").split("&") if part]
-    parts = [part for part in parts if part.partition("=")[0] != _MARK]
+    parts = [part for part in request.query_string.split(b"&") if part]
+    parts = [part for part in parts if part.partition(b"=")[0] != _MARK.encode()]
     if marked:
-        parts.append(f"{_MARK}=1")
-    query = quote("&".join(parts), safe="/:@!$&'()*+,;=~?%")
+        parts.append(f"{_MARK}=1".encode())
+    query = quote(b"&".join(parts), safe="/:@!$&'()*+,;=~?%")
     return f"{services().settings.base_url}{path or '/'}{'?' if query else ''}{query}"
 
 
