@@ -97,6 +97,7 @@ class KeptRecords:
             self._retrying = False
 
     def _retry(self) -> None:
+        told = False
         while True:
             self._wait(RETRY_S)
             try:
@@ -104,8 +105,12 @@ class KeptRecords:
             except StateUnavailable:
                 continue
             except Exception:
-                # This thread must not end: nobody else writes what is kept.
-                log.exception("ended sessions that are kept could not be recorded, for an unexpected reason")
+                # This thread must not end: no other one writes the kept records.
+                if not told:
+                    log.exception(
+                        "kept records of ended sessions could not be written; the store goes on trying"
+                    )
+                told = True
                 continue
             with self._lock:
                 if self._unwritten:  # since then

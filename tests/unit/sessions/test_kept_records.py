@@ -68,22 +68,27 @@ def test_what_cannot_be_written_is_kept_told_and_written_later(
 
 
 def test_attempts_go_on_after_an_unexpected_failure(
-    records: KeptRecords, memory: Memory, later: Later, monkeypatch: pytest.MonkeyPatch
+    records: KeptRecords,
+    memory: Memory,
+    later: Later,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     memory.down = True
     with pytest.raises(StateUnavailable):
         records.set("key", "value", 60)
     memory.down = False
-    write, failures = memory.set, [ValueError("a fault of the store")]
+    write, failures = memory.set, [ValueError("a fault of the store"), ValueError("and again")]
 
-    def fail_once(key: str, value: str, ttl_s: float) -> None:
+    def fail_twice(key: str, value: str, ttl_s: float) -> None:
         if failures:
             raise failures.pop()
         write(key, value, ttl_s)
 
-    monkeypatch.setattr(memory, "set", fail_once)
+    monkeypatch.setattr(memory, "set", fail_twice)
     later.run()
     assert memory.kept == {"key": "value"}
+    assert len([it for it in caplog.records if it.exc_info]) == 1
 
 
 def test_attempts_go_on_until_the_records_can_be_used(memory: Memory, later: Later) -> None:
