@@ -13,11 +13,10 @@ import math
 import re
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 from flask import abort, current_app, has_request_context, request
-from werkzeug.exceptions import TooManyRequests
 
 from webstore.errors import StateUnavailable
 from webstore.shop.own_memory import OwnMemory
@@ -35,7 +34,7 @@ T = TypeVar("T")
 WINDOW_S = 10
 #: Requests of one shopper to one view in a window: more than a person makes.
 SHOPPER_LIMIT = 30
-_OWN_COUNTS, _REFUSED, _TOLD = "webstore_own_counts", "webstore_refused", "webstore_floods_told"
+_OWN_COUNTS, _REFUSED = "webstore_own_counts", "webstore_refused"
 #: An address with a port, or an IPv6 address in brackets.
 _WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]{1,5}|\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
 _TOO_OFTEN = (
@@ -50,11 +49,7 @@ def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         address = client_address()
-        try:
-            refuse_flood(view.__name__, address)
-        except TooManyRequests:
-            _log_flood(view.__name__, address)
-            raise
+        refuse_flood(view.__name__, address, at_first=partial(_log_flood, address))
         return view(*args, **kwargs)
 
     return wrapped
@@ -77,11 +72,19 @@ def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
     return wrapped
 
 
-def refuse_flood(name: str, client: str, limit: int | None = None, message: str | None = None) -> None:
+def refuse_flood(
+    name: str,
+    client: str,
+    limit: int | None = None,
+    message: str | None = None,
+    *,
+    at_first: Callable[[], object] = lambda: None,
+) -> None:
     """Count this call, and answer 429 with Retry-After if `client` calls `name` too often.
 
-    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. While the
-    counters cannot be used, each process counts itself and has its share of the limit.
+    `limit`: calls in a window, by default LOGIN_RATE_PER_10S. `message`: shown on the page. `at_first`:
+    called at the first refusal in a window and process. While the counters cannot be used, each process
+    counts itself and has its share of the limit.
     """
     now = time.time()
     window = int(now // WINDOW_S)
@@ -97,7 +100,8 @@ def refuse_flood(name: str, client: str, limit: int | None = None, message: str 
             too_often = _own(_OWN_COUNTS).count(key, 2 * WINDOW_S) > share
         if not too_often:
             return
-        refused.set(key, "", 2 * WINDOW_S)
+        if refused.add(key, "", 2 * WINDOW_S):
+            at_first()
     abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
 
 
@@ -106,10 +110,8 @@ def _own(name: str) -> OwnMemory:
     return memory
 
 
-def _log_flood(name: str, address: str) -> None:
-    """Log that an address is refused, once in a window and process, and what may be wrong with the set-up."""
-    if _own(_TOLD).count(f"{name}:{address}:{int(time.time() // WINDOW_S)}", 2 * WINDOW_S) > 1:
-        return
+def _log_flood(address: str) -> None:
+    """Log that an address is refused, and a likely fault of the set-up."""
     hops, given = services().settings.trusted_proxy_hops, request.headers.get("X-Forwarded-For", "")
     entries = len([entry for entry in given.split(",") if entry.strip()])
     if entries < hops:
