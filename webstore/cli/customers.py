@@ -27,6 +27,7 @@ from webstore.linking.executor import InlineExecutor
 from webstore.linking.protocol import CUSTOMER_ID, Steps
 from webstore.linking.relink import CannotRelink, Relink, carry_out, find_users, named, plan
 from webstore.linking.verdicts import forget_verdict, forget_verdict_of
+from webstore.logs import printable
 from webstore.routes import services
 
 T = TypeVar("T")
@@ -149,7 +150,7 @@ def _forget(found: Relink) -> None:
 
 
 def _fail(words: str, *, as_json: bool) -> NoReturn:
-    words = _printable(words)
+    words = printable(words)
     click.echo(json.dumps({"error": words}, indent=2) if as_json else words, err=not as_json)
     sys.exit(1)
 
@@ -194,12 +195,8 @@ def _told(found: Relink) -> str:
             f"Warning: this takes {customer.id} away from {customer.owner}. Its orders, cards and "
             "subscriptions are this user's from then on."
         )
-    return "\n".join(map(_printable, lines))
-
-
-def _printable(line: str) -> str:
-    """The line without control characters: names and recorded values may contain any."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    # Names and recorded values may contain control characters.
+    return "\n".join(map(printable, lines))
 
 
 def _person(email: str | None, name: str | None) -> str:

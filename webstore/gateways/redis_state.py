@@ -12,9 +12,10 @@ from redis.retry import Retry
 from webstore.errors import StateUnavailable
 from webstore.state import SERVER_RUN
 
+from .profiles import printable
 from .state import Watch
 
-#: Stands for a value that no release of the store wrote: not a text, or not in UTF-8.
+#: In place of a value that no release of the store wrote: one of another type, or not in UTF-8.
 GARBAGE = "\N{REPLACEMENT CHARACTER}"
 #: Seconds that a connection and an answer may take.
 TIME_LIMIT_S = 0.5
@@ -110,9 +111,7 @@ def open_redis(url: str, limit_s: float = TIME_LIMIT_S) -> redis.Redis:
 
 def reason(exc: Exception) -> str:
     """What the client says about a failure, for the log: without the arguments of a command."""
-    said = str(exc).partition(", with args")[0]
-    shown = "".join(c if c.isprintable() else " " for c in said)[:300]
-    return f"{type(exc).__name__}: {shown}"
+    return f"{type(exc).__name__}: {printable(str(exc).partition(', with args')[0])}"
 
 
 def _text(answer: object) -> str | None:

@@ -27,6 +27,7 @@ from webstore.errors import (
     ProviderUnavailable,
     TransactionUnknown,
 )
+from webstore.logs import printable
 
 from .problems import problem, wants_problem
 
@@ -113,7 +114,7 @@ def _login_error(exc: Exception) -> _Answer:
     page = page or _LOGIN_PAGES[LoginRejected]
     reference = _reference()
     # Log the cause only: the query string of a callback contains the code and the state.
-    cause = "".join(c if c.isprintable() else " " for c in str(exc))
+    cause = printable(str(exc))
     level = logging.ERROR if isinstance(exc, LoginMisconfigured) else logging.WARNING
     log.log(level, "login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
     reason = ""

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import stripe
 
+from webstore.gateways.profiles import printable
+
 #: Patterns of secrets and addresses that a message may quote, and the text that replaces them in the log.
 _MASKS = (
     # Client secrets, such as "pi_1_secret_2": https://docs.stripe.com/api/payment_intents/object
@@ -89,8 +91,7 @@ def explained(exc: stripe.StripeError, summary: str) -> str:
 
 def _masked(text: str) -> str:
     """The beginning of the text in one line, without what a log must not have."""
-    line = " ".join(text.split())[:_MAX_READ]
-    line = "".join(character if character.isprintable() else " " for character in line)
+    line = printable(" ".join(text.split()), _MAX_READ)
     for pattern, instead in _MASKS:
         line = pattern.sub(instead, line)
     return line[:_MAX_MESSAGE]
