@@ -21,7 +21,6 @@ from .gateways.oidc.login_client import LoginClient
 from .gateways.oidc.logout_tokens import LogoutTokens
 from .gateways.oidc.provider import Provider
 from .gateways.shares import Share
-from .gateways.state import require_writable_folder
 from .gateways.stripe import (
     StripeCatalogue,
     StripeCheckouts,
@@ -68,7 +67,7 @@ from .routes.session_size import wait_for_room
 from .sessions.login import link_at_login
 from .sessions.ports import AccessTokens
 from .settings import Settings
-from .shared_state import given_folder, open_shared
+from .shared_state import open_shared, problems_of_folder
 from .shop.catalogue import CatalogueService
 from .shop.event_effects import Webhooks
 from .shop.fulfilment import log_order_event
@@ -142,16 +141,8 @@ def _hooks(settings: Settings) -> tuple[Fulfil, ...]:
 
     Raises `SettingsError` with every hook that cannot be used, and with a STATE_DIR that cannot.
     """
-    problems: list[str] = []
+    problems = problems_of_folder(settings)
     hooks: tuple[Fulfil, ...] = ()
-    folder = given_folder(settings)
-    if folder is not None:
-        try:
-            require_writable_folder(folder)
-        except (OSError, UnicodeError) as exc:
-            problems.append(
-                f"STATE_DIR: the folder {folder} cannot be used ({exc}). Name one that the store may write."
-            )
     try:
         hooks = load_hooks(settings.fulfil)
     except SettingsError as exc:

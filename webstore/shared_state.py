@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .gateways.redis_state import RedisState
 from .gateways.revocation_files import RevocationFiles
-from .gateways.state import FileState, Watch, default_directory
+from .gateways.state import FileState, Watch, default_directory, require_writable_folder
 from .gateways.threads import in_background
 from .sessions.kept_records import KeptRecords
 from .settings import Settings
@@ -16,11 +16,20 @@ from .state import Counters, State
 _COUNT_S = 0.2
 
 
-def given_folder(settings: Settings) -> Path | None:
-    """The folder that STATE_DIR names; None if Redis or the default is used."""
-    if settings.redis_url or settings.state_dir is None:
-        return None
-    return settings.state_dir / settings.fingerprint
+def problems_of_folder(settings: Settings) -> list[str]:
+    """Why the folder in STATE_DIR cannot be used, for the operator; empty if it can, or is not needed."""
+    folder = _given_folder(settings)
+    if settings.redis_url or folder is None:
+        return []
+    try:
+        require_writable_folder(folder)
+    except (OSError, UnicodeError) as exc:
+        return [f"STATE_DIR: the folder {folder} cannot be used ({exc}). Name one that the store may write."]
+    return []
+
+
+def _given_folder(settings: Settings) -> Path | None:
+    return settings.state_dir / settings.fingerprint if settings.state_dir else None
 
 
 def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
@@ -35,7 +44,7 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
         state, counters = (RedisState(url, prefix, watch=Watch()) for _ in range(2))
         ended = RedisState(url, prefix, watch=Watch(), urgent_writes=True)
         return state, KeptRecords(ended, background=in_background), counters
-    folder = given_folder(settings) or default_directory(settings.fingerprint)
+    folder = _given_folder(settings) or default_directory(settings.fingerprint)
     state = FileState(folder, watch=Watch())
     counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch())
     return (
