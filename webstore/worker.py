@@ -49,7 +49,7 @@ class _TimedSocket:
         self._sock, self._conn = sock, conn
 
     def recv(self, size: int) -> bytes:
-        """Read what has come. Raises `TimeoutError`, at which gunicorn closes the connection."""
+        """Read the bytes that are there. Raises `TimeoutError`, at which gunicorn closes the connection."""
         readable = select.poll()
         readable.register(self._sock, select.POLLIN)
         left = self._conn.read_until - time.monotonic()

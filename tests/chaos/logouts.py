@@ -34,7 +34,7 @@ class Attack:
     #: Tries of copies of promised logouts, and those that were honoured.
     tries: int = 0
     accepted: list[str] = field(default_factory=list)
-    #: Answers of 5xx, by what was asked.
+    #: Answers of 5xx, by the request.
     broken: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

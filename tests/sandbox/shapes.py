@@ -34,7 +34,7 @@ def name_of(cls: Class) -> str:
 
 # Any: a part of a JSON object.
 def faults(value: Any, cls: Class | None = None, place: str = "") -> Iterator[str]:
-    """What is wrong with an answer: an undeclared field, a null or a missing one, each with its place."""
+    """The faults of an answer: undeclared fields, wrong nulls and missing fields, each with its place."""
     kind = value.get("object") if isinstance(value, dict) else None
     if not isinstance(kind, str):
         kind = None
@@ -88,7 +88,7 @@ def _is_map(type_: Any) -> bool:
 
 
 def _nested(type_: Any) -> Class | None:
-    """The class of a part that is no API object of its own, or None."""
+    """The class of a part that is not an API object of its own, or None."""
     if isinstance(type_, type):
         own = issubclass(type_, StripeObject) and type_ not in (ListObject, UntypedStripeObject)
         return type_ if own else None

@@ -115,7 +115,7 @@ def _target(value: str, ttl_s: float) -> str:
 
 
 def _read(record: Path) -> tuple[float, str] | None:
-    """When the record expires (Unix seconds), and its value; None if there is no record.
+    """When the record expires (Unix seconds), and its value; None without a record.
 
     Anything else under the name, such as a file, counts as a record that never expires and has no value.
     """

@@ -55,8 +55,8 @@ class Watch:
     def watching(self, *, urgent: bool = False) -> Iterator[None]:
         """Wrap one use of the state. Raises `StateUnavailable` during the pause after a slow failure.
 
-        `urgent`: tried during a pause, too.
-        After waiting for another process's lock there is no pause: the next use may find it free.
+        `urgent`: tried during a pause, too. Waiting for another process's lock leads to none: the next use
+        may find it free.
         """
         began = time.monotonic()
         if began < self._down_until and not urgent:

@@ -132,7 +132,7 @@ def link() -> Response | str:
     except UserGone:
         return user_gone()
     if found.status not in ("linked", "unavailable"):
-        # What was verified a moment ago is not true any more: the next page verifies it again.
+        # The verdict of a moment ago is not true any more: the next page verifies the link again.
         with suppress(StateUnavailable):
             forget_verdict(services().state, found.user_id)
     if found.status != "unavailable":

@@ -39,7 +39,7 @@ _CANNOT_TELL = (
 
 #: Seconds after which a session ends, since its last use and since the login.
 IDLE_S = 24 * 3600
-ABSOLUTE_S = 7 * 24 * 3600
+ABSOLUTE_S = revocation.LIFETIME_S
 #: Seconds after a silent login in which a session is not sent to the provider again, and in which a session
 #: that began during an outage of the records is honoured without them.
 _VOUCHED_S = 60
@@ -164,7 +164,7 @@ def _unless_ended(response: Response) -> Response:
 
 def _shopper(stored: dict[str, Any]) -> Shopper:
     if not isinstance(stored["epoch"], str):
-        raise TypeError("the epochs are no text")
+        raise TypeError("the epochs are not a text")
     mark = SessionMark(
         stored["id"], stored["iss"], stored["sub"], stored["sid"], stored["at"], stored["epoch"]
     )

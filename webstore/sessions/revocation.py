@@ -33,8 +33,8 @@ _REPLACED = "replaced"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{12}")
 #: Epochs that a session carries: those of so many machines without a common state.
 _MOST_EPOCHS = 8
-#: Seconds; no session lives longer.
-_UNKNOWN_KEPT_S = 7 * 24 * 3600.0
+#: Seconds after its login in which a session ends, however often it is used.
+LIFETIME_S = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,8 @@ def _epoch(found: Mapping[str, str]) -> str:
     return hashlib.sha256(f"{epoch} {run}".encode()).hexdigest()[:12] if run else epoch
 
 
-def _ended_until(records: Records, user_key: str, text: str) -> float:
-    """Until when the user's sessions must have begun to be over (Unix seconds).
+def _ended_until(records: Records, key: str, text: str) -> float:
+    """The time (Unix seconds) in this record: it ends the sessions that began until then.
 
     A malformed time ends those that began until now.
     """
@@ -132,7 +132,7 @@ def _ended_until(records: Records, user_key: str, text: str) -> float:
         return float(text)
     now = time.time()
     with suppress(StateUnavailable):
-        records.set(user_key, repr(now), _UNKNOWN_KEPT_S)
+        records.set(key, repr(now), LIFETIME_S)
     return now
 
 
@@ -171,7 +171,7 @@ def replace_session(records: Records, former: SessionMark, new: SessionMark, kep
 
 
 def _record(records: Records, ended: Mapping[str, str], kept_s: float) -> None:
-    """Record all of it, also after a failure: what cannot be written is kept. Raises `StateUnavailable`."""
+    """Record all of it, also after a failure: the process keeps the rest. Raises `StateUnavailable`."""
     failed: StateUnavailable | None = None
     for key, value in ended.items():
         try:
