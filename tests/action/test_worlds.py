@@ -8,11 +8,9 @@ import pytest
 from flask import request
 
 from tests.action.steps import claims, new_user
-from tests.action.under_node import Tenant, living, running_tenant, under_node
+from tests.action.under_node import Tenant, living, printed_action, running_tenant, under_node
 from tests.linking.steps import EVE
 from tests.support import OTHER_ACCOUNT, RESTRICTED_KEY, Shop
-from webstore.cli.auth0_action import linking_action
-from webstore.gateways.stripe import API_VERSION
 from webstore.linking import ensure_customer
 from webstore.linking.models import LinkStatus
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY
@@ -71,14 +69,7 @@ def test_organization_key_acts_for_the_account(shop: Shop, tmp_path: Path) -> No
     """The header is what Stripe documents for these keys; any other key sends none."""
     received: list[str | None] = []
     shop.sandbox.stripe.app.before_request(lambda: received.append(request.headers.get("Stripe-Context")))
-    printed = linking_action(
-        shop.linker.policy,
-        shop.linker.payments.account(),
-        namespace=shop.url,
-        time_limit_s=3.0,
-        stripe_api_version=API_VERSION,
-    )
-    with under_node(printed, tmp_path, shop.environment["STRIPE_API_BASE"]) as action:
+    with under_node(printed_action(shop), tmp_path, shop.environment["STRIPE_API_BASE"]) as action:
         for key in ("sk_org_test_1", shop.environment["STRIPE_SECRET_KEY"]):
             received.clear()
             action.log_in(Tenant(shop, action, key).event(shop.add_user(None)))
