@@ -29,14 +29,8 @@ from .limits import limited_per_address
 from .login_claims import keep_claims
 from .marks import signed
 from .return_path import MAX_BYTES, safe_return_path
-from .session_cookie import (
-    ABSOLUTE_S,
-    current_shopper,
-    end_session,
-    must_ask_provider,
-    start_session,
-    unsure_shopper,
-)
+from .session_changes import end_session, start_session
+from .session_cookie import ABSOLUTE_S, current_shopper, must_ask_provider, unsure_shopper
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
