@@ -106,7 +106,8 @@ def _from_session() -> Shopper | None:
             return None
         case Standing.UNSURE if just_vouched(stored):
             # The state of one more machine, or lost again: asking at each of them would never end.
-            revocation.warn_of_separate_records()
+            if found.mark.epoch:  # otherwise the user logged in during an outage of the records
+                revocation.warn_of_separate_records()
             known = revocation.epochs_after_login(found.mark.epoch, "", revocation.current_epoch(records))
             stored = {**stored, "epoch": known}
             _rewrite(stored)
