@@ -173,6 +173,7 @@ def backchannel_logout() -> tuple[Response, int]:
         notice = services().logout_tokens.read(request.form.get("logout_token", ""))
         revocation.obey(revocations, issuer, notice, now=time.time(), kept_s=ABSOLUTE_S)
     except (TokenRejected, LoginError, StateUnavailable) as exc:
-        log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
+        reason = exc.in_log if isinstance(exc, TokenRejected) else exc
+        log.warning("back-channel logout refused: %s: %s", type(exc).__name__, reason)
         return jsonify(error="invalid_request"), 400
     return jsonify(), 200
