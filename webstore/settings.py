@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from . import environment, logs
 from .addresses import is_loopback
+from .dotenv_file import read_variables
 from .errors import SettingsError
 from .redis_address import redis_url
 
@@ -132,10 +132,17 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings of the environment. Raises `SettingsError` with every problem at once."""
-        read = environment.Reader(os.environ if environ is None else environ)
+        """The settings of `environ`; without it, those of the environment and of `.env`.
+
+        Raises `SettingsError` with every problem at once.
+        """
+        faults: tuple[str, ...] = ()
+        if environ is None:
+            variables = read_variables()
+            environ, faults = variables.together(), variables.problems
+        read = environment.Reader(environ)
         settings = _read(read)
-        read.problems += _published_secrets(settings)
+        read.problems = [*faults, *read.problems, *_published_secrets(settings)]
         if read.problems:
             raise SettingsError(read.problems)
         return settings
