@@ -136,9 +136,9 @@ class Settings:
     ) -> Settings:
         """The settings of `environ`; without it, those of the environment and of `.env`.
 
-        Raises `SettingsError` with every problem at once. `more`: finds the problems of what the settings name.
-        It is asked only if there are others already, so that all are in one list; settings that are wrong are
-        empty then, or have their default.
+        Raises `SettingsError` with every problem at once. `more`: finds the problems of what the settings
+        name. It is asked only if there are others already, so that all are in one list; settings that are
+        wrong are empty then, or have their default.
         """
         faults: tuple[str, ...] = ()
         if environ is None:
