@@ -35,6 +35,7 @@ class RecordLink(Call[None]):
     user_id: str
     #: None removes the link. The account stays: it says whose keys these are.
     customer_id: str | None
+    #: The account and mode that the link names; None if they are not known.
     account: str | None
     #: Deleted customers that were recorded before; empty: the list in the directory stays.
     replaced: tuple[str, ...] = ()

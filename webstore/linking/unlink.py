@@ -134,7 +134,8 @@ def _remove(now: Unlink, shown: Unlink, policy: Policy) -> Steps[None]:
     kept = [it for it in user.replaced if it not in shown.left]
     replaced = (*kept, *shown.left)[-MAX_REPLACED:]
     if user.customer_id is not None or replaced != user.replaced:
-        yield from ask(recording(user, None, now.account, replaced))
+        merged = user.merged if user.moved else None
+        yield from ask(recording(user, None, now.account, replaced, merged))
 
 
 def _read(user_id: str, account: Account, policy: Policy) -> Steps[User]:
