@@ -97,7 +97,9 @@ def test_a_limit_that_auth0_does_not_have_is_refused(offline: Flask, limit: str)
 
 
 def test_a_list_of_nobody_says_so(offline: Flask) -> None:
-    done = listed(offline, Vendors(0))
+    vendors = Vendors(0)
+    done = listed(offline, vendors)
+    assert vendors.pages == [0]
     assert (done.stdout, done.stderr) == ("", "0 users, with customers of test mode.\n")
 
 

@@ -24,7 +24,7 @@ from tests.unit.linking.attempts import (
 from tests.unit.linking.vendors import Vendors
 from webstore.errors import DirectoryUnavailable, WebstoreError
 from webstore.linking import protocol
-from webstore.linking.calls import Call, RecordLink, UpdateCustomer
+from webstore.linking.calls import Call, ReadAccount, RecordLink, UpdateCustomer
 from webstore.linking.models import Account, Customer, LinkOutcome, LinkStatus
 from webstore.linking.protocol import Steps
 from webstore.linking.unlink import CannotUnlink, Unlink, carry_out, plan
@@ -222,6 +222,40 @@ def test_a_login_that_found_the_customer_before_does_not_record_it_again(linked:
     assert late.finish().customer_id is None
     assert linked.users[ADA].customer_id is None
     assert run(linked, use(linked)).customer_id == "cus_2"
+
+
+def test_a_page_that_takes_the_customer_back_in_the_middle_does_not_keep_it(linked: Vendors) -> None:
+    taken_back: list[LinkOutcome] = []
+
+    def use_it(call: Call[Any]) -> None:
+        if isinstance(call, RecordLink) and not taken_back:
+            taken_back.append(run(linked, use(linked)))
+
+    unlinked(linked, use_it)
+    assert (taken_back[0].status, taken_back[0].customer_id) == (LinkStatus.CLAIMED, "cus_1")
+    assert (linked.users[ADA].customer_id, linked.customers["cus_1"].owner) == (None, None)
+
+
+def test_a_link_that_comes_back_every_time_is_told(linked: Vendors) -> None:
+    def name_it_again(call: Call[Any]) -> None:
+        if isinstance(call, ReadAccount):
+            linked.put(replace(linked.customers["cus_1"], owner=ADA, tenant=TENANT))
+
+    with pytest.raises(CannotUnlink, match="again and again"):
+        unlinked(linked, name_it_again)
+
+
+def test_another_customer_that_is_recorded_in_the_middle_stays(linked: Vendors) -> None:
+    linked.put(Customer("cus_7", owner=None, email="other@example.com"))
+
+    def relinked(call: Call[Any]) -> None:
+        if isinstance(call, UpdateCustomer):
+            linked.put(replace(linked.customers["cus_7"], owner=ADA, tenant=TENANT))
+            change(linked, customer_id="cus_7")
+
+    assert unlinked(linked, relinked).recorded == "cus_7"
+    assert (linked.users[ADA].customer_id, linked.customers["cus_7"].owner) == ("cus_7", ADA)
+    assert linked.customers["cus_1"].owner is None
 
 
 @dataclass
