@@ -80,9 +80,7 @@ class Unlink:
         if self.recorded is not None:
             told.append(f"Auth0: {self.recorded} is removed from {self.field}")
         if not set(self.left) <= set(self.user.replaced):
-            told += [
-                f"Auth0: {it} joins the earlier customers, so its orders stay in sight" for it in self.left
-            ]
+            told += [f"Auth0: {it} joins the earlier customers: orders stay in sight" for it in self.left]
         return tuple(told)
 
 

@@ -134,9 +134,9 @@ def test_answers_are_told_in_a_few_words(given: object, told: str) -> None:
 
 def test_a_write_that_was_not_made_is_told_with_what_it_would_send() -> None:
     replacing = CustomerDraft(None, None, None, {"auth0_user_id": ADA, "replaces": "cus_0"})
-    assert would(calls.CreateCustomer(replacing, "k")).startswith("creates a customer in place of cus_0")
-    assert would(calls.UpdateCustomer("cus_1", DRAFT, "k")) == "claims cus_1 for the user"
-    assert would(calls.RecordLink(ADA, "cus_1", None)) == "records cus_1 in Auth0"
+    assert would(calls.CreateCustomer(replacing, "k")) == "would create a customer in place of cus_0"
+    assert would(calls.UpdateCustomer("cus_1", DRAFT, "k")) == "would claim cus_1 for the user"
+    assert would(calls.RecordLink(ADA, "cus_1", None)) == "would record cus_1 in Auth0"
     assert content(calls.UpdateCustomer("cus_1", DRAFT, "k")) == [
         "email: ada@example.com",
         f"metadata.auth0_user_id: {ADA}",

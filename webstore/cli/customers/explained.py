@@ -11,8 +11,6 @@ from webstore.linking.calls import Call, CreateCustomer, RecordLink, UpdateCusto
 from webstore.linking.explain import Explanation
 from webstore.linking.models import Account, Creation, Customer, CustomerPage, LinkOutcome, LinkStatus, User
 
-_NOTHING = (LinkStatus.ALREADY_LINKED, LinkStatus.VERIFIED)
-
 
 def brief(found: Explanation) -> str:
     """What linking would do now, in one line."""
@@ -26,23 +24,33 @@ def would(write: Call[Any]) -> str:
     match write:
         case CreateCustomer(draft, _):
             old = draft.metadata.get("replaces")
-            instead = f" in place of {old}" if old else ""
-            return f"creates a customer{instead}, or takes up the user's own of an attempt of the last day"
+            return f"would create a customer in place of {old}" if old else "would create a customer"
         case UpdateCustomer(customer_id, draft, _) if draft.metadata:
-            return f"claims {customer_id} for the user"
+            return f"would claim {customer_id} for the user"
         case UpdateCustomer(customer_id, _, _):
-            return f"carries the e-mail address or the name over to {customer_id}"
+            return f"would carry the e-mail address or the name over to {customer_id}"
         case RecordLink(customer_id=customer_id):
-            return f"records {customer_id} in Auth0"
-    return "notes in Auth0 that a create failed"
+            return f"would record {customer_id} in Auth0"
+    return "would note in Auth0 that a create failed"
 
 
 def ending(outcome: LinkOutcome) -> str:
     """How an attempt ended, or would end without a write."""
-    if outcome.status in _NOTHING:
-        return f"nothing to do: {outcome.customer_id} ({outcome.reason})"
-    told = f"{outcome.status.replace('_', ' ')}: {outcome.reason}"
-    return f"{told} (an operator has to act)" if outcome.alarm else told
+    customer_id = outcome.customer_id
+    match outcome.status:
+        case LinkStatus.ALREADY_LINKED | LinkStatus.VERIFIED:
+            told = f"nothing to do: {customer_id} ({outcome.reason})"
+        case LinkStatus.CREATED:
+            told = f"created {customer_id}"
+        case LinkStatus.ADOPTED:
+            told = f"took up {customer_id}, which was there before"
+        case LinkStatus.CLAIMED:
+            told = f"claimed {customer_id}, which named nobody"
+        case LinkStatus.HEALED:
+            told = f"linked {customer_id} in place of an earlier customer"
+        case _:
+            told = f"{outcome.status.replace('_', ' ')}: {outcome.reason}"
+    return f"{told} (alarm: an operator has to act)" if outcome.alarm else told
 
 
 def request(call: Call[Any]) -> tuple[str, str]:  # a line for each call of the protocol

@@ -29,12 +29,12 @@ Examples:
 
 Exit code: 0 if they were listed, 1 if Auth0 could not be read, 2 for wrong options.
 """
+#: What stands in the place of a customer's ID.
 _STATUS = {
-    "recorded": "recorded",
-    "none": "not linked",
-    "pending": "pending: a create failed",
+    "none": "none",
+    "pending": "none, create failed",
     "unusable": "not a customer ID",
-    "refused": "another live account's",
+    "refused": "refused",
 }
 
 
@@ -93,15 +93,17 @@ def _read(linker: Linker, account: Account, limit: int, wanted: tuple[str, ...])
 def _print(reading: _Reading, account: Account) -> None:
     if reading.found:
         elsewhere = any(_elsewhere(it) for it in reading.found)
-        columns = ["User", "E-mail", "Customer", "Status", *(["Other worlds"] if elsewhere else [])]
-        table(columns, [_row(it, elsewhere=elsewhere) for it in reading.found])
+        columns = ["User", "Customer", "E-mail", *(["Other worlds"] if elsewhere else [])]
+        rows = [_row(it, elsewhere=elsewhere) for it in reading.found]
+        table(columns, rows, whole=("User", "Customer"))
     for note in _notes(reading, account):
         click.echo(note, err=True)
 
 
 def _row(one: ListedUser, *, elsewhere: bool) -> list[str]:
     user = one.user
-    row = [user.user_id, user.email or "-", user.customer_id or "-", _STATUS[one.status]]
+    customer = user.customer_id if one.status == "recorded" else None
+    row = [user.user_id, customer or _STATUS[one.status], user.email or "-"]
     return [*row, ", ".join(_elsewhere(one)) or "-"] if elsewhere else row
 
 

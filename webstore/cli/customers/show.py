@@ -12,7 +12,7 @@ from rich.text import Text
 from webstore.cli.terminal import console, document, fail, text
 from webstore.errors import WebstoreError
 from webstore.linking import Linker
-from webstore.linking.calls import Call
+from webstore.linking.calls import Call, CreateCustomer
 from webstore.linking.dossier import Dossier, known_account, read_dossier
 from webstore.linking.explain import Explanation
 from webstore.linking.models import ID, Account, ComparedField, Customer, RecordedLink
@@ -116,7 +116,7 @@ def _told(one: Dossier, account: Account) -> list[tuple[str, list[str]]]:
     return [
         ("User", [user.user_id, person(user.email, user.name), user_page(user.user_id) or ""]),
         ("", ["blocked in Auth0, so there is no login"] if user.blocked else []),
-        ("Store", [f"{account.pin or f'{account.mode} mode, the key may not read its account'}"]),
+        ("Account", [account.pin or f"{account.mode} mode; the key may not read its account"]),
         ("Link", [_STATUS.get(found.status, found.status), *found.problems, *map(_words, differences(one))]),
         ("Recorded", [recorded]),
         ("Customer", _customer_lines(one.customer) if one.customer else []),
@@ -177,6 +177,8 @@ def _print_explained(one: Dossier) -> None:
             for line in content(found.write):
                 out.print(text(f"             {line}", style="dim"))
         out.print(text(f"  {'Linking' if found.write else 'End:'} {brief(found)}."))
+        if isinstance(found.write, CreateCustomer):
+            out.print(text("  If Stripe knows the key from the last day, it answers with that customer."))
 
 
 def _numbered(number: int, call: Call[Any]) -> str:
