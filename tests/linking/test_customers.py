@@ -148,7 +148,8 @@ def test_every_world_is_shown_with_its_page(eve: Eve) -> None:
         # The list of customers of that account and mode; the other customer does not exist.
         assert eve.shop.http.get(link["page"].removesuffix("/cus_other")).status_code == 200
     done = customers(eve.shop, "show", eve.id)
-    assert f"cus_other ({other}) in app_metadata.stripe_customer_id{suffix}" in done.stdout
+    assert f"cus_other ({other})\n" in done.stdout
+    assert f" in app_metadata.stripe_customer_id{suffix}\n" in done.stdout
 
 
 def test_an_address_of_two_users_shows_both_and_a_blocked_one_is_shown_as_such(eve: Eve) -> None:

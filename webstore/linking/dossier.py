@@ -1,4 +1,4 @@
-"""What an operator is told about a user: both sides, every world, and what linking would do now."""
+"""Reads a user for an operator: both sides, every world, and the next steps of linking. Also lists users."""
 
 from __future__ import annotations
 

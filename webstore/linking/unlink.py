@@ -3,8 +3,8 @@
 `plan` says what would change, `carry_out` does it. Both are steps, as in `protocol.py`. The customers lose
 the user's name first and the record goes last, so that the next run can finish one that was cut short.
 
-What was linked joins the predecessors: its orders stay in sight, and the user is not given it again because
-of the e-mail address. The account stays recorded: it says which world's predecessors these are.
+The customer joins the predecessors: its orders stay in sight, and the user is not given it again because of
+the e-mail address. The account stays recorded: it says which world's predecessors these are.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Unlink:
 
     @property
     def recorded(self) -> str | None:
-        """What is recorded for this world; it may be garbage."""
+        """The recorded ID of this world; it may be garbage."""
         return self.user.customer_id
 
     @property
@@ -125,7 +125,7 @@ def _restored(now: Unlink, shown: Unlink) -> bool:
 
 
 def _remove(now: Unlink, shown: Unlink, policy: Policy) -> Steps[None]:
-    """Remove the record, if it is still the one that was seen, and remember what was linked."""
+    """Remove the record, if it is still the one that was seen, and remember the customers."""
     user = yield from _read(now.user.user_id, now.account, policy)
     if user.customer_id not in (None, shown.recorded, *shown.left):
         return

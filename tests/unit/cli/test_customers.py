@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -19,7 +20,7 @@ from webstore.routes import Services, attach
 
 ADA = "auth0|000000000000000000000001"
 DRAFT = CustomerDraft("ada@example.com", None, None, {"auth0_user_id": ADA})
-CALLS: tuple[calls.Call[object], ...] = (
+CALLS: tuple[calls.Call[Any], ...] = (
     calls.ReadUser(ADA),
     calls.ReadBoth(ADA, None),
     calls.ReadBoth(ADA, "cus_1"),

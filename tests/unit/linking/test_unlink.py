@@ -13,6 +13,7 @@ from tests.fakes import as_recorded
 from tests.unit.linking.attempts import (
     ADA,
     DAY_S,
+    NOTHING_CLAIMED,
     Attempt,
     change,
     login,
@@ -24,7 +25,7 @@ from tests.unit.linking.attempts import (
 from tests.unit.linking.vendors import Vendors
 from webstore.errors import DirectoryUnavailable, WebstoreError
 from webstore.linking import protocol
-from webstore.linking.calls import Call, ReadAccount, RecordLink, UpdateCustomer
+from webstore.linking.calls import Call, GetCustomer, ReadAccount, RecordLink, UpdateCustomer
 from webstore.linking.models import Account, Customer, LinkOutcome, LinkStatus
 from webstore.linking.protocol import Steps
 from webstore.linking.unlink import CannotUnlink, Unlink, carry_out, plan
@@ -84,18 +85,18 @@ def test_a_plan_writes_nothing_and_its_execution_one_update_and_one_record(linke
 
 
 @pytest.mark.parametrize("later_s", [0.0, 2 * DAY_S])
-@pytest.mark.parametrize("policy", [{}, {"adopt_by_email": True}], ids=str)
+@pytest.mark.parametrize("adopts", [False, True], ids=["as is", "adoption by address"])
 def test_the_next_login_makes_a_new_customer_whose_predecessor_stays(
-    vendors: Vendors, later_s: float, policy: dict[str, bool]
+    vendors: Vendors, later_s: float, adopts: bool
 ) -> None:
     change(vendors, email_verified=True)
-    first = run(vendors, login(vendors, **policy)).customer_id
-    unlinked(vendors, **policy)
+    first = run(vendors, login(vendors, adopt_by_email=adopts)).customer_id
+    unlinked(vendors, adopt_by_email=adopts)
     vendors.advance(later_s)
-    outcome = run(vendors, login(vendors, **policy))
+    outcome = run(vendors, login(vendors, adopt_by_email=adopts))
     assert outcome.customer_id not in (None, first)
     assert vendors.users[ADA].replaced == (first,)
-    used = run(vendors, use(vendors, first, **policy))
+    used = run(vendors, use(vendors, first, adopt_by_email=adopts))
     assert (used.status, used.customer_id, used.predecessors) == (
         LinkStatus.VERIFIED,
         outcome.customer_id,
@@ -110,7 +111,7 @@ def test_another_user_with_the_address_may_adopt_it_where_that_is_allowed(linked
     ada = linked.users[ADA]
     linked.users[GRACE] = replace(ada, user_id=GRACE, email_verified=True, records={}).with_keys("")
     policy = policy_of(linked, adopt_by_email=True)
-    found = run(linked, protocol.at_login(GRACE, protocol.ClaimedLink(), policy, linked.now))
+    found = run(linked, protocol.at_login(GRACE, NOTHING_CLAIMED, policy, linked.now))
     assert (found.status, found.customer_id) == (LinkStatus.ADOPTED, "cus_1")
 
 
@@ -216,7 +217,7 @@ def test_a_run_that_was_cut_short_is_finished_by_the_next(linked: Vendors) -> No
 def test_a_login_that_found_the_customer_before_does_not_record_it_again(linked: Vendors) -> None:
     change(linked, customer_id=None)
     late = Attempt(linked, login(linked))
-    late.until(protocol.GetCustomer)
+    late.until(GetCustomer)
     late.step()
     unlinked(linked)
     assert late.finish().customer_id is None

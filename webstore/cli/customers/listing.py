@@ -29,7 +29,7 @@ Examples:
 
 Exit code: 0 if they were listed, 1 if Auth0 could not be read, 2 for wrong options.
 """
-#: What stands in the place of a customer's ID.
+#: The column of the customer's ID for users without a usable one.
 _STATUS = {
     "none": "none",
     "pending": "none, create failed",
@@ -93,7 +93,7 @@ def _read(linker: Linker, account: Account, limit: int, wanted: tuple[str, ...])
 def _print(reading: _Reading, account: Account) -> None:
     if reading.found:
         elsewhere = any(_elsewhere(it) for it in reading.found)
-        columns = ["User", "Customer", "E-mail", *(["Other worlds"] if elsewhere else [])]
+        columns = ["User", "Customer", "E-mail", *(["Also linked in"] if elsewhere else [])]
         rows = [_row(it, elsewhere=elsewhere) for it in reading.found]
         table(columns, rows, whole=("User", "Customer"))
     for note in _notes(reading, account):

@@ -115,13 +115,13 @@ def _told(one: Dossier, account: Account) -> list[tuple[str, list[str]]]:
     recorded = f"{user.customer_id or 'nothing'} in {_field(one)}"
     return [
         ("User", [user.user_id, person(user.email, user.name), user_page(user.user_id) or ""]),
-        ("", ["blocked in Auth0, so there is no login"] if user.blocked else []),
+        ("", ["blocked in Auth0: cannot log in"] if user.blocked else []),
         ("Account", [account.pin or f"{account.mode} mode; the key may not read its account"]),
         ("Link", [_STATUS.get(found.status, found.status), *found.problems, *map(_words, differences(one))]),
         ("Recorded", [recorded]),
         ("Customer", _customer_lines(one.customer) if one.customer else []),
         ("Named by", [_living(found.living)]),
-        ("Other worlds", [it for link in _others(one) for it in _link_lines(link, account)]),
+        ("Elsewhere", [it for link in _others(one) for it in _link_lines(link, account)]),
         ("History", [f"{fact.label}: {fact.value}" for fact in found.facts]),
         ("Next login", [brief(one.login)]),
         ("Next use", [brief(one.use)]),
@@ -137,8 +137,8 @@ def _others(one: Dossier) -> list[RecordedLink]:
 
 
 def _link_lines(link: RecordedLink, account: Account) -> list[str]:
-    page = page_of(link, account.pin)
-    return [f"{link.customer_id} ({link.account or 'account not recorded'}) in {link.field}", page or ""]
+    world = link.account or "account not recorded"
+    return [f"{link.customer_id} ({world})", f"in {link.field}", page_of(link, account.pin) or ""]
 
 
 def differences(one: Dossier) -> list[ComparedField]:

@@ -157,7 +157,7 @@ def user_page(user_id: str) -> str | None:
 def customer_page(customer_id: str, pin: str | None = None) -> str | None:
     """The customer's page in Stripe's dashboard; `pin`: another account and mode than the store's.
 
-    None for what is not a customer's ID.
+    None if it is not a customer's ID.
     """
     if not CUSTOMER_ID.fullmatch(customer_id):
         return None
