@@ -376,6 +376,13 @@ MUTATIONS = [
         "return value if isinstance(value, str) and value else None",
         _http("identity", "a_profile_with_fields_of_other_types_is_linked_all_the_same"),
     ),
+    Mutation(
+        "the Action leaves an account older than the key to the store",
+        "tests/unit/linking/action_model.py",
+        "young = now - user.created_at < policy.key_window_s",
+        "young = True",
+        "tests/unit/linking/test_protocol_machine.py::TestLinking::runTest",
+    ),
     # Search
     Mutation(
         "a user ID is quoted in the query",
