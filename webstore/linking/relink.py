@@ -112,7 +112,7 @@ def _not_claimed(shown: Relink, found: Customer) -> str:
     if (found.owner, found.tenant) != (shown.customer.owner, shown.customer.tenant):
         return f"Somebody else has just linked {found.id}: it names {named(found)}. Look again."
     return (
-        f"{found.id} still names {named(found)}. It was linked to somebody else within the last day while it "
+        f"{found.id} still names {named(found)}. It was linked within the last day while it "
         f"named {'nobody' if found.owner is None else 'them'}, and Stripe repeats its answer to that change "
         "instead of making it again. Run this again a day later; or set the metadata "
         f"auth0_user_id = {shown.user.user_id} on the customer's page in Stripe's dashboard, and run it then."

@@ -24,7 +24,7 @@ from tests.unit.linking.attempts import (
 )
 from tests.unit.linking.vendors import Vendors
 from webstore.errors import DirectoryUnavailable, WebstoreError
-from webstore.linking import protocol
+from webstore.linking import protocol, relink
 from webstore.linking.calls import Call, GetCustomer, ReadAccount, RecordLink, UpdateCustomer
 from webstore.linking.models import Account, Customer, LinkOutcome, LinkStatus
 from webstore.linking.protocol import Steps
@@ -113,6 +113,27 @@ def test_another_user_with_the_address_may_adopt_it_where_that_is_allowed(linked
     policy = policy_of(linked, adopt_by_email=True)
     found = run(linked, protocol.at_login(GRACE, NOTHING_CLAIMED, policy, linked.now))
     assert (found.status, found.customer_id) == (LinkStatus.ADOPTED, "cus_1")
+
+
+def test_a_customer_can_be_given_back_once_a_day(linked: Vendors) -> None:
+    policy = policy_of(linked)
+
+    def give_back() -> None:
+        drive(
+            linked,
+            relink.carry_out(drive(linked, relink.plan(ADA, "cus_1", policy)), policy, take_over=False),
+        )
+
+    unlinked(linked)
+    give_back()
+    assert run(linked, use(linked)).customer_id == "cus_1"
+    unlinked(linked)
+    # Stripe repeats its answer to the first claim, which has no effect now.
+    with pytest.raises(relink.CannotRelink, match="linked within the last day while it named nobody"):
+        give_back()
+    linked.advance(DAY_S + 1)
+    give_back()
+    assert run(linked, use(linked)).customer_id == "cus_1"
 
 
 def test_every_customer_that_names_the_user_is_let_go(linked: Vendors) -> None:
