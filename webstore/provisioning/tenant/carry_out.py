@@ -53,7 +53,7 @@ def _login(tenant: Tenant, needs: Needs, means: Means) -> Application:
     elif found != to_be:
         means.tell(f"changing the application {found.name}")
         tenant.change_application(found, to_be)
-    if needs.client_id is None:
+    if needs.keeps_credentials:
         means.keep(found.id, tenant.client_secret(found.id))
     return found
 

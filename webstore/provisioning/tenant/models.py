@@ -145,6 +145,8 @@ class Needs:
     audience: str | None = None
     #: None: no Action.
     action: WantedAction | None = None
+    #: Whether client ID and secret of the login's application are still to be kept.
+    keeps_credentials: bool = False
     #: Scopes of the grant that the store does not use are taken away.
     exact_scopes: bool = False
     #: Send the Action's secrets again, even if it has secrets of these names.

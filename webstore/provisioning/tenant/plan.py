@@ -10,6 +10,10 @@ from enum import StrEnum
 from . import wanted
 from .models import STORE_SCOPES, TRIGGER, Action, Api, Application, Binding, Code, Found, Grant, Needs
 
+_SECRETS = (
+    "The secret's value comes from this machine's settings. It is kept at Auth0, where whoever may edit "
+    "Actions can use it."
+)
 #: A change of the Action's code is shown if it has no more lines than this.
 _SHORT_DIFF = 12
 
@@ -56,7 +60,7 @@ def make_plan(needs: Needs, found: Found) -> Plan:
     """Compare what is there with what is needed. Raises `CannotSetUp`."""
     login = wanted.application(needs, found.application)
     items = [_application("application", found.application, login)]
-    if found.application is None or needs.client_id is None:
+    if needs.keeps_credentials:
         items[0] = _with_note(items[0], "AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET are written to .env.")
     if found.manager is not None:
         items.append(_application("management application", found.manager, wanted.manager(found.manager)))
@@ -134,10 +138,10 @@ def _action(needs: Needs, found: Action | None) -> Item:
         raise ValueError("no Action is wanted")
     code, secrets = needs.action.code, missing_secrets(needs, found)
     lines = [f"+ secret: {name}" for name in secrets]
+    notes = [_SECRETS] if secrets else []
     if found is None:
         lines = [*_code_lines(Code(text="", runtime=""), code), *lines]
-        return _item("Action", needs.name, new=True, lines=lines)
-    notes = []
+        return _item("Action", needs.name, new=True, lines=lines, notes=notes)
     if code.does_the_same_as(found.deployed) and not secrets:
         if not code.does_the_same_as(found.draft):
             notes.append("What is deployed is current. Its draft has other changes, which are left alone.")

@@ -21,7 +21,7 @@ def needed(needs: Needs) -> tuple[str, ...]:
     if needs.action:
         kinds.append("actions")
     scopes = [right.format(kind) for kind in kinds for right in _RIGHTS]
-    return (*scopes, *(() if needs.client_id else ("read:client_keys",)))
+    return (*scopes, *(("read:client_keys",) if needs.keeps_credentials else ()))
 
 
 def check_token(token: str, needs: Needs, now: float) -> None:
