@@ -42,7 +42,7 @@ def test_a_second_time_nothing_is_written() -> None:
 
 def test_what_stopped_half_way_goes_on_from_there() -> None:
     tenant = MemoryTenant(fails_to_build=True)
-    with pytest.raises(CannotSetUp, match="could not build .*What was deployed before still runs"):
+    with pytest.raises(CannotSetUp, match=r"could not build .*What was deployed before still runs"):
         applied(tenant)
     assert tenant.flow == []
     tenant.written.clear()
@@ -64,7 +64,7 @@ def test_credentials_that_are_in_the_settings_are_not_read() -> None:
 
 def test_a_build_that_does_not_end_is_given_up() -> None:
     tenant = MemoryTenant(looks_until_built=1000)
-    with pytest.raises(CannotSetUp, match="has not built and deployed .*Run this again later"):
+    with pytest.raises(CannotSetUp, match=r"has not built and deployed .*Run this again later"):
         applied(tenant)
     assert "deploy" not in " ".join(tenant.written)
 

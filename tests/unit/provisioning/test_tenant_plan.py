@@ -99,12 +99,12 @@ def test_the_application_is_found_by(found: Application) -> None:
 def test_two_applications_that_could_be_the_stores_are_left_to_the_operator() -> None:
     twins = [own_application(id="one"), own_application(id="two")]
     tenant = MemoryTenant(clients={it.id: it for it in twins})
-    with pytest.raises(CannotSetUp, match="one, two.*Set AUTH0_CLIENT_ID"):
+    with pytest.raises(CannotSetUp, match=r"one, two.*Set AUTH0_CLIENT_ID"):
         planned(tenant)
 
 
 def test_the_mark_of_another_store_is_not_this_stores() -> None:
-    other = own_application(name="Other shop", store="https://other.example.com")
+    other = own_application(store="https://shop-example.com")
     assert item(planned(tenant_with(other)), "application").act is Act.CREATE
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from . import wanted
 from .models import Action, Application, CannotSetUp, Found, Grant, Needs
 from .ports import Tenant
 
@@ -34,7 +33,7 @@ def login_application(tenant: Tenant, needs: Needs) -> Application | None:
         return _named(tenant, needs, "AUTH0_CLIENT_ID", needs.client_id)
     everything = tenant.applications()
     marked = [it for it in everything if it.store == needs.base_url]
-    found = marked or [it for it in everything if it.name == wanted.application(needs, None).name]
+    found = marked or [it for it in everything if it.name == needs.name and not it.store]
     if len(found) > 1:
         ids = ", ".join(it.id for it in found)
         raise CannotSetUp(
