@@ -108,10 +108,15 @@ def test_the_mark_of_another_store_is_not_this_stores() -> None:
     assert item(planned(tenant_with(other)), "application").act is Act.CREATE
 
 
-@pytest.mark.parametrize("setting", ["client_id", "mgmt_client_id"])
-def test_an_application_that_does_not_exist_is_named_with_its_setting(setting: str) -> None:
-    needs = replace(NEEDS, **{setting: "gone"})
-    with pytest.raises(CannotSetUp, match=rf"AUTH0_{setting.upper()} is gone, .* {DOMAIN}"):
+@pytest.mark.parametrize(
+    ("needs", "setting"),
+    [
+        (replace(NEEDS, client_id="gone"), "AUTH0_CLIENT_ID"),
+        (replace(NEEDS, mgmt_client_id="gone"), "AUTH0_MGMT_CLIENT_ID"),
+    ],
+)
+def test_an_application_that_does_not_exist_is_named_with_its_setting(needs: Needs, setting: str) -> None:
+    with pytest.raises(CannotSetUp, match=rf"{setting} is gone, .* {DOMAIN}"):
         planned(MemoryTenant(), needs)
 
 

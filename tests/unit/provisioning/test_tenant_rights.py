@@ -18,7 +18,7 @@ ALL = " ".join(needed(replace(NEEDS, audience="https://api.example.com")))
 
 def token(**claims: object) -> str:
     sound = {"aud": NEEDS.mgmt_audience, "exp": NOW + 60, "scope": ALL}
-    parts = ({"alg": "RS256"}, {**sound, **claims}, {})
+    parts: tuple[dict[str, object], ...] = ({"alg": "RS256"}, {**sound, **claims}, {})
     return ".".join(base64.urlsafe_b64encode(json.dumps(it).encode()).decode().rstrip("=") for it in parts)
 
 
