@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -36,25 +37,34 @@ class Access:
     by: str
 
 
-def reach(
+@contextmanager
+def reached(
     way: str | None, needs: Needs, variables: Mapping[str, str], pause: Callable[[float], None]
-) -> Access:
-    """Reach the tenant by this way, or by the first one for which there is what it takes.
+) -> Iterator[Access]:
+    """The tenant, reached by this way, or by the first one for which there is what it takes.
 
     Raises `CannotSetUp`, `DirectoryRefused` and `DirectoryUnavailable`.
     """
-    wire = Wire("the Auth0 tenant", total_s=_CALL_S)
-    base_url = origin(needs.domain, variables)
-    match way or _first(variables):
+    wire, base_url = Wire("the Auth0 tenant", total_s=_CALL_S), origin(needs.domain, variables)
+    try:
+        chosen, by = _chosen(way or _first(variables), wire, base_url, needs, variables)
+        yield Access(Auth0Tenant(ManagementCalls(chosen, pause), wire, base_url), by)
+    finally:
+        wire.close()
+
+
+def _chosen(
+    way: str | None, wire: Wire, base_url: str, needs: Needs, variables: Mapping[str, str]
+) -> tuple[Way, str]:
+    """The way, and its name in words."""
+    match way:
         case "token":
-            chosen, by = _with_token(wire, base_url, needs, variables), f"the token in {_TOKEN}"
+            return _with_token(wire, base_url, needs, variables), f"the token in {_TOKEN}"
         case "m2m":
-            chosen, by = (
-                _as_application(wire, base_url, needs, variables),
-                f"the application {_value(variables, _CLIENT_ID)} ({_CLIENT_ID})",
-            )
+            by = f"the application {_value(variables, _CLIENT_ID)} ({_CLIENT_ID})"
+            return _as_application(wire, base_url, needs, variables), by
         case "cli":
-            chosen, by = _through_command(needs), "the auth0 command"
+            return _through_command(needs), "the auth0 command"
         case _:
             raise CannotSetUp(
                 "Auth0 has to let this command in. Give it one of these:\n"
@@ -63,7 +73,6 @@ def reach(
                 f"the Management API, with the scopes {' '.join(needed(needs))}\n"
                 "  - the auth0 command, installed and logged in: https://github.com/auth0/auth0-cli"
             )
-    return Access(Auth0Tenant(ManagementCalls(chosen, pause), wire, base_url), by)
 
 
 def origin(domain: str, variables: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from webstore.provisioning.tenant.terraform import terraform
 
 from .action_code import account_id, linking_code
 from .auth0_action import STRIPE_PACKAGE, claims_only_action
-from .auth0_rights import WAYS, Access, reach
+from .auth0_rights import WAYS, Access, reached
 from .terminal import console, document, fail, progress, store, text
 
 # Click keeps the lines of a paragraph that begins with \b.
@@ -110,19 +110,16 @@ def auth0(
         if print_terraform:
             click.echo(terraform(needs), nl=False)
             return
-        with progress("reading the tenant"):
-            access = reach(via, needs, variables, time.sleep)
-            found = look(access.tenant, needs)
-        plan = make_plan(needs, found)
-        if not as_json:
-            _show(plan, needs, access)
-        if applies:
-            with progress("setting up the tenant") as bar:
-                carry_out(access.tenant, needs, found, _means(bar, domain))
-                left = make_plan(needs, look(access.tenant, needs))
-            if left.changes:
-                words = ", ".join(f"{it.kind} {it.name}" for it in left.items if it.act is not Act.LEAVE)
-                raise CannotSetUp(f"Auth0 took the changes, but a second look finds some missing: {words}.")
+        with reached(via, needs, variables, time.sleep) as access:
+            with progress("reading the tenant"):
+                found = look(access.tenant, needs)
+            plan = make_plan(needs, found)
+            if not as_json:
+                _show(plan, needs, access)
+            if applies:
+                with progress("setting up the tenant") as bar:
+                    carry_out(access.tenant, needs, found, _means(bar, domain))
+                    _check(make_plan(needs, look(access.tenant, needs)))
     except WebstoreError as exc:
         fail(str(exc), as_json=as_json)
     if as_json:
@@ -198,6 +195,13 @@ def _means(bar: Progress, domain: str | None) -> Means:
         bar.update(bar.task_ids[0], description=words)
 
     return Means(keep=keep, tell=tell, pause=time.sleep)
+
+
+def _check(left: Plan) -> None:
+    """Raise `CannotSetUp` if a second look finds something left to do."""
+    if left.changes:
+        words = ", ".join(f"{it.kind} {it.name}" for it in left.items if it.act is not Act.LEAVE)
+        raise CannotSetUp(f"Auth0 took the changes, but a second look finds some missing: {words}.")
 
 
 def _show(plan: Plan, needs: Needs, access: Access) -> None:
