@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -117,9 +118,10 @@ def auth0(
             if not as_json:
                 _show(plan, needs, access)
             if applies:
+                once = replace(needs, renew_secrets=False)
                 with progress("setting up the tenant") as bar:
                     carry_out(access.tenant, needs, found, _means(bar, domain))
-                    _check(make_plan(needs, look(access.tenant, needs)))
+                    _check(make_plan(once, look(access.tenant, once)))
     except WebstoreError as exc:
         fail(str(exc), as_json=as_json)
     if as_json:

@@ -97,18 +97,21 @@ def scopes(permissions: Mapping[str, str]) -> list[dict[str, str]]:
 def action_of(it: dict[str, Any]) -> Action:
     """An Action, with its draft and what is deployed."""
     deployed = it.get("deployed_version")
-    has_code = isinstance(deployed, dict) and "code" in deployed
-    secrets = it.get("secrets")
+    live = deployed if isinstance(deployed, dict) and "code" in deployed else None
     return Action(
         id=required(it, "id"),
         name=text_of(it, "name") or "",
         draft=_code(it),
-        deployed=_code(deployed) if has_code and isinstance(deployed, dict) else None,
+        deployed=_code(live) if live else None,
         status=text_of(it, "status") or "",
-        secret_names=tuple(
-            required(secret, "name") for secret in (secrets if isinstance(secrets, list) else [])
-        ),
+        secret_names=_names(it.get("secrets")),
+        # A version that does not show its secrets has those of the draft, as far as anybody knows.
+        deployed_secret_names=_names((live or {}).get("secrets", it.get("secrets"))),
     )
+
+
+def _names(listed: object) -> tuple[str, ...]:
+    return tuple(required(it, "name") for it in listed) if isinstance(listed, list) else ()
 
 
 def _code(it: dict[str, Any]) -> Code:

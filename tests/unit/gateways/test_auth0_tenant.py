@@ -203,7 +203,7 @@ ACTION = {
     "dependencies": [{"name": "stripe", "version": "1"}],
     "secrets": [{"name": "KEY", "updated_at": "2026-01-01T00:00:00Z"}],
     "status": "built",
-    "deployed_version": {"code": "live", "runtime": "node18", "dependencies": []},
+    "deployed_version": {"code": "live", "runtime": "node18", "dependencies": [], "secrets": []},
 }
 
 

@@ -117,7 +117,9 @@ class MemoryTenant:
         if found.status != "built":
             return False
         self.written.append(f"deploy {found.name}")
-        self.library[action_id] = replace(found, deployed=found.draft)
+        self.library[action_id] = replace(
+            found, deployed=found.draft, deployed_secret_names=found.secret_names
+        )
         return True
 
     def bindings(self) -> Sequence[Binding]:

@@ -227,9 +227,14 @@ def test_an_action_that_was_installed_by_hand_is_found_by_its_code() -> None:
 
 def test_secrets_are_compared_by_name_and_never_shown() -> None:
     needs = replace(NEEDS, action=WantedAction(CODE, URL, {"STRIPE_SECRET_KEY": "rk_test_1"}))
-    new, old = action(CODE), action(CODE, secret_names=("STRIPE_SECRET_KEY",))
+    names = ("STRIPE_SECRET_KEY",)
+    new, old = action(CODE), action(CODE, secret_names=names, deployed_secret_names=names)
     assert item(planned(new, needs), "Action").lines == ("+ secret: STRIPE_SECRET_KEY", "+ deploy it")
     assert item(planned(old, needs), "Action").act is Act.LEAVE
+    draft = item(planned(action(CODE, secret_names=names), needs), "Action")
+    assert draft.lines == ("+ deploy it",)
+    unused = item(planned(old), "Action")
+    assert (unused.act, "STRIPE_SECRET_KEY" in unused.notes[0]) == (Act.LEAVE, True)
     again = planned(old, replace(needs, renew_secrets=True))
     assert item(again, "Action").lines == ("+ secret: STRIPE_SECRET_KEY", "+ deploy it")
     assert "rk_test_1" not in repr((needs, again))

@@ -13,7 +13,7 @@ from .plan import missing_secrets, wanted_backchannel
 from .ports import Tenant
 
 #: Seconds between two looks at a build. Auth0 builds in a few seconds, and in more if it loads packages.
-_BUILD_PAUSES_S = (0.5, 1.0, 1.5, *[2.0] * 40)
+_BUILD_PAUSES_S = (0.2, 0.3, 0.5, 1.0, *[2.0] * 40)
 #: Seconds between two attempts to bind: a new Action is not known everywhere at once.
 _BIND_PAUSES_S = (1.0, 2.0, 4.0)
 
@@ -97,7 +97,7 @@ def _action(tenant: Tenant, needs: Needs, means: Means) -> Action:
     code = needs.action.code
     found = look.own_action(tenant, needs)
     secrets = missing_secrets(needs, found)
-    if found is not None and code.does_the_same_as(found.deployed) and not secrets:
+    if found is not None and found.runs(needs.action) and not secrets:
         return found
     if found is None:
         means.tell(f"creating the Action {needs.name}")
@@ -125,7 +125,7 @@ def _deployed(tenant: Tenant, needs: Needs, action: Action, means: Means) -> Act
     deployed = False
     for pause_s in _BUILD_PAUSES_S:
         now = tenant.action(action.id)
-        if deployed and needs.action and needs.action.code.does_the_same_as(now.deployed):
+        if deployed and needs.action and now.runs(needs.action):
             return now
         if now.status == "failed":
             raise CannotSetUp(

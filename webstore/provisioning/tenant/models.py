@@ -107,6 +107,12 @@ class Action:
     status: str = ""
     #: Auth0 never shows the values.
     secret_names: tuple[str, ...] = ()
+    deployed_secret_names: tuple[str, ...] = ()
+
+    def runs(self, wanted: WantedAction) -> bool:
+        """Whether what is deployed is what is wanted, as far as Auth0 shows it."""
+        has_secrets = set(wanted.secrets) <= set(self.deployed_secret_names)
+        return wanted.code.does_the_same_as(self.deployed) and has_secrets
 
 
 @dataclass(frozen=True, slots=True)

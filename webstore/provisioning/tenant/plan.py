@@ -142,11 +142,13 @@ def _action(needs: Needs, found: Action | None) -> Item:
     if found is None:
         lines = [*_code_lines(Code(text="", runtime=""), code), *lines]
         return _item("Action", needs.name, new=True, lines=lines, notes=notes)
-    if code.does_the_same_as(found.deployed) and not secrets:
+    if found.runs(needs.action) and not secrets:
         if not code.does_the_same_as(found.draft):
             notes.append("What is deployed is current. Its draft has other changes, which are left alone.")
     else:
         lines = [*_code_lines(found.draft, code), *lines, "+ deploy it"]
+    if unused := [name for name in found.secret_names if name not in needs.action.secrets]:
+        notes.append(f"It keeps secrets that this code does not use: {', '.join(unused)}.")
     return _item("Action", found.name, new=False, lines=lines, notes=notes)
 
 
