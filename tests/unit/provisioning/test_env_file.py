@@ -56,7 +56,7 @@ def by_a_shell(path: Path) -> dict[str, str]:
     script = 'set -eua; . "$1"; env -0'
     printed = subprocess.run(  # noqa: S603  # the file is the test's own
         ["/bin/sh", "-c", script, "sh", path],
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], "WEBSTORE_ENV_FILE": ""},
         capture_output=True,
         check=True,
     ).stdout.decode()
