@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import httpx
+
 from webstore.addresses import is_loopback
-from webstore.errors import DirectoryRefused
 from webstore.gateways.auth0_command import CommandWay
 from webstore.gateways.auth0_tenant import Auth0Tenant
-from webstore.gateways.management_calls import ManagementCalls, TokenWay, Way, machine_token
+from webstore.gateways.auth0_tokens import request_token
+from webstore.gateways.http_clients import HttpxTransport
+from webstore.gateways.management_calls import ManagementCalls, TokenWay, Way
 from webstore.gateways.wire import Wire
 from webstore.provisioning.tenant.models import CannotSetUp, Needs
 from webstore.provisioning.tenant.rights import check_token, needed
@@ -107,10 +110,14 @@ def _as_application(wire: Wire, base_url: str, needs: Needs, variables: Mapping[
     if not client_id or not secret:
         raise CannotSetUp(f"{_CLIENT_ID} and {_CLIENT_SECRET} belong together, and one of them is missing.")
     page = f"{_EXPLORER} > Machine to Machine Applications > {client_id}"
-    try:
-        token = machine_token(wire, base_url, needs.mgmt_audience, client_id, secret)
-    except DirectoryRefused as exc:
-        raise CannotSetUp(f"{exc}. Check {_CLIENT_ID} and {_CLIENT_SECRET}, and {page}.") from exc
+    token, _ = request_token(
+        httpx.Client(transport=HttpxTransport(wire)),
+        base_url=base_url,
+        domain=needs.domain,
+        client_id=client_id,
+        client_secret=secret,
+        settings="AUTH0_SETUP",
+    )
     _check(token, needs, f"Add them: {page}.")
     return TokenWay(wire, base_url, token, f"Add {{scope}}: {page}.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +13,7 @@ from flask.cli import with_appcontext
 from rich.progress import Progress
 
 from webstore import environment
+from webstore.dotenv_file import VARIABLE, Variables, read_variables
 from webstore.errors import WebstoreError
 from webstore.provisioning.env_file import add_to_env_file
 from webstore.provisioning.tenant.carry_out import Means, carry_out
@@ -97,8 +98,11 @@ def auth0(
         raise click.UsageError("--account and --renew-secrets have a use with --linking alone.")
     if print_terraform and (applies or as_json):
         raise click.UsageError("--print-terraform only prints: leave --apply and --json out.")
-    variables = os.environ
+    logging.getLogger("webstore.gateways.call_log").setLevel(logging.WARNING)
+    read = read_variables()
+    variables = read.together()
     try:
+        _require_sound(read)
         needs = _needs(
             variables,
             domain,
@@ -120,7 +124,7 @@ def auth0(
             if applies:
                 once = replace(needs, renew_secrets=False)
                 with progress("setting up the tenant") as bar:
-                    carry_out(access.tenant, needs, found, _means(bar, domain))
+                    carry_out(access.tenant, needs, found, _means(bar, read.path, domain))
                     _check(make_plan(once, look(access.tenant, once)))
     except WebstoreError as exc:
         fail(str(exc), as_json=as_json)
@@ -187,9 +191,19 @@ def _wanted_action(
     )
 
 
-def _means(bar: Progress, domain: str | None) -> Means:
+def _require_sound(read: Variables) -> None:
+    """Raise `CannotSetUp` if something is wrong with `.env`; it may still be made."""
+    if read.problems and read.path and read.path.exists():
+        raise CannotSetUp("\n".join(read.problems))
+
+
+def _means(bar: Progress, path: Path | None, domain: str | None) -> Means:
     def keep(client_id: str, secret: str) -> None:
-        path = Path(os.environ.get("WEBSTORE_ENV_FILE") or ".env")
+        if path is None:
+            raise CannotSetUp(
+                f"{VARIABLE} is set to nothing, so client ID and secret cannot be kept. The application is "
+                f"there: take them from Auth0 dashboard > Applications > {client_id}."
+            )
         values = {"AUTH0_CLIENT_ID": client_id, "AUTH0_CLIENT_SECRET": secret}
         add_to_env_file(path, {"AUTH0_DOMAIN": domain, **values} if domain else values)
 

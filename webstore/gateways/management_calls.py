@@ -153,30 +153,3 @@ def _wait_s(headers: Mapping[str, str]) -> float:
         wait_s = float(headers["retry-after"])
     # The date has whole seconds.
     return min(max(wait_s, 0.0) + 1.0, _LONGEST_WAIT_S)
-
-
-def machine_token(wire: Sender, base_url: str, audience: str, client_id: str, client_secret: str) -> str:
-    """An access token for an application. Raises `DirectoryRefused` and `DirectoryUnavailable`.
-
-    Source: https://auth0.com/docs/api/authentication/client-credential-flow/get-token
-    """
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": client_id,
-        "client_secret": client_secret,
-        "audience": audience,
-    }
-    headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
-    try:
-        answer = wire.send("POST", f"{base_url}/oauth/token", headers, urlencode(form).encode())
-    except WireError as exc:
-        raise DirectoryUnavailable(str(exc)) from exc
-    body = parsed(answer.body)
-    said = body if isinstance(body, dict) else {}
-    token = said.get("access_token")
-    if answer.status == 200 and isinstance(token, str):
-        return token
-    if answer.status in (400, 401, 403):
-        reason = printable(said.get("error_description") or said.get("error"), 200)
-        raise DirectoryRefused(f"Auth0 gives no token ({answer.status}): {reason}")
-    raise DirectoryUnavailable(f"Auth0 gives no token: status {answer.status}")

@@ -17,7 +17,6 @@ from webstore.gateways.management_calls import (
     NotThere,
     Reply,
     TokenWay,
-    machine_token,
 )
 from webstore.gateways.wire import Answer, Wire, WireError
 
@@ -136,24 +135,6 @@ def test_a_malformed_list_is_an_outage(document: object) -> None:
     made, _, _ = calls(answer(200, document))
     with pytest.raises(DirectoryUnavailable, match="malformed"):
         made.every("clients", "clients")
-
-
-@pytest.mark.parametrize(
-    ("given", "error"),
-    [
-        (answer(401, {"error_description": "Unauthorized"}), DirectoryRefused),
-        (answer(200, {}), DirectoryUnavailable),
-        (answer(500), DirectoryUnavailable),
-        (WireError("no"), DirectoryUnavailable),
-    ],
-    ids=["refused", "malformed", "outage", "no answer"],
-)
-def test_an_application_without_a_token_is_explained(
-    given: Answer | Exception, error: type[Exception]
-) -> None:
-    with pytest.raises(error) as raised:
-        machine_token(Api([given]), "https://shop.example", "aud", "id", "a secret")
-    assert "a secret" not in str(raised.value)
 
 
 # The auth0 command
