@@ -1,4 +1,4 @@
-"""`flask setup`: sets up the vendors for the store, or prints what an operator installs there."""
+"""`flask setup`: asks for the settings, sets up the vendors, and prints what an operator installs there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from flask.cli import with_appcontext
 from .action_code import account_id, linking_code
 from .auth0_action import claims_only_action
 from .setup_auth0 import auth0
+from .setup_env import env
 from .terminal import store
 
 # Click keeps the lines of a paragraph that begins with \b.
@@ -28,9 +29,9 @@ Exit code: 0 if it was printed, 1 if this store cannot have it or Stripe cannot 
 """
 
 
-@click.group(short_help="Set up the vendors for this store.")
+@click.group(short_help="Set up the store: its settings, and what it needs at the vendors.")
 def setup() -> None:
-    """What the store needs at its vendors."""
+    """The store's settings, and what it needs at the vendors."""
 
 
 @setup.command(help=_HELP, short_help="Print the Auth0 Action that links users at their login.")
@@ -54,3 +55,4 @@ def action(given: str | None, *, claims_only: bool) -> None:
 
 
 setup.add_command(auth0)
+setup.add_command(env)
