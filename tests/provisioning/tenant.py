@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 from click.testing import Result
@@ -63,9 +63,13 @@ class Tenant:
         """Run the command in a store whose other settings are missing."""
         return setup(bare_store(), self.settings(**variables), *arguments)
 
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers of an operator's own calls."""
+        return {"Authorization": f"Bearer {self.token()}"}
+
     def get(self, path: str, **query: str) -> Any:
-        headers = {"Authorization": f"Bearer {self.token()}"}
-        return self.http.get(f"/api/v2/{path}", params=query, headers=headers).raise_for_status().json()
+        return self.http.get(f"/api/v2/{path}", params=query, headers=self.headers).raise_for_status().json()
 
     def everything(self) -> dict[str, dict[str, str]]:
         """All objects of each kind, as the Management API shows them: their documents by their IDs."""
@@ -74,7 +78,10 @@ class Tenant:
             totals = {} if path.startswith("actions/") else {"include_totals": "true"}
             listed: list[dict[str, Any]] = []
             for page in range(9):
-                listed += self.get(path, page=str(page), per_page="50", **totals)[key]
+                answer = self.get(path, page=str(page), per_page="50", **totals)
+                listed += answer[key]
+                if len(listed) >= answer.get("total", 0):
+                    break
             found[path] = {it.get("id") or it["client_id"]: json.dumps(it) for it in listed}
         return found
 
@@ -125,8 +132,3 @@ def plan(done: Result) -> dict[str, str]:
     """What a command with --json plans for each kind of object."""
     assert done.exit_code == 0, done.output
     return {it["kind"]: it["act"] for it in json.loads(done.stdout)["plan"]}
-
-
-def part(value: str) -> str:
-    """A part of a path."""
-    return quote(value, safe="")
