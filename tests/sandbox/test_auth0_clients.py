@@ -79,7 +79,7 @@ def test_a_patch_replaces_root_keys_and_merges_client_metadata(admin: Management
         str(made.client_id),
         callbacks=["https://c.example"],
         client_metadata={"a": None, "c": "3"},
-        jwt_configuration={"alg": "RS256"},  # type: ignore[arg-type]  # a dict is a model to the SDK
+        jwt_configuration={"alg": "RS256"},
     )
 
     assert undeclared(changed) == []
@@ -227,7 +227,7 @@ def test_an_application_on_hs256_signs_with_its_secret(
 ) -> None:
     admin.clients.update(
         OURS,
-        jwt_configuration={"alg": "HS256", "lifetime_in_seconds": 600},  # type: ignore[arg-type]
+        jwt_configuration={"alg": "HS256", "lifetime_in_seconds": 600},
     )
     token = jwt.decode(
         browser.tokens()["id_token"], OctKey.import_key(tenant.config.client_secret), algorithms=["HS256"]

@@ -46,6 +46,9 @@ class Authorization:
         if user.blocked:
             return self.fail(parameters, Problem("unauthorized", "user is blocked"))
         session.clients.add(parameters["client_id"])
+        silent = parameters.get("prompt") == "none"
+        kind, text = ("ssa", "Successful silent authentication") if silent else ("s", "Successful login")
+        tenant.logs.add(kind, text, client_id=parameters["client_id"], user=user)
         asked = ProtocolRequest(tenant.config, parameters.items())
         audience = parameters.get("audience")
         login = Login(
@@ -62,7 +65,14 @@ class Authorization:
         return go(answer.headers["Location"], self._issuer())
 
     def fail(self, parameters: Mapping[str, str], problem: Problem) -> Response:
-        """Redirect to the application with an error."""
+        """Redirect to the application with an error, and log it as a failed login."""
+        silent = parameters.get("prompt") == "none"
+        self._tenant.logs.add(
+            "fsa" if silent else "f",
+            problem.description,
+            client_id=parameters["client_id"],
+            details={"error": problem.error},
+        )
         answer = {
             "error": problem.error,
             "error_description": problem.description,

@@ -8,7 +8,10 @@ from webstore.sandbox.auth0.management import (
     bindings,
     client_grants,
     clients,
+    jobs,
+    logs,
     resource_servers,
+    tenants,
     users,
 )
 from webstore.sandbox.auth0.management.call import FIELDS, PAGES, Route
@@ -87,4 +90,33 @@ ROUTES = (
     Route("GET", "actions/triggers", ("read:actions",), bindings.list_triggers),
     Route("GET", "actions/triggers/{}/bindings", ("read:actions",), bindings.list_bindings, _ACTIONS_PAGES),
     Route("PATCH", "actions/triggers/{}/bindings", ("update:actions",), bindings.replace_bindings),
+    # jobs
+    Route("POST", "jobs/users-exports", ("read:users",), jobs.export_users),
+    Route("GET", "jobs/{}", ("create:users", "read:users", "create:passwords_checking_job"), jobs.get_job),
+    # the tenant
+    Route("GET", "tenants/settings", ("read:tenant_settings",), tenants.get_settings, FIELDS),
+    Route("PATCH", "tenants/settings", ("update:tenant_settings",), tenants.update_settings),
+    Route(
+        "GET",
+        "custom-domains",
+        ("read:custom_domains",),
+        tenants.list_custom_domains,
+        (*_CHECKPOINT, *FIELDS, "q", "sort"),
+    ),
+    Route(
+        "GET",
+        "connections",
+        ("read:connections",),
+        tenants.list_connections,
+        (*PAGES, *FIELDS, *_CHECKPOINT, "name", "strategy"),
+    ),
+    Route("GET", "connections/{}/clients", ("read:connections",), tenants.connection_clients, _CHECKPOINT),
+    Route(
+        "GET",
+        "logs",
+        ("read:logs", "read:logs_users"),
+        logs.list_logs,
+        (*PAGES, *FIELDS, *_CHECKPOINT, "q", "sort"),
+    ),
+    Route("GET", "logs/{}", ("read:logs", "read:logs_users"), logs.get_log),
 )
