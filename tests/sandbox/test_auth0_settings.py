@@ -6,7 +6,7 @@ import httpx
 import pytest
 from auth0.management.client import Auth0 as ManagementClient
 
-from tests.sandbox.auth0 import ADA, Browser, Tenant, query, undeclared
+from tests.sandbox.auth0 import ADA, CALLBACK, Browser, Tenant, query, undeclared
 
 
 def test_settings_are_replaced_one_by_one_and_flags_merged(tenant: Tenant, admin: ManagementClient) -> None:
@@ -70,6 +70,32 @@ def test_custom_domains_are_listed_and_no_audience(tenant: Tenant, admin: Manage
         tenant.management_token(audience=f"https://{own}/api/v2/")
     assert caught.value.response.status_code == 403
     assert caught.value.response.json()["error_description"] == f"Service not found: https://{own}/api/v2/"
+
+
+def test_a_custom_domain_issues_tokens_in_its_name(tenant: Tenant, browser: Browser) -> None:
+    own = f"localhost:{tenant.config.domain.rpartition(':')[2]}"
+    assert (
+        tenant.http.get(f"http://{own}/.well-known/openid-configuration").json()["issuer"]
+        == tenant.config.issuer
+    )
+    tenant.settings(custom_domains=[own])
+
+    known = tenant.http.get(f"http://{own}/.well-known/openid-configuration").json()
+    assert (known["issuer"], known["token_endpoint"]) == (f"http://{own}/", f"http://{own}/oauth/token")
+    login = browser.log_in()
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": tenant.config.client_id,
+        "client_secret": tenant.config.client_secret,
+        "code": login.answer["code"],
+        "redirect_uri": CALLBACK,
+        "code_verifier": login.verifier,
+    }
+    token = tenant.http.post(known["token_endpoint"], data=form).json()["id_token"]
+    assert tenant.claims(token)["iss"] == f"http://{own}/"
+    left = tenant.http.get("/oidc/logout", params={"id_token_hint": token})
+    assert left.status_code == 200
+    assert browser.id_token()["iss"] == tenant.config.issuer
 
 
 def test_connections_name_the_applications_that_have_them(tenant: Tenant, admin: ManagementClient) -> None:

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from webstore.sandbox.auth0.browser import browser_cookie, go, refuse, session_cookie, set_cookie
 from webstore.sandbox.auth0.config import DATABASE, SOCIAL
+from webstore.sandbox.auth0.domains import issuer_here
 from webstore.sandbox.auth0.protocol import ProtocolRequest
 from webstore.sandbox.auth0.sessions import Session
 from webstore.sandbox.auth0.tenant import Tenant
@@ -81,7 +82,8 @@ class Authorization:
         return go(parameters["redirect_uri"], {**answer, **self._issuer()})
 
     def _issuer(self) -> dict[str, str | None]:
-        return {"iss": self._tenant.config.issuer if self._tenant.settings.callback_iss else None}
+        config, settings = self._tenant.config, self._tenant.settings
+        return {"iss": issuer_here(config, settings) if settings.callback_iss else None}
 
     def _begin(self) -> ResponseReturnValue:
         parameters = request.args.to_dict()

@@ -65,7 +65,8 @@ class Settings:
     `claim_action`: claims are set as if an Action with `claim_namespace` were bound. An Action of the store
     that is deployed and bound sets them without it. `action_build_s` and `action_deploy_s`: how long a draft
     is built and a version is deployed. `action_build_fails`: builds that begin now fail. `export_s`: how long
-    an export of users takes at least. `custom_domains`: further host names (with ports) of the tenant.
+    an export of users takes at least. `custom_domains`: further host names (with ports) of the tenant,
+    for all but social logins. The first is the primary one.
     """
 
     claim_action: bool = False

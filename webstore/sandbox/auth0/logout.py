@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from webstore.sandbox.auth0.browser import go, refuse, session_cookie
 from webstore.sandbox.auth0.clients import Client
+from webstore.sandbox.auth0.domains import issuers
 from webstore.sandbox.auth0.keys import InvalidToken
 from webstore.sandbox.auth0.tenant import Tenant
 
@@ -63,7 +64,7 @@ class Logout:
             claims = self._tenant.keys.verify(token)
         except InvalidToken:
             refuse("The id_token_hint is not an ID token of this tenant.")
-        if claims.get("iss") != self._tenant.config.issuer:
+        if claims.get("iss") not in issuers(self._tenant.config, self._tenant.settings):
             refuse("The id_token_hint is not an ID token of this tenant.")
         if client_id not in (None, claims.get("aud")) or sid not in (None, claims.get("sid")):
             refuse("The id_token_hint contradicts the client_id or the logout_hint.")

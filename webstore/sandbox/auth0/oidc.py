@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from webstore.sandbox.auth0.domains import issuer_here
 from webstore.sandbox.auth0.keys import ALGORITHM
 from webstore.sandbox.auth0.protocol import OIDC_SCOPES, token_parameters
 from webstore.sandbox.auth0.tenant import Tenant
@@ -66,7 +67,7 @@ def _metadata(tenant: Tenant) -> dict[str, object]:
 
     https://auth0.com/docs/get-started/applications/configure-applications-with-oidc-discovery
     """
-    issuer = tenant.config.issuer
+    issuer = issuer_here(tenant.config, tenant.settings)
     metadata: dict[str, object] = {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}authorize",
