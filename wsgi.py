@@ -9,7 +9,7 @@ from webstore.errors import SettingsError
 try:
     app = create_app()
 except SettingsError as problem:
-    if "--help" not in sys.argv:
+    commands = only_commands(problem)
+    if commands is None:
         sys.exit(str(problem))
-    # `flask --app wsgi COMMAND --help` needs no settings.
-    app = only_commands()
+    app = commands

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import environment, logs
 from .addresses import is_loopback
+from .dotenv_file import read_variables
 from .errors import SettingsError
 from .redis_address import redis_url
 
@@ -131,13 +131,24 @@ class Settings:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings of the environment. Raises `SettingsError` with every problem at once."""
-        read = environment.Reader(os.environ if environ is None else environ)
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, more: Callable[[Settings], list[str]] | None = None
+    ) -> Settings:
+        """The settings of `environ`; without it, those of the environment and of `.env`.
+
+        Raises `SettingsError` with every problem at once. `more`: finds the problems of what the settings
+        name. It is asked only if there are others already, so that all are in one list; settings that are
+        wrong are empty then, or have their default.
+        """
+        faults: tuple[str, ...] = ()
+        if environ is None:
+            variables = read_variables()
+            environ, faults = variables.together(), variables.problems
+        read = environment.Reader(environ)
         settings = _read(read)
-        read.problems += _published_secrets(settings)
+        read.problems = [*faults, *read.problems, *_published_secrets(settings)]
         if read.problems:
-            raise SettingsError(read.problems)
+            raise SettingsError([*read.problems, *(more(settings) if more else [])])
         return settings
 
 

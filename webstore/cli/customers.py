@@ -28,7 +28,8 @@ from webstore.linking.protocol import CUSTOMER_ID, Steps
 from webstore.linking.relink import CannotRelink, Relink, carry_out, find_users, named, plan
 from webstore.linking.verdicts import forget_verdict, forget_verdict_of
 from webstore.logs import printable
-from webstore.routes import services
+
+from .terminal import store
 
 T = TypeVar("T")
 
@@ -75,7 +76,7 @@ def relink(who: str, customer: str, *, yes: bool, dry_run: bool, take_over: bool
     _check(who, customer)
     if as_json and not (yes or dry_run):
         raise click.UsageError("--json asks nothing: add --yes or --dry-run.")
-    linker = replace(services().linker, executor=InlineExecutor(), side=InlineExecutor(), budget_s=_CALL_S)
+    linker = replace(store().linker, executor=InlineExecutor(), side=InlineExecutor(), budget_s=_CALL_S)
     try:
         found = _do(linker, plan(_one_user(linker, who), customer, linker.policy))
         if not as_json:
@@ -145,8 +146,8 @@ def _ask(found: Relink, *, yes: bool) -> None:
 def _forget(found: Relink) -> None:
     """Have pages verify both users again: they keep what they found for a minute."""
     with suppress(StateUnavailable):
-        forget_verdict(services().state, found.user.user_id)
-        forget_verdict_of(services().state, found.customer.id)
+        forget_verdict(store().state, found.user.user_id)
+        forget_verdict_of(store().state, found.customer.id)
 
 
 def _fail(words: str, *, as_json: bool) -> NoReturn:

@@ -16,12 +16,13 @@ import click
 from flask.cli import with_appcontext
 
 from webstore.errors import PaymentsError
-from webstore.routes import services
 from webstore.shop.event_effects import Webhooks
 from webstore.shop.fulfilment import Outcome
 from webstore.shop.models import StripeEvent
 from webstore.shop.replay import LISTED_S, listed
 from webstore.shop.webhooks import handle, is_seen
+
+from .terminal import store
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 24 * 3600.0}
 _DURATION = re.compile(r"(\d{1,6})([mhd])")
@@ -82,7 +83,7 @@ def events() -> None:
 @with_appcontext
 def replay(since: float, *, dry_run: bool, as_json: bool) -> None:
     """Read Stripe's list of events and handle those that were missed. Exits with 0, 1 or 2."""
-    webhooks = services().background_webhooks
+    webhooks = store().background_webhooks
     if time.time() - since > LISTED_S + 60:
         click.echo("Stripe keeps events for 30 days: older ones cannot be replayed.", err=True)
     try:

@@ -10,9 +10,9 @@ from webstore.errors import PaymentsError
 from webstore.gateways.stripe import API_VERSION
 from webstore.linking import Linker
 from webstore.linking.models import Account
-from webstore.routes import services
 
 from .auth0_action import claims_only_action, linking_action
+from .terminal import store
 
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """Print the post-login Action that links users at Auth0, for this store's tenant and Stripe account.
@@ -58,7 +58,7 @@ def setup() -> None:
 @with_appcontext
 def action(given: str | None, *, claims_only: bool) -> None:
     """Print the Action. Exits with 0, 1 or 2."""
-    settings, linker = services().settings, services().linker
+    settings, linker = store().settings, store().linker
     namespace = settings.auth0_claim_namespace
     if claims_only:
         if given is not None:
