@@ -130,7 +130,9 @@ class Authorization:
             return Problem("access_denied", f"Service not found: {audience}")
         if parameters.get("connection", DATABASE) not in (DATABASE, SOCIAL):
             return Problem("invalid_request", "the connection was not found")
-        if organization is None and settings.require_organization:
+        client = self._tenant.clients.find(parameters["client_id"])
+        required = client is not None and client.record.get("organization_usage") == "require"
+        if organization is None and (required or settings.require_organization):
             return Problem("invalid_request", "parameter organization is required for this client")
         if organization is not None and self._organization(organization) is None:
             return Problem("invalid_request", "authorization request parameter organization must exist")

@@ -41,7 +41,7 @@ Read = Callable[[User], Any]
 
 @dataclass
 class Job:
-    """An export. `spec` is what was asked for; `file` is the compressed file once it is written."""
+    """An export. `spec` is the body of its request; `file` is the compressed file once it is written."""
 
     id: str
     spec: Record

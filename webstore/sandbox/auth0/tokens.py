@@ -178,7 +178,7 @@ class Tokens:
     def _action_claims(self, user: User) -> Mapping[str, Any]:  # Any: claims are JSON
         """The claims that the bound Actions would set with `api.idToken.setCustomClaim`.
 
-        The setting `claim_action` stands for a bound Action with the configured namespace.
+        The setting `claim_action` has the effect of a bound Action with the configured namespace.
         https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims
         """
         namespaces = [claim_namespace(it.content.code) for it in self.actions.running(POST_LOGIN)]

@@ -52,6 +52,9 @@ class ManagementApi:
         if scopes.isdisjoint(route.scopes):
             expected = ",".join(route.scopes)
             raise ApiError(403, f"Insufficient scope, expected any of: {expected}", "insufficient_scope")
+        for name in route.lacking:
+            if name in request.args:
+                raise not_implemented(f"the parameter {name} here")
         unknown = [] if route.query is None else [name for name in request.args if name not in route.query]
         if unknown:
             raise bad_query(f"Additional properties not allowed: {','.join(unknown)}")

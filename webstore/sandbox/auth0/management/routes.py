@@ -36,6 +36,7 @@ ROUTES = (
         _SEE_CLIENTS,
         clients.list_clients,
         (*PAGES, *FIELDS, "app_type", "is_global", "is_first_party"),
+        (*_CHECKPOINT, "q", "external_client_id"),
     ),
     Route("POST", "clients", ("create:clients",), clients.create_client),
     Route("GET", "clients/{}", _SEE_CLIENTS, clients.get_client, FIELDS),
@@ -48,6 +49,7 @@ ROUTES = (
         ("read:client_grants",),
         client_grants.list_grants,
         (*PAGES, *_CHECKPOINT, "audience", "client_id", "subject_type"),
+        ("allow_any_organization", "default_for"),
     ),
     Route("POST", "client-grants", ("create:client_grants",), client_grants.create_grant),
     Route("GET", "client-grants/{}", ("read:client_grants",), client_grants.get_grant),
@@ -101,7 +103,8 @@ ROUTES = (
         "custom-domains",
         ("read:custom_domains",),
         tenants.list_custom_domains,
-        (*_CHECKPOINT, *FIELDS, "q", "sort"),
+        (*_CHECKPOINT, *FIELDS),
+        ("q", "sort"),
     ),
     Route(
         "GET",
@@ -117,6 +120,7 @@ ROUTES = (
         ("read:logs", "read:logs_users"),
         logs.list_logs,
         (*PAGES, *FIELDS, *_CHECKPOINT, "q", "sort"),
+        ("search",),
     ),
     Route("GET", "logs/{}", ("read:logs", "read:logs_users"), logs.get_log),
 )

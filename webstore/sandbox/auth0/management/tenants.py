@@ -53,6 +53,16 @@ _NULLABLE = (
     "session_cookie",
     "default_directory",
 )
+_LACKING = frozenset(
+    {
+        *("access_token", "client_id_metadata_document_dynamic_registration_supported", "country_codes"),
+        *("client_id_metadata_document_supported", "default_token_quota", "legacy_sandbox_version"),
+        *("dynamic_client_registration_security_mode", "dpop_strict_refresh_token_binding"),
+        *("include_session_metadata_in_tenant_logs", "phone_consolidated_experience", "security_headers"),
+        *("ephemeral_session_lifetime_in_minutes", "idle_ephemeral_session_lifetime_in_minutes"),
+        *("idle_session_lifetime_in_minutes", "session_lifetime_in_minutes", "enable_ai_guide"),
+    }
+)
 _FLAGS: Shape = dict.fromkeys(
     (
         *("allow_changing_enable_sso", "disable_clickjack_protection_headers", "disable_impersonation"),
@@ -71,7 +81,7 @@ def get_settings(call: Call) -> Response:
 
 def update_settings(call: Call) -> Response:
     """https://auth0.com/docs/api/management/v2/tenants/patch-settings ."""
-    body = body_of(_SETTINGS, nullable=_NULLABLE)
+    body = body_of(_SETTINGS, nullable=_NULLABLE, lacking=_LACKING)
     if "flags" in body:
         checked(body["flags"], _FLAGS, within="flags")
     texts(body, "allowed_logout_urls")
@@ -88,8 +98,6 @@ def list_custom_domains(call: Call) -> Response:
 
     https://auth0.com/docs/api/management/v2/custom-domains/get-custom-domains
     """
-    if "q" in request.args:
-        raise not_implemented("a search for custom domains")
     domains = [_domain(name, number) for number, name in enumerate(call.tenant.settings.custom_domains)]
     if "take" in request.args or "from" in request.args:
         return checkpoint_page("custom_domains", domains, "custom_domain_id")
