@@ -51,7 +51,7 @@ def action(given: str | None, *, claims_only: bool) -> None:
             raise click.UsageError("--account has no use with --claims-only.")
         click.echo(claims_only_action(store().settings.auth0_claim_namespace), nl=False)
         return
-    click.echo(linking_code(store(), given, instead="Use --claims-only."), nl=False)
+    click.echo(linking_code(store(), given), nl=False)
 
 
 setup.add_command(auth0)
