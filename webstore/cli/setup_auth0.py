@@ -114,7 +114,7 @@ def auth0(
         if print_terraform:
             click.echo(terraform(needs), nl=False)
             return
-        with reached(via, needs, variables, time.sleep) as access:
+        with reached(via, needs, variables, _wait_for_auth0) as access:
             with progress("reading the tenant"):
                 found = look(access.tenant, needs)
             if variant is None and found.action and found.action.links:
@@ -192,6 +192,11 @@ def _linking(
     return WantedAction(
         Code(code, dependencies={"stripe": STRIPE_PACKAGE}), namespace, {"STRIPE_SECRET_KEY": key}
     )
+
+
+def _wait_for_auth0(seconds: float) -> None:
+    click.echo(f"Auth0 takes no more calls just now: waiting for {seconds:.0f} seconds.", err=True)
+    time.sleep(seconds)
 
 
 def _require_sound(read: Variables) -> None:
