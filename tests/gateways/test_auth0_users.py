@@ -237,12 +237,12 @@ def test_a_user_is_deleted_for_good_and_deleting_them_again_raises_nothing(
         directory.read_user(ADA)
 
 
-def test_a_link_to_an_unknown_account_leaves_the_account_as_it_is(
+def test_a_link_to_an_unknown_account_takes_the_account_of_another_link_away(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
     tenant.keep({"stripe_account": "acct_1 test"})
     record_link(directory, "cus_2", None)
-    assert tenant.metadata() == {"stripe_customer_id": "cus_2", "stripe_account": "acct_1 test"}
+    assert tenant.metadata() == {"stripe_customer_id": "cus_2"}
 
 
 def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Auth0Directory) -> None:
