@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _LINKING = "webstore/linking"
 PROTOCOL, WORLDS, ATTEMPT = (f"{_LINKING}/{name}.py" for name in ("protocol", "worlds", "attempt"))
-MODELS = f"{_LINKING}/models.py"
+MODELS, UNLINK = f"{_LINKING}/models.py", f"{_LINKING}/unlink.py"
 CUSTOMERS = "webstore/gateways/stripe/customers.py"
 PROFILES = "webstore/gateways/profiles.py"
 
@@ -60,6 +60,13 @@ MUTATIONS = [
         "or now - user.created_at >= policy.key_window_s",
         "or False",
         _http("at_login", "customer_of_a_worker_killed_before_recording_is_found_again"),
+    ),
+    Mutation(
+        "a failure that Stripe has forgotten does not settle a later one",
+        PROTOCOL,
+        "if user.link_failed_at is None or now - user.link_failed_at >= policy.key_window_s:",
+        "if user.link_failed_at is None:",
+        _unit("protocol_creates", "a_note_older_than_the_keys_says_nothing_about_a_replayed_failure"),
     ),
     Mutation(
         "a create that timed out is met again under its key",
@@ -183,6 +190,34 @@ MUTATIONS = [
         _http("use", "unlinked_customer_is_not_taken_again_by_the_next_login"),
     ),
     Mutation(
+        "an unlinked customer is not adopted again by its address",
+        PROTOCOL,
+        "        and hit.id not in user.replaced\n",
+        "",
+        _unit("unlink", "the_next_login_makes_a_new_customer_whose_predecessor_stays"),
+    ),
+    Mutation(
+        "an attempt that found a customer before it was unlinked does not record it",
+        PROTOCOL,
+        "if fresh.customer_id is None and customer.id in set(fresh.replaced) - set(user.replaced):",
+        "if False:",
+        _unit("unlink", "a_login_that_found_the_customer_before_does_not_record_it_again"),
+    ),
+    Mutation(
+        "an unlink looks whether a page has taken the customer back",
+        UNLINK,
+        "if not _restored(now, shown):",
+        "if True:",
+        _unit("unlink", "a_page_that_takes_the_customer_back_in_the_middle_does_not_keep_it"),
+    ),
+    Mutation(
+        "an unlink removes no other customer than the one that was seen",
+        UNLINK,
+        "if user.customer_id not in (None, shown.recorded, *shown.left):",
+        "if False:",
+        _unit("unlink", "another_customer_that_is_recorded_in_the_middle_stays"),
+    ),
+    Mutation(
         "of two claimants one wins",
         PROTOCOL,
         'idempotency_key("claim", customer.id, customer.owner, *tenant)',
@@ -277,6 +312,20 @@ MUTATIONS = [
         "moved=(),",
         _unit("worlds", "pinning_a_live_link_moves_the_test_worlds_link_instead_of_losing_it"),
     ),
+    Mutation(
+        "a live link moves to the plain keys on use",
+        PROTOCOL,
+        "settled = user.account is not None and not user.moved",
+        "settled = user.account is not None",
+        _unit("worlds", "using_a_live_link_moves_it_to_the_plain_keys_once"),
+    ),
+    Mutation(
+        "a link without an account does not keep another world's",
+        WORLDS,
+        "    written[PIN + suffix] = link.account\n",
+        "    if link.account is not None:\n        written[PIN + suffix] = link.account\n",
+        _unit("worlds", "a_link_recorded_without_an_account_never_stands_beside_another_worlds"),
+    ),
     # Whose customer it is
     Mutation(
         "a merged account's customer is this user's",
@@ -361,6 +410,13 @@ MUTATIONS = [
         "return without_surrogates(value) if isinstance(value, str) and value else None",
         "return value if isinstance(value, str) and value else None",
         _http("identity", "a_profile_with_fields_of_other_types_is_linked_all_the_same"),
+    ),
+    Mutation(
+        "the Action leaves an account older than the key to the store",
+        "tests/unit/linking/action_model.py",
+        "young = now - user.created_at < policy.key_window_s",
+        "young = True",
+        "tests/unit/linking/test_protocol_machine.py::TestLinking",
     ),
     # Search
     Mutation(
