@@ -163,6 +163,15 @@ def domain(value: str) -> str:
     return value.lower()
 
 
+def is_custom_domain(value: str) -> bool:
+    """Whether a domain is a custom domain of a tenant, and not the tenant's own, nor this machine.
+
+    Source: https://auth0.com/docs/customize/custom-domains
+    """
+    host = urlsplit(f"//{value}").hostname or ""
+    return not host.endswith(".auth0.com") and not is_loopback(host)
+
+
 def url(value: str) -> str:
     """An https URL, or an http URL of this machine."""
     try:

@@ -110,10 +110,17 @@ class ManagementTokens:
 
 
 def request_token(
-    http: httpx.Client, *, base_url: str, domain: str, client_id: str, client_secret: str
+    http: httpx.Client,
+    *,
+    base_url: str,
+    domain: str,
+    client_id: str,
+    client_secret: str,
+    settings: str = "AUTH0_MGMT",
 ) -> tuple[str, float]:
     """A new access token for the Management API, and its lifetime in seconds.
 
+    `settings`: what the names of the settings with the client ID and the secret begin with.
     Raises `ClientRefused` if the client ID or its secret is wrong, `DirectoryRefused` if the application may
     not have a token, and `DirectoryUnavailable`.
     Source: https://auth0.com/docs/api/authentication/client-credential-flow/get-token
@@ -129,7 +136,7 @@ def request_token(
     except httpx.HTTPError as exc:
         raise DirectoryUnavailable(f"no Management API token: {exc}") from exc
     if response.status_code in (400, 401, 403):
-        raise _refusal(response)
+        raise _refusal(response, settings)
     try:
         answer = response.raise_for_status().json()
         return str(answer["access_token"]), float(answer["expires_in"])
@@ -137,7 +144,7 @@ def request_token(
         raise DirectoryUnavailable(f"no Management API token: status {response.status_code}") from exc
 
 
-def _refusal(response: httpx.Response) -> DirectoryRefused:
+def _refusal(response: httpx.Response, settings: str) -> DirectoryRefused:
     """Why Auth0 gave no token, and the setting that is likely to be wrong."""
     code = description = ""
     with suppress(ValueError):
@@ -146,11 +153,11 @@ def _refusal(response: httpx.Response) -> DirectoryRefused:
             code, description = printable(body.get("error"), 60), printable(body.get("error_description"))
     error = DirectoryRefused
     if response.status_code == 401 or code == "invalid_client":
-        error, setting = ClientRefused, "AUTH0_MGMT_CLIENT_ID and AUTH0_MGMT_CLIENT_SECRET"
+        error, setting = ClientRefused, f"{settings}_CLIENT_ID and {settings}_CLIENT_SECRET"
     elif "service not found" in description.lower():
         setting = "AUTH0_MGMT_DOMAIN, which is the tenant's own domain (TENANT.REGION.auth0.com)"
     elif code == "unauthorized_client":
-        setting = "the grant types of the application AUTH0_MGMT_CLIENT_ID: it needs Client Credentials"
+        setting = f"the grant types of the application {settings}_CLIENT_ID: it needs Client Credentials"
     else:
-        setting = "whether the application AUTH0_MGMT_CLIENT_ID is authorized for the Management API"
+        setting = f"whether the application {settings}_CLIENT_ID is authorized for the Management API"
     return error(f"no Management API token: {response.status_code} {code}; check {setting}")
