@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -68,6 +69,20 @@ def progress(description: str, total: int | None = None) -> Iterator[Progress]:
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         bar.add_task(description, total=total)
         yield bar
+
+
+@contextmanager
+def quietly(*loggers: str) -> Iterator[None]:
+    """Leave out the lines of these loggers that are no warnings: the command says what it does itself."""
+    found = [logging.getLogger(name) for name in loggers]
+    levels = [logger.level for logger in found]
+    for logger in found:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(found, levels, strict=True):
+            logger.setLevel(level)
 
 
 def document(value: object) -> None:
