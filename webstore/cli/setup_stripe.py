@@ -92,7 +92,7 @@ def stripe(
 ) -> None:
     """Set the Stripe account up. Exits with 0, 1 or 2."""
     services = store(as_json=as_json)
-    wanted = _wanted(services.settings, catalogue)
+    wanted = wanted_by(services.settings, catalogue)
     if print_command:
         if apply or catalogue:
             raise click.UsageError("--print calls nobody: leave out --apply and --catalogue.")
@@ -127,7 +127,8 @@ def _run(services: Services, account: StripeSetup, wanted: Wanted, *, apply: boo
         raise SystemExit(1)
 
 
-def _wanted(settings: Settings, catalogue: tuple[CatalogueProduct, ...]) -> Wanted:
+def wanted_by(settings: Settings, catalogue: tuple[CatalogueProduct, ...]) -> Wanted:
+    """What the store needs at Stripe."""
     local_api = is_loopback(urlsplit(settings.stripe_api_base).hostname)
     return Wanted(
         base_url=settings.base_url,
