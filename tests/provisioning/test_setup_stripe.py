@@ -70,7 +70,7 @@ def written(shop: Shop) -> list[str]:
 
 
 def restart_with(shop: Shop, env_file: Path) -> None:
-    """Start the store anew, with the settings of the file."""
+    """Restart the store with the settings of the file."""
     shop.restart(**{name: value or "" for name, value in dotenv_values(env_file, interpolate=False).items()})
 
 

@@ -36,7 +36,7 @@ _STYLES = {Action.CREATE: "green", Action.CHANGE: "yellow", Action.LEAVE: "dim"}
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """Set the Stripe account up for this store: webhook endpoint, customer portal, catalogue.
 
-Without --apply, only the plan is shown. It does no harm to run this again: what is there already is left
+Without --apply, only the plan is shown. It does no harm to run this again: objects that exist are left
 alone. Nothing is deleted, other webhook endpoints and portal configurations are not touched, and no secret is
 printed: the endpoint's signing secret and the portal configuration's ID go to .env, where nothing is
 overwritten.
@@ -164,7 +164,7 @@ def _keep(values: Mapping[str, str]) -> None:
     """Add settings to `.env`. Raises `EnvFileError`."""
     path = chosen(os.environ)
     if path is None:
-        raise EnvFileError("WEBSTORE_ENV_FILE is empty, so there is no file to write to.")
+        raise EnvFileError("WEBSTORE_ENV_FILE is empty, so no file can be written.")
     add_to_env_file(path, values)
 
 
@@ -176,7 +176,7 @@ def _words(exc: PaymentsError, done: int) -> str:
 
 
 def _show(owner: Account, planned: Plan) -> None:
-    """The plan: one line a step, and one for what is added to or removed from each field."""
+    """The plan: one line a step, and one for the values that each field gets or loses."""
     _line(f"Stripe account {owner.id or '(the key may not read its ID)'}, {owner.mode} mode")
     for step in planned.steps:
         known = f" {step.id}" if step.id and step.id not in step.what else ""

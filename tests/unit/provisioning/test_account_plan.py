@@ -178,7 +178,7 @@ def test_a_setting_that_names_no_active_configuration_is_told() -> None:
     made = plan(SET_UP, replace(COMPLETE, chosen_portal_active=False))
     assert made.changes == ()
     assert only_hint(made).startswith(
-        "STRIPE_PORTAL_CONFIGURATION is bpc_1, which is no active configuration"
+        "STRIPE_PORTAL_CONFIGURATION is bpc_1, which is not an active configuration"
     )
 
 

@@ -1,4 +1,4 @@
-"""Sets a Stripe account up for the store: reads what is there, and carries a plan out."""
+"""Sets a Stripe account up for the store: reads its objects, and carries a plan out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Keep = Callable[[Mapping[str, str]], object]
 
 
 def read(account: Account, wanted: Wanted) -> Found:
-    """What the account has of what is wanted. Raises `PaymentsError`."""
+    """The objects of the account that matter to the plan. Raises `PaymentsError`."""
     products = tuple(it.id for it in wanted.catalogue)
     lookup_keys = tuple(price.lookup_key for it in wanted.catalogue for price in it.prices)
     chosen = wanted.portal_configuration
@@ -48,7 +48,7 @@ def read(account: Account, wanted: Wanted) -> Found:
 def carry_out(
     account: Account, wanted: Wanted, planned: Plan, keep: Keep
 ) -> Iterator[tuple[Step, str | None]]:
-    """Do the steps that change something. Gives each one when it is done, with what has to be said about it.
+    """Do the steps that change something. Yields each one when it is done, with a note if work is left.
 
     Raises `PaymentsError`; the steps that were given before are done then.
     """
@@ -93,7 +93,7 @@ def _create_endpoint(account: Account, wanted: Wanted, command: CreateEndpoint, 
 
 
 def _kept(keep: Keep, name: str, value: str) -> str | None:
-    """Keep a value that is no secret. Gives what is left to do if that fails."""
+    """Keep a value that may be shown. Gives a note if that fails."""
     try:
         keep({name: value})
     except EnvFileError as exc:

@@ -1,4 +1,4 @@
-"""Reads a catalogue from YAML. Each fault is told with its line.
+"""Reads a catalogue from YAML. Each fault has its line.
 
 products:
 - id: blue-mug
@@ -39,7 +39,7 @@ _Fields = dict[str, yaml.Node]
 
 
 class CatalogueFileError(Exception):
-    """The file is no catalogue; `problems` has a sentence for each fault, with its line."""
+    """The file is not a catalogue; `problems` has a sentence for each fault, with its line."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -58,7 +58,7 @@ def read_catalogue(text: str, name: str) -> tuple[CatalogueProduct, ...]:
             [f"{name}: this is not YAML: it has a character that YAML forbids."]
         ) from exc
     except RecursionError as exc:
-        raise CatalogueFileError([f"{name} is no catalogue: its lists are nested too deeply."]) from exc
+        raise CatalogueFileError([f"{name} is not a catalogue: its lists are nested too deeply."]) from exc
     reader = _Reader(name)
     products = reader.catalogue(top)
     if reader.problems:
@@ -110,7 +110,9 @@ class _Reader:
             self._fault(fields["lookup_key"], f"lookup_key has more than {_LOOKUP_KEY} characters")
         currency = self._text(fields.get("currency"), "currency").lower()
         if currency and not re.fullmatch("[a-z]{3}", currency):
-            self._fault(fields["currency"], f"currency {currency!r} is no code of three letters such as eur")
+            self._fault(
+                fields["currency"], f"currency {currency!r} is not a code of three letters such as eur"
+            )
         interval = self._one_of(fields.get("interval"), "interval", _INTERVALS)
         if "interval_count" in fields and "interval" not in fields:
             self._fault(fields["interval_count"], "interval_count needs an interval")
@@ -189,7 +191,7 @@ class _Reader:
     def _image(self, node: yaml.Node) -> str:
         address = self._text(node, "an image")
         if address and not _ADDRESS.fullmatch(address):
-            self._fault(node, f"the image {address!r} is no address that begins with https://")
+            self._fault(node, f"the image {address!r} is not an address that begins with https://")
         return address
 
     def _metadata(self, node: yaml.Node | None) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Destination:
     """
 
     id: str
-    #: None if it is no webhook endpoint.
+    #: None if it is not a webhook endpoint.
     url: str | None
     thin: bool
     #: Whether it receives the account's own events, not those of connected accounts.
@@ -52,7 +52,7 @@ class CataloguePrice:
 
     lookup_key: str
     product_id: str
-    #: Minor units as Stripe counts them, https://docs.stripe.com/currencies. None: there is no fixed amount.
+    #: Minor units as Stripe counts them, https://docs.stripe.com/currencies. None: the amount is not fixed.
     amount: int | None
     #: ISO 4217, lower case.
     currency: str
@@ -215,7 +215,7 @@ class Step:
     #: The object's ID if there is one already.
     id: str | None = None
     differences: tuple[Difference, ...] = ()
-    #: What has to be known about it.
+    #: A remark about it.
     note: str | None = None
     #: None: there is nothing to do.
     command: Command | None = None

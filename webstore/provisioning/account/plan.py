@@ -1,4 +1,4 @@
-"""The plan of `flask setup stripe`: what is missing in an account, and what only a person can do there."""
+"""The plan of `flask setup stripe`: the missing objects of an account, and hints for a person."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRET, PORTAL = "STRIPE_WEBHOOK_SECRET", "STRIPE_PORTAL_CONFIGURATION"  # names
 
 
 def plan(wanted: Wanted, found: Found) -> Plan:
-    """The steps from what is found to what is wanted. None is about other endpoints and configurations."""
+    """The steps from the objects found to those wanted. None is about other endpoints and configurations."""
     own = _own_endpoint(wanted, found)
     steps = (_endpoint_step(wanted, own), _portal_step(wanted, found), *catalogue_steps(wanted, found))
     hints = (*_webhook_hints(wanted, found, own), *_other_hints(wanted, found))
@@ -105,7 +105,7 @@ def _webhook_hints(wanted: Wanted, found: Found, own: Endpoint | None) -> Iterat
     page = f"{wanted.dashboard}/workbench/webhooks"
     if own is None and not wanted.reachable:
         yield (
-            f"Stripe cannot reach {wanted.base_url}, so there is no webhook endpoint. Let Stripe's CLI "
+            f"Stripe cannot reach {wanted.base_url}, so it gets no webhook endpoint. Let Stripe's CLI "
             f"forward the events, and set {SECRET} to the secret that it prints:\n"
             f"{listen_command(wanted.webhook_url, wanted.events)}"
         )
@@ -117,7 +117,7 @@ def _webhook_hints(wanted: Wanted, found: Found, own: Endpoint | None) -> Iterat
     if own is not None and own.api_version not in (None, wanted.api_version):
         yield (
             f"{own.id} sends events of the API version {own.api_version}, and the store uses "
-            f"{wanted.api_version}. The store reads each object anew, so this does no harm. An endpoint's "
+            f"{wanted.api_version}. The store reads each object again, so this does no harm. An endpoint's "
             f"version cannot be changed: for another one, delete this one ({page}) and run the command again."
         )
     others = [(it.id, "") for it in found.endpoints if own and it.enabled and it.url == own.url and it != own]
@@ -135,8 +135,8 @@ def _other_hints(wanted: Wanted, found: Found) -> Iterator[str]:
     settings = f"{wanted.dashboard}/settings"
     if found.chosen_portal_active is False:
         yield (
-            f"{PORTAL} is {wanted.portal_configuration}, which is no active configuration of this account "
-            "and mode. Remove the setting and run the command again, or correct it."
+            f"{PORTAL} is {wanted.portal_configuration}, which is not an active configuration of this "
+            "account and mode. Remove the setting and run the command again, or correct it."
         )
     if wanted.automatic_tax and found.tax_pending:
         yield (
