@@ -1,6 +1,5 @@
 """Fixtures: the sandbox's Auth0 and Stripe over HTTP, and clients for them."""
 
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import httpx
 import pytest
 import stripe
+from auth0.management.client import Auth0 as ManagementClient
 from flask import Response, request
 
-from tests.sandbox.auth0 import Browser, Tenant, running_tenant
+from tests.sandbox.auth0 import NO_AUTHORITIES, Browser, Tenant, running_tenant, sdk_with
 from tests.sandbox.receivers import Receiver, running_receiver
 from tests.sandbox.shapes import faults
 from webstore.sandbox.control import Control
@@ -26,9 +26,6 @@ KEYS = {
     RESTRICTED_KEY: (ACCOUNT, False),
     OTHER_KEY: (OTHER_ACCOUNT, False),
 }
-
-# The sandbox does not use TLS, and loading the certificate authorities for each client is slow.
-NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True)
@@ -132,3 +129,10 @@ def browser(tenant: Tenant) -> Iterator[Browser]:
     """A browser without cookies."""
     with Browser(tenant) as browser:
         yield browser
+
+
+@pytest.fixture
+def admin(tenant: Tenant) -> Iterator[ManagementClient]:
+    """Auth0's SDK with a token that may do everything."""
+    with sdk_with(tenant, tenant.explorer_token()) as sdk:
+        yield sdk

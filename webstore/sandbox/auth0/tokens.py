@@ -6,7 +6,6 @@ age sessions with the clock, and new tokens still are not from the future. A tes
 the future sets `Settings.token_skew_s`.
 """
 
-import re
 import secrets
 import threading
 import time
@@ -15,12 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from webstore.sandbox.auth0.action_claims import claim_namespace, claimed
+from webstore.sandbox.auth0.actions import POST_LOGIN, Actions
+from webstore.sandbox.auth0.apis import Api, Apis
+from webstore.sandbox.auth0.clients import Client
 from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.domains import issuer_here
 from webstore.sandbox.auth0.keys import Claims, InvalidToken, SigningKeys
 from webstore.sandbox.auth0.user import User, timestamp
 from webstore.sandbox.clock import Clock
 
-ID_TOKEN_S = 36_000
 ACCESS_TOKEN_S = 86_400
 _LOGOUT_TOKEN_S = 120
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -48,6 +51,8 @@ class Tokens:
     settings: Settings
     keys: SigningKeys
     clock: Clock
+    apis: Apis
+    actions: Actions
     _opaque: dict[str, tuple[Login, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -56,17 +61,22 @@ class Tokens:
         with self._lock:
             self._opaque.clear()
 
-    def id_token(self, user: User, login: Login, *, nonce: str | None, with_auth_time: bool) -> str:
-        """Issue an ID token: https://auth0.com/docs/secure/tokens/id-tokens/id-token-structure ."""
+    def id_token(
+        self, client: Client, user: User, login: Login, *, nonce: str | None, with_auth_time: bool
+    ) -> str:
+        """Issue an ID token with the application's algorithm and lifetime.
+
+        https://auth0.com/docs/secure/tokens/id-tokens/id-token-structure
+        """
         now = self._now()
         claims: Claims = {
             **self.profile_claims(user, login.scope),
             **self._action_claims(user),
-            "iss": self.config.issuer,
+            "iss": issuer_here(self.config, self.settings),
             "aud": login.client_id,
             "sub": user.user_id,
             "iat": now,
-            "exp": now + ID_TOKEN_S,
+            "exp": now + client.id_token_s,
             "sid": login.sid,
         }
         if nonce is not None:
@@ -74,6 +84,8 @@ class Tokens:
         if with_auth_time:
             claims["auth_time"] = now - int(self.clock.now() - login.auth_time)
         claims |= self._organization_claims(login)
+        if client.signing_alg == "HS256":
+            return self.keys.sign_with_secret(claims, client.client_secret)
         return self.keys.sign(claims)
 
     def user_access_token(self, user: User, login: Login) -> str:
@@ -81,7 +93,8 @@ class Tokens:
 
         https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles
         """
-        if login.audience is None:
+        api = self.apis.of_users(login.audience)
+        if api is None:
             token = secrets.token_urlsafe(32)
             with self._lock:
                 self._opaque[token] = (login, self.clock.now() + ACCESS_TOKEN_S)
@@ -89,38 +102,37 @@ class Tokens:
         now = self._now()
         claims: Claims = {
             **self._action_claims(user),
-            "iss": self.config.issuer,
+            "iss": issuer_here(self.config, self.settings),
             "sub": user.user_id,
-            "aud": [login.audience, self.config.userinfo_audience],
+            "aud": [api.identifier, self.config.userinfo_audience],
             "iat": now,
-            "exp": now + ACCESS_TOKEN_S,
+            "exp": now + api.token_s,
             "scope": login.scope,
             "azp": login.client_id,
         }
         claims |= self._organization_claims(login)
-        return self.keys.sign(claims)
+        return self._signed(api, claims, permissions=[])
 
-    def client_access_token(self, client_id: str, audience: str, scope: str) -> str:
+    def client_access_token(self, client_id: str, api: Api, scope: str) -> str:
         """Issue an access token for an application itself. Its times are on the sandbox's clock."""
         now = int(self.clock.now())
-        return self.keys.sign(
-            {
-                "iss": self.config.issuer,
-                "sub": f"{client_id}@clients",
-                "aud": audience,
-                "iat": now,
-                "exp": now + ACCESS_TOKEN_S,
-                "scope": scope,
-                "gty": "client-credentials",
-                "azp": client_id,
-            }
-        )
+        claims: Claims = {
+            "iss": issuer_here(self.config, self.settings),
+            "sub": f"{client_id}@clients",
+            "aud": api.identifier,
+            "iat": now,
+            "exp": now + api.token_s,
+            "scope": scope,
+            "gty": "client-credentials",
+            "azp": client_id,
+        }
+        return self._signed(api, claims, permissions=scope.split())
 
     def logout_token(self, client_id: str, user_id: str, sid: str) -> str:
         """Issue a logout token: https://auth0.com/docs/authenticate/login/logout/back-channel-logout ."""
         now = self._now()
         claims: Claims = {
-            "iss": self.config.issuer,
+            "iss": issuer_here(self.config, self.settings),
             "sub": user_id,
             "aud": client_id,
             "iat": now,
@@ -164,13 +176,18 @@ class Tokens:
         return claims
 
     def _action_claims(self, user: User) -> Mapping[str, Any]:  # Any: claims are JSON
-        """The claims that a post-login Action would set with `api.idToken.setCustomClaim`.
+        """The claims that the bound Actions would set with `api.idToken.setCustomClaim`.
 
+        The setting `claim_action` has the effect of a bound Action with the configured namespace.
         https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims
         """
-        metadata = user.app_metadata or {}
-        names = _claimed(metadata) if self.settings.claim_action else ()
-        return {self.config.claim(name): metadata[name] for name in names if metadata.get(name)}
+        namespaces = [claim_namespace(it.content.code) for it in self.actions.running(POST_LOGIN)]
+        if self.settings.claim_action:
+            namespaces.append(self.config.claim_namespace.rstrip("/"))
+        claims: Claims = {}
+        for namespace in namespaces:
+            claims |= {} if namespace is None else claimed(user.app_metadata or {}, namespace)
+        return claims
 
     def _organization_claims(self, login: Login) -> Claims:
         """The organization of a login: https://auth0.com/docs/manage-users/organizations/using-tokens ."""
@@ -179,10 +196,11 @@ class Tokens:
         name = self.settings.organization_names.get(login.org_id)
         return {"org_id": login.org_id} if name is None else {"org_id": login.org_id, "org_name": name}
 
+    def _signed(self, api: Api, claims: Claims, permissions: list[str]) -> str:
+        if api.names_permissions:
+            claims["permissions"] = permissions
+        secret = api.signing_secret
+        return self.keys.sign(claims) if secret is None else self.keys.sign_with_secret(claims, secret)
+
     def _now(self) -> int:
         return int(time.time() + self.settings.token_skew_s)
-
-
-def _claimed(metadata: Mapping[str, Any]) -> list[str]:  # Any: `app_metadata` is JSON
-    """The keys of `app_metadata` that the Action copies: the links of every Stripe account and mode."""
-    return [name for name in metadata if re.match(r"stripe_(customer_id|account)(_|$)", name)]
