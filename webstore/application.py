@@ -257,6 +257,7 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
             state,
             state_key=f"stripe-portal:{key_digest}",
             base_url=settings.base_url,
+            configuration=settings.stripe_portal_configuration,
         ),
         texts=read_texts(_TOP / "templates" / "shop" / "texts"),
         webhooks=webhooks,

@@ -57,6 +57,8 @@ class Settings:
     stripe_api_base: str
     stripe_dashboard_url: str
     dashboard_links: bool
+    #: The billing portal's configuration; None: the store finds or makes its own.
+    stripe_portal_configuration: str | None
     #: Signing secrets of the webhook endpoint, several while one is rolled; empty: webhooks are refused.
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     #: Fulfil hooks, as `package.module:function`.
@@ -211,6 +213,10 @@ def _read(read: environment.Reader) -> Settings:
             environment.url,
         ).rstrip("/"),
         dashboard_links=read.flag("DASHBOARD_LINKS", default=not livemode),
+        stripe_portal_configuration=read.optional(
+            "STRIPE_PORTAL_CONFIGURATION", "", environment.portal_configuration
+        )
+        or None,
         stripe_webhook_secrets=read.many("STRIPE_WEBHOOK_SECRET", environment.webhook_secret),
         fulfil=read.many("FULFIL", environment.function_path),
         stripe_hosted_pages=read.many("STRIPE_HOSTED_PAGES", environment.origin) or _hosted_pages(api_base),

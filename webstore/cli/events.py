@@ -26,8 +26,6 @@ _UNITS = {"m": 60.0, "h": 3600.0, "d": 24 * 3600.0}
 _DURATION = re.compile(r"(\d{1,6})([mhd])")
 #: What `--dry-run` says about an event that would be handled.
 _MISSED = "missed"
-#: Loggers with a line about each event and call.
-_PER_EVENT = ("webstore.shop.webhooks", "webstore.gateways.call_log")
 _NOT_DONE = (Outcome.FAILED, Outcome.BUSY, Outcome.REFUSED, Outcome.DROPPED)
 
 # Click keeps the lines of a paragraph that begins with \b.
@@ -87,12 +85,12 @@ def replay(since: float, *, dry_run: bool, as_json: bool) -> None:
     if time.time() - since > LISTED_S + 60:
         click.echo("Stripe keeps events for 30 days: older ones cannot be replayed.", err=True)
     try:
-        with quietly(*_PER_EVENT):
+        with quietly():
             found = listed(webhooks, since)
     except PaymentsError as exc:
         click.echo(f"Stripe's events cannot be read: {exc}", err=True)
         sys.exit(1)
-    with quietly(*_PER_EVENT):
+    with quietly():
         results = list(_results(webhooks, found, dry_run=dry_run, as_json=as_json))
     counts = Counter(outcome for _, outcome in results)
     if as_json:

@@ -13,6 +13,7 @@ from .action_code import account_id, linking_code
 from .auth0_action import claims_only_action
 from .setup_auth0 import auth0
 from .setup_env import env
+from .setup_stripe import stripe
 from .terminal import store
 
 # Click keeps the lines of a paragraph that begins with \b.
@@ -68,3 +69,4 @@ def action(given: str | None, *, claims_only: bool) -> None:
 
 setup.add_command(auth0)
 setup.add_command(env)
+setup.add_command(stripe)

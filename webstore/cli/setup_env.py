@@ -73,7 +73,7 @@ def env(*, offline: bool, from_environment: bool, as_json: bool) -> None:
     asks = sys.stdin.isatty() and not (from_environment or as_json)
     if from_environment:
         new = _of_environment(variables)
-        with quietly("webstore.gateways.call_log"):
+        with quietly():
             _require_accepted(new, known, vendors, as_json=as_json)
     else:
         new = _answers(known, vendors) if asks else {}
@@ -125,7 +125,7 @@ def _require_accepted(
 def _answers(known: Mapping[str, str], vendors: Vendors | None) -> dict[str, str]:
     """Ask the operator. Ends the command if they do not go on."""
     try:
-        with quietly("webstore.gateways.call_log"):
+        with quietly():
             return converse(
                 known,
                 vendors,

@@ -72,17 +72,15 @@ def progress(description: str, total: int | None = None) -> Iterator[Progress]:
 
 
 @contextmanager
-def quietly(*loggers: str) -> Iterator[None]:
-    """Leave out the lines of these loggers that are no warnings: the command says what it does itself."""
-    found = [logging.getLogger(name) for name in loggers]
-    levels = [logger.level for logger in found]
-    for logger in found:
-        logger.setLevel(logging.WARNING)
+def quietly(least: int = logging.WARNING) -> Iterator[None]:
+    """Leave out the log's lines below this level: the command says by itself what it does and how it went."""
+    logger = logging.getLogger("webstore")
+    level = logger.level
+    logger.setLevel(least)
     try:
         yield
     finally:
-        for logger, level in zip(found, levels, strict=True):
-            logger.setLevel(level)
+        logger.setLevel(level)
 
 
 def document(value: object) -> None:
