@@ -41,7 +41,7 @@ Each answer is checked at once, by its form and then at the vendor: the domain a
 the key at Stripe. Secrets are not shown while you type, and APP_SECRET_KEY is generated. What is in .env
 already is never overwritten, and only your user may read the file.
 
-Without a terminal, nothing is asked: what is missing is listed.
+Without a terminal, the command asks nothing and lists the settings that are missing.
 
 \b
 Examples:
@@ -63,7 +63,7 @@ _AUTH0 = "flask --app wsgi setup auth0 --apply"
 )
 @click.option("--json", "as_json", is_flag=True, help="Ask nothing, and print one JSON document.")
 def env(*, offline: bool, from_environment: bool, as_json: bool) -> None:
-    """Ask for what is missing and write it. Exits with 0, 1 or 2."""
+    """Ask for the missing settings and write them. Exits with 0, 1 or 2."""
     variables = read_variables()
     path, known = variables.path, variables.together()
     if path is None:
@@ -96,7 +96,7 @@ def env(*, offline: bool, from_environment: bool, as_json: bool) -> None:
 
 
 def _require_sound(variables: Variables, known: Mapping[str, str], *, as_json: bool) -> None:
-    """End the command if something is wrong that stands in the way: it is never overwritten."""
+    """End the command if a line of the file or a setting is wrong: neither is ever overwritten."""
     is_new = variables.path is not None and not variables.path.exists()
     wrong = [*(() if is_new else variables.problems), *faults(known)]
     if wrong:

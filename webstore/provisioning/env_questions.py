@@ -85,7 +85,7 @@ def missing(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def faults(values: Mapping[str, str]) -> tuple[str, ...]:
-    """What is wrong with the settings that are there, one sentence each."""
+    """The faults of the settings that are set, one sentence each."""
     try:
         Settings.from_env(_completed(values))
     except SettingsError as problem:
