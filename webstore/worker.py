@@ -7,7 +7,7 @@ answer on a connection, gunicorn's main loop waits up to two seconds for the cli
 on meanwhile.
 
 This does not replace a proxy that buffers requests and answers: somebody who opens thousands of connections,
-or who reads answers slowly, still uses up the server.
+or who takes large answers bit by bit, still uses up the server.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import select
 import selectors
 import signal
 import socket
+import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ARRIVAL_S = 10.0
 #: Seconds that a thread waits for the rest of a large body.
 BODY_S = 5.0
+#: Seconds for which a client may take nothing of an answer. Linux alone can limit that.
+ANSWER_S = 10.0
 #: Seconds, and bytes, for which a client may go on sending after the last answer.
 LEAVING_S, LEAVING_BYTES = 2.0, 64 * 1024
 #: Bytes that may wait outside of a thread. Less than a socket's buffer holds by default.
@@ -174,6 +177,9 @@ class Worker(ThreadWorker):
             elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
             return
+        if sys.platform == "linux":
+            # tcp(7). Without it, a client that never reads would keep a thread for ever.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(ANSWER_S * 1000))
         self.nr_conns += 1
         self._await_request(Connection(self.cfg, client, address, listener.getsockname()))
 
@@ -198,6 +204,14 @@ class Worker(ThreadWorker):
         if isinstance(conn, Connection):
             conn.read_until = time.monotonic() + BODY_S
         return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request that was read. A client that takes nothing of the answer counts as gone."""
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError as exc:
+            # Which gunicorn passes over; it would log a traceback of the other.
+            raise ConnectionResetError(errno.ECONNRESET, "the client did not take the answer") from exc
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Go on after an answer. The client may have sent the beginning of its next request before it."""

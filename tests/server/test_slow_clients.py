@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.under_gunicorn import ROOT, Store, running_store
+from tests.server.under_gunicorn import COMMAND, ROOT, Store, running_store
 from tests.support import until
 from webstore.worker import WAITING_BYTES, expects_continue, is_complete
 
@@ -32,11 +32,26 @@ SLOW = {
 }
 
 
+#: Added to the server's configuration: clients that do not read are given up soon, and the buffer of a
+#: connection holds little of an answer.
+IMPATIENT = """
+import webstore.worker
+webstore.worker.ANSWER_S = 1.0
+
+def when_ready(server):
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+"""
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One process with two threads."""
-    few = running_store(tmp_path_factory.mktemp("slow"), WEB_CONCURRENCY="1", WEB_THREADS="2")
-    with few as running:
+    """One process with two threads. It soon gives up clients that do not read."""
+    folder = tmp_path_factory.mktemp("slow")
+    configuration = folder / "impatient.conf.py"
+    configuration.write_text((ROOT / "gunicorn.conf.py").read_text() + IMPATIENT)
+    command = [*COMMAND[:-2], str(configuration), "wsgi:app"]
+    with running_store(folder, command=command, WEB_CONCURRENCY="1", WEB_THREADS="2") as running:
         yield running
 
 
@@ -132,6 +147,19 @@ def test_clients_that_keep_their_side_open_after_the_last_answer_stop_nobody(
                 connection.sendall(b"more" * 20_000)
         assert is_served(store)
     assert "WORKER TIMEOUT" not in store.said()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs TCP_USER_TIMEOUT")
+def test_clients_that_never_read_their_answers_are_given_up(store: Store) -> None:
+    with ExitStack() as opened:
+        url = httpx.URL(store.url)
+        for _ in range(4):
+            connection = opened.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            connection.connect((url.host, url.port))
+            connection.sendall(b"GET /static/css/store.css HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+    assert "Traceback" not in store.said()
 
 
 def test_a_request_that_does_not_come_to_its_end_is_given_up(store: Store) -> None:
