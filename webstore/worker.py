@@ -178,7 +178,7 @@ class Worker(ThreadWorker):
                 raise
             return
         if sys.platform == "linux":
-            # tcp(7). Without it, a client that never reads would keep a thread for ever.
+            # tcp(7). Without it, a client that never reads would keep a thread forever.
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(ANSWER_S * 1000))
         self.nr_conns += 1
         self._await_request(Connection(self.cfg, client, address, listener.getsockname()))

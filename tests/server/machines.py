@@ -99,7 +99,7 @@ def answers_at(store: Store) -> bool:
 
 @contextmanager
 def machines_behind_nginx(folder: Path, number: int, **more: str) -> Iterator[Machines]:
-    """Addresses for so many machines behind nginx, of which none runs yet; `more`: settings of all."""
+    """Addresses for so many machines behind nginx. No machine runs yet. `more`: settings of all."""
     url = f"http://127.0.0.1:{free_port()}"
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(number)]
     with Sandbox(url) as sandbox:
