@@ -80,6 +80,10 @@ class Machines:
         ]
         return [(answer.status_code, answer.headers.get("Location", "")) for answer in seen]
 
+    def says(self, words: str) -> bool:
+        """Whether the log of a machine has these words."""
+        return any(words in store.said() for store in self._all())
+
     def warnings(self) -> list[int]:
         """How many lines of each machine's log name REDIS_URL."""
         return [store.said().count("Give all of them the same REDIS_URL") for store in self._all()]
