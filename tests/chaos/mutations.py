@@ -381,7 +381,7 @@ MUTATIONS = [
         "tests/unit/linking/action_model.py",
         "young = now - user.created_at < policy.key_window_s",
         "young = True",
-        "tests/unit/linking/test_protocol_machine.py::TestLinking::runTest",
+        "tests/unit/linking/test_protocol_machine.py::TestLinking",
     ),
     # Search
     Mutation(

@@ -522,6 +522,12 @@ def _create(
             if names(customer, user, policy):
                 return (yield from _record(user, [customer], account, policy, status))
             replaces, generation = customer.id, 0
+    if generation:
+        raise NotYet(
+            f"{MAX_CREATES} creates in a row failed at Stripe, which repeats such an answer for a day; wait, "
+            "or name a customer with `flask customers relink`",
+            alarm=True,
+        )
     raise NotYet("too many deleted predecessors in one attempt", alarm=True)
 
 

@@ -98,7 +98,22 @@ def test_endless_chain_of_dead_predecessors_is_given_up_with_an_alarm(vendors: V
         change(vendors, customer_id=None)
     outcome = run(vendors, login(vendors))
     assert (outcome.status, outcome.alarm) == (LinkStatus.PENDING, True)
+    assert "deleted predecessors" in outcome.reason
     assert vendors.made == 12
+
+
+def test_creates_that_all_failed_are_given_up_with_their_own_reason(vendors: Vendors) -> None:
+    for _ in range(12):
+        attempt = Attempt(vendors, login(vendors))
+        while attempt.outcome is None:
+            # The next generation fails, too; those before it are replayed.
+            attempt.step(fault="500" if isinstance(attempt.call, CreateCustomer) else None)
+        vendors.advance(601)
+    outcome = run(vendors, login(vendors))
+    assert (outcome.status, outcome.alarm) == (LinkStatus.PENDING, True)
+    assert "12 creates in a row failed" in outcome.reason
+    vendors.advance(DAY_S)
+    assert run(vendors, login(vendors)).status is LinkStatus.CREATED
 
 
 def test_existing_customer_that_is_given_away_after_the_list_was_read_is_not_claimed(
