@@ -91,6 +91,23 @@ def test_next_generation_does_not_overwrite_what_another_worker_recorded_meanwhi
     assert vendors.users[ADA].customer_id == "cus_1"
 
 
+def test_a_note_older_than_the_keys_says_nothing_about_a_replayed_failure(vendors: Vendors) -> None:
+    """After a day the key runs again, and fails for one worker. Another one has read the old note."""
+    run(vendors, login(vendors), errors=[(CreateCustomer, PaymentsFailed("500"))])
+    vendors.advance(DAY_S + 1)
+    other = Attempt(vendors, login(vendors))
+    other.until(CreateCustomer)
+    failing = Attempt(vendors, login(vendors))
+    failing.until(CreateCustomer)
+    failing.step(fault="500 late")
+    assert other.finish().status is LinkStatus.PENDING
+    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now, "0_acct_1_test")
+    assert failing.finish().status is LinkStatus.PENDING
+    vendors.advance(599)
+    assert run(vendors, login(vendors)).status is LinkStatus.ADOPTED
+    assert vendors.made == 1
+
+
 def test_endless_chain_of_dead_predecessors_is_given_up_with_an_alarm(vendors: Vendors) -> None:
     for _ in range(12):
         run(vendors, login(vendors))
