@@ -133,12 +133,20 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """The settings of the environment. Raises `SettingsError` with every problem at once."""
+        settings, problems = cls.as_far_as_known(environ)
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    @classmethod
+    def as_far_as_known(cls, environ: Mapping[str, str] | None = None) -> tuple[Settings, tuple[str, ...]]:
+        """The settings of the environment and their problems; what is missing or wrong is empty.
+
+        For the doctor, who looks at everything that can still be looked at. No store runs with problems.
+        """
         read = environment.Reader(os.environ if environ is None else environ)
         settings = _read(read)
-        read.problems += _published_secrets(settings)
-        if read.problems:
-            raise SettingsError(read.problems)
-        return settings
+        return settings, (*read.problems, *_published_secrets(settings))
 
 
 def _read(read: environment.Reader) -> Settings:

@@ -57,7 +57,7 @@ def require_own_host() -> ResponseReturnValue | None:
 
 def _is_for_programs() -> bool:
     """Whether this address begins nothing in a browser, or none of the store's views has it."""
-    if request.endpoint is None or request.endpoint == "static" or request.blueprint in ("health", "api"):
+    if request.endpoint is None or request.endpoint == "static" or request.blueprint in ("health", "api", "doctor"):
         return True
     return is_signed() or _is_probe()
 

@@ -1,0 +1,168 @@
+"""`flask doctor`: says what is wrong with the set-up, what to do, and on which page."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+from flask.cli import with_appcontext
+from rich.table import Table
+from rich.text import Text
+
+from webstore.doctor.check import GROUPS, run
+from webstore.doctor.checks import CHECKS
+from webstore.doctor.models import Result, Status
+from webstore.logs import printable
+from webstore.routes import services
+from webstore.settings import Settings
+
+from .doctor_probes import facts_of
+from .terminal import console, document, progress, settings_problem, text
+
+_STYLES = {
+    Status.OK: "green",
+    Status.WARNING: "yellow",
+    Status.FAILURE: "bold red",
+    Status.SKIPPED: "dim",
+}
+
+# Click keeps the lines of a paragraph that begins with \b.
+_HELP = """Find out what is wrong with the store's set-up, at Auth0, at Stripe and here.
+
+Each check is ok, a warning (the store works, but something is worse than it looks), a failure, or skipped: it
+cannot be checked, or an earlier failure is the cause. A warning and a failure say what to do and on which
+page of the dashboard; docs/operations.md has a section on each. Nothing is changed, and no secret is printed.
+It works with missing and wrong settings, too, and takes at most 20 seconds.
+
+With an access token of an administrator in AUTH0_SETUP_TOKEN (Auth0's dashboard > Applications > APIs > Auth0
+Management API > API Explorer), what the store's own application may not read is checked as well.
+
+\b
+Examples:
+  flask --app wsgi doctor
+  flask --app wsgi doctor --only webhooks
+  flask --app wsgi doctor --json
+
+Exit code: 0 if nothing failed, 1 if something did (with --strict: or there is a warning), 2 for wrong
+options.
+"""
+
+
+@click.command(help=_HELP, short_help="Find out what is wrong with the set-up.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(list(GROUPS)),
+    help="Check this group alone; may be given several times.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 on a warning, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@with_appcontext
+def doctor(only: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
+    """Check the set-up. Exits with 0, 1 or 2."""
+    problem = settings_problem()
+    settings = services().settings if problem is None else Settings.as_far_as_known()[0]
+    began = time.monotonic()
+    with _quietly(), progress("Asking Auth0, Stripe and the store", total=5) as bar:
+        facts = facts_of(
+            settings,
+            () if problem is None else problem.problems,
+            only=only,
+            setup_token=os.environ.get("AUTH0_SETUP_TOKEN", "").strip(),
+            done=lambda _: bar.advance(bar.task_ids[0]),
+        )
+    results = list(run(CHECKS, facts, only or None))
+    counts = Counter(it.status for it in results)
+    if as_json:
+        document(
+            {
+                "checks": [_document(it) for it in results],
+                "counts": {str(status): counts[status] for status in Status},
+            }
+        )
+    else:
+        _tell(results)
+        click.echo(_summary(counts, time.monotonic() - began))
+    sys.exit(1 if counts[Status.FAILURE] or (strict and counts[Status.WARNING]) else 0)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Leave out the log's lines about calls: the command says itself what it found."""
+    logger = logging.getLogger("webstore")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _tell(results: Sequence[Result]) -> None:
+    out = console()
+    if not out.is_terminal:
+        for it in results:
+            click.echo(_line(it))
+        return
+    shown = Table.grid(padding=(0, 2, 0, 0))
+    shown.add_column(no_wrap=True)
+    shown.add_column(no_wrap=True)
+    shown.add_column(overflow="fold")
+    for names, it in _folded(results):
+        style = _STYLES[it.status]
+        shown.add_row(Text(it.status, style), text(names, style if it.status != Status.OK else ""), _told(it))
+    out.print(shown, soft_wrap=False)
+
+
+def _folded(results: Sequence[Result]) -> Iterator[tuple[str, Result]]:
+    """The results; checks in a row that were skipped for the same reason are one."""
+    held: list[Result] = []
+    for it in [*results, None]:
+        if held and (it is None or it.finding != held[0].finding or it.status is not Status.SKIPPED):
+            yield "\n".join(one.id for one in held), held[0]
+            held = []
+        if it is not None:
+            held.append(it)
+
+
+def _told(it: Result) -> Text:
+    finding = it.finding
+    told = text(finding.summary, "dim" if it.status is Status.SKIPPED else "")
+    if finding.what_to_do:
+        told.append("\n").append(text(finding.what_to_do, "bold" if finding.blocks else ""))
+    if finding.page:
+        told.append("\n").append(text(finding.page, f"blue link {finding.page}"))
+    return told
+
+
+def _line(it: Result) -> str:
+    finding = it.finding
+    parts = [f"{it.status}: {it.id}: {finding.summary}"]
+    if finding.what_to_do:
+        parts.append(f"To do: {finding.what_to_do}")
+    if finding.page:
+        parts.append(finding.page)
+    return printable(" ".join(parts))
+
+
+def _document(it: Result) -> dict[str, str]:
+    return {
+        "id": it.id,
+        "group": it.group,
+        "status": str(it.status),
+        "summary": it.finding.summary,
+        "what_to_do": it.finding.what_to_do,
+        "page": it.finding.page,
+    }
+
+
+def _summary(counts: Counter[Status], seconds: float) -> str:
+    names = {Status.FAILURE: "failed", Status.WARNING: "warned", Status.OK: "ok", Status.SKIPPED: "skipped"}
+    told = ", ".join(f"{counts[status]} {name}" for status, name in names.items() if counts[status])
+    return f"{sum(counts.values())} checks in {seconds:.1f} s: {told}."
