@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -133,8 +132,9 @@ def test_a_wrong_client_secret_is_the_set_ups_fault(shop: Shop, caplog: pytest.L
 
 @pytest.mark.parametrize("secret", ["plus+percent%2Band%", "a b&c=d:e"])
 def test_a_client_secret_with_special_characters_works(shop: Shop, secret: str) -> None:
-    clients, client_id = shop.sandbox.auth0.state.protocol.clients, shop.environment["AUTH0_CLIENT_ID"]
-    clients[client_id] = replace(clients[client_id], client_secret=secret)
+    shop.sandbox.auth0.state.clients.change(
+        shop.environment["AUTH0_CLIENT_ID"], lambda client: {**client, "client_secret": secret}
+    )
     shop.restart(AUTH0_CLIENT_SECRET=secret)
     assert shop.browser().log_in().url.path == "/account"
 

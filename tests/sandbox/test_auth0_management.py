@@ -179,9 +179,9 @@ def test_a_body_that_the_api_refuses(tenant: Tenant, sent: object, part: str) ->
 def test_unsupported_endpoints_are_501(tenant: Tenant) -> None:
     assert tenant.management("PATCH", f"/users/{ADA}", json={"phone_number": "+1"}).status_code == 501
     for method, path in (
-        ("GET", "/clients"),
+        ("GET", "/organizations"),
         ("POST", "/users"),
-        ("POST", "/jobs/users-exports"),
+        ("POST", "/jobs/users-imports"),
         ("GET", "/"),
     ):
         answer = tenant.management(method, path)

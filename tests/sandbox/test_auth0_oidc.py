@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 import time
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -253,13 +252,11 @@ def test_wrong_credentials_are_unauthorized(tenant: Tenant, changes: dict[str, s
     ],
     ids=["form-encoded", "with %20", "as it is", "no secret", "another client"],
 )
-def test_basic_credentials_are_form_encoded_first(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch, sent: tuple[str, str], status: int
-) -> None:
-    config, clients = tenant.config, tenant.auth0.state.protocol.clients
-    application = clients[config.mgmt_client_id]
-    odd = replace(application, client_secret="plus+percent+and% end")
-    monkeypatch.setitem(clients, config.mgmt_client_id, odd)
+def test_basic_credentials_are_form_encoded_first(tenant: Tenant, sent: tuple[str, str], status: int) -> None:
+    config = tenant.config
+    tenant.auth0.state.clients.change(
+        config.mgmt_client_id, lambda client: {**client, "client_secret": "plus+percent+and% end"}
+    )
     client_id, secret = (
         (part % config.mgmt_client_id if "%s" in part else part.replace("%%", "%")) for part in sent
     )

@@ -54,7 +54,7 @@ class Authorization:
             auth_time=session.auth_time,
             client_id=parameters["client_id"],
             scope=tenant.protocol.granted_scope(parameters.get("scope", ""), audience),
-            audience=audience if audience in tenant.config.audiences else None,
+            audience=audience if tenant.apis.of_users(audience) is not None else None,
             org_id=self._organization(parameters.get("organization")),
         )
         grant = tenant.protocol.get_authorization_grant(asked)
@@ -98,7 +98,7 @@ class Authorization:
         """Show an error page for an unknown application or callback: it must not get a redirect."""
         if "client_id" not in parameters:
             refuse("Missing required parameter: client_id")
-        client = self._tenant.protocol.clients.get(parameters["client_id"])
+        client = self._tenant.clients.find(parameters["client_id"])
         if client is None:
             refuse(f"Unknown client: {parameters['client_id']}")
         if not client.check_redirect_uri(parameters.get("redirect_uri", "")):
@@ -108,13 +108,13 @@ class Authorization:
 
     def _problem(self, parameters: Mapping[str, str]) -> Problem | None:
         """The error that Auth0's own checks find before Authlib checks the protocol, or None."""
-        config, settings = self._tenant.config, self._tenant.settings
+        settings = self._tenant.settings
         audience, organization = parameters.get("audience"), parameters.get("organization")
         if "response_type" not in parameters:
             return Problem("invalid_request", "Missing required parameter: response_type")
         if parameters["response_type"] != "code":
             return Problem("unsupported_response_type", "The sandbox implements response_type=code only")
-        if audience is not None and audience not in (*config.audiences, config.userinfo_audience):
+        if audience is not None and not self._has_service(audience):
             return Problem("access_denied", f"Service not found: {audience}")
         if parameters.get("connection", DATABASE) not in (DATABASE, SOCIAL):
             return Problem("invalid_request", "the connection was not found")
@@ -127,6 +127,12 @@ class Authorization:
         if not parameters.get("max_age", "0").isdecimal():
             return Problem("invalid_request", "max_age must be a number of seconds")
         return None
+
+    def _has_service(self, audience: str) -> bool:
+        return (
+            audience == self._tenant.config.userinfo_audience
+            or self._tenant.apis.of_users(audience) is not None
+        )
 
     def _organization(self, asked: str | None) -> str | None:
         """The ID of the organization with this ID or name, or None. Names are compared in lower case."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import KeySet, OctKey, RSAKey
 
 # Any: claims are JSON.
 Claims = dict[str, Any]
@@ -67,6 +67,12 @@ class SigningKeys:
         """Sign claims with the current key. Returns a compact RS256 JWT."""
         key = _key(self._current)
         return jwt.encode({"alg": ALGORITHM, "typ": typ, "kid": key.kid}, claims, key, algorithms=[ALGORITHM])
+
+    @staticmethod
+    def sign_with_secret(claims: Claims, secret: str) -> str:
+        """Sign claims with a shared secret. Returns a compact HS256 JWT."""
+        key = OctKey.import_key(secret)
+        return jwt.encode({"alg": "HS256", "typ": "JWT"}, claims, key, algorithms=["HS256"])
 
     def verify(self, token: str) -> Claims:
         """The claims of a token signed with a published key. Does not check expiry. Raises InvalidToken."""

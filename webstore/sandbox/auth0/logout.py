@@ -70,7 +70,7 @@ class Logout:
         return _Hints(claims.get("aud"), claims.get("sid"))
 
     def _client(self, client_id: str | None) -> Client | None:
-        client = self._tenant.protocol.clients.get(client_id or "")
+        client = self._tenant.clients.find(client_id or "")
         if client_id is not None and client is None:
             refuse(f"Unknown client: {client_id}")
         return client

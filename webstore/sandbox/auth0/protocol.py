@@ -8,7 +8,7 @@ https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce/get-
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +28,10 @@ from authlib.oidc.core import AuthorizationCodeMixin
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Response, jsonify, request
 
-from webstore.sandbox.auth0.clients import Client, applications, authenticated
+from webstore.sandbox.auth0.apis import Api, Apis, unknown_scopes
+from webstore.sandbox.auth0.clients import Client, Clients, authenticated
 from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.grants import ClientGrants
 from webstore.sandbox.auth0.tokens import ACCESS_TOKEN_S, Login, Tokens
 from webstore.sandbox.auth0.users import Users
 from webstore.sandbox.clock import Clock
@@ -65,9 +67,9 @@ class Code(AuthorizationCodeMixin):  # type: ignore[misc]  # Authlib has no type
 
 @dataclass(frozen=True)
 class Machine:
-    """The subject of a client credentials grant: an application that wants a token for `audience`."""
+    """The subject of a client credentials grant: an application that wants a token for this API."""
 
-    audience: str
+    api: Api
 
 
 class Codes:
@@ -217,7 +219,9 @@ class _IdToken(OpenIDCode):  # type: ignore[misc]  # Authlib has no types
         user = self._users.get(code.login.user_id)
         if user is None:
             raise InvalidGrantError("Invalid authorization code")
-        return self._tokens.id_token(user, code.login, nonce=code.nonce, with_auth_time=code.with_auth_time)
+        return self._tokens.id_token(
+            request.client, user, code.login, nonce=code.nonce, with_auth_time=code.with_auth_time
+        )
 
 
 class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has no types
@@ -232,29 +236,30 @@ class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has
         if not audience:
             reason = "No audience parameter was provided, and no default audience has been configured"
             raise Refusal(403, "access_denied", reason)
-        granted = self._granted(audience)
+        self._api = self.server.apis.find(audience)
+        if self._api is None:
+            raise Refusal(403, "access_denied", f"Service not found: {audience}")
+        granted = self._granted(self._api)
         asked = (self.request.payload.scope or " ".join(granted)).split()
         missing = [scope for scope in asked if scope not in granted]
         if missing:
             raise Refusal(403, "access_denied", f"Client has not been granted scopes: {', '.join(missing)}")
         self.request.payload.data["scope"] = " ".join(asked)
 
-    def _granted(self, audience: str) -> Collection[str]:
-        config = self.server.config
-        if audience == config.management_audience:
-            return self.server.settings.management_scopes
-        if audience in config.client_grants:
-            return config.client_grants[audience]
-        if audience in config.audiences:
+    def _granted(self, api: Api) -> list[str]:
+        """The scopes that the application was granted. Those that the API lost since then are not given."""
+        audience = api.identifier
+        grant = self.server.grants.find(self.request.client.client_id, audience)
+        if grant is None:
             reason = f'Client is not authorized to access "{audience}". You need to create a "client-grant"'
             raise Refusal(403, "access_denied", reason)
-        raise Refusal(403, "access_denied", f"Service not found: {audience}")
+        scopes = api.scopes if grant.get("allow_all_scopes") else grant["scope"]
+        lost = unknown_scopes(api, scopes)
+        return [scope for scope in scopes if scope not in lost]
 
     def generate_token(self, **details: Any) -> dict[str, Any]:  # Authlib's own arguments
-        """Issue a token for the application. Authlib's `user` holds the audience instead of a user."""
-        token: dict[str, Any] = super().generate_token(
-            user=Machine(self.request.payload.data["audience"]), **details
-        )
+        """Issue a token for the application. Authlib's `user` holds the API instead of a user."""
+        token: dict[str, Any] = super().generate_token(user=Machine(self._api), **details)
         return token
 
 
@@ -262,13 +267,21 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
     """The authorization and token endpoints, without the pages that a user sees."""
 
     def __init__(
-        self, config: Auth0Config, settings: Settings, clock: Clock, users: Users, tokens: Tokens
+        self,
+        config: Auth0Config,
+        settings: Settings,
+        clock: Clock,
+        *,
+        users: Users,
+        clients: Clients,
+        apis: Apis,
+        grants: ClientGrants,
+        tokens: Tokens,
     ) -> None:
-        self.config, self.settings, self.clock = config, settings, clock
-        self.users, self.tokens = users, tokens
-        self.clients = applications(config)
+        self.config, self.clock, self.tokens = config, clock, tokens
+        self.users, self.clients, self.apis, self.grants = users, clients, apis, grants
         self.codes = Codes(clock)
-        super().__init__(query_client=self.clients.get, save_token=lambda token, request: None)
+        super().__init__(query_client=clients.find, save_token=lambda token, request: None)
         self.register_client_auth_method("client_secret_basic", authenticated)
         self.register_token_generator("default", self._make_token)
         self.register_grant(_CodeGrant, [_Pkce(settings), _IdToken(users, tokens)])
@@ -291,7 +304,8 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
 
     def granted_scope(self, asked: str, audience: str | None) -> str:
         """The requested scopes that exist, in the requested order."""
-        known = (*OIDC_SCOPES, *self.config.audiences.get(audience or "", ()))
+        api = self.apis.of_users(audience)
+        known = (*OIDC_SCOPES, *(() if api is None or api.only_permitted else api.scopes))
         return " ".join(scope for scope in asked.split() if scope in known)
 
     def _make_token(
@@ -307,13 +321,16 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
         """Authlib's token generator: the token endpoint's response without the ID token."""
         del grant_type, expires_in, include_refresh_token
         if isinstance(user, Machine):
-            token = self.tokens.client_access_token(client.client_id, user.audience, scope)
+            token = self.tokens.client_access_token(client.client_id, user.api, scope)
+            lifetime = user.api.token_s
         else:
             known = self.users.get(user.user_id)
             if known is None:
                 raise InvalidGrantError("Invalid authorization code")
             token = self.tokens.user_access_token(known, user)
-        return {"access_token": token, "scope": scope, "expires_in": ACCESS_TOKEN_S, "token_type": "Bearer"}
+            api = self.apis.of_users(user.audience)
+            lifetime = ACCESS_TOKEN_S if api is None else api.token_s
+        return {"access_token": token, "scope": scope, "expires_in": lifetime, "token_type": "Bearer"}
 
 
 def _token_parameters() -> Iterable[tuple[str, str]]:

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from webstore.sandbox.auth0.apis import Apis
 from webstore.sandbox.auth0.backchannel import BackChannel
+from webstore.sandbox.auth0.clients import Clients, configured_clients, default_client
 from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.grants import ClientGrants
 from webstore.sandbox.auth0.keys import SigningKeys
 from webstore.sandbox.auth0.protocol import AuthorizationEndpoints
 from webstore.sandbox.auth0.ratelimit import RateLimit
@@ -26,17 +29,29 @@ class Tenant:
         self.clock = clock
         self.settings = Settings()
         self.users = Users(clock)
+        self.clients, self.apis, self.grants = Clients(), Apis(), ClientGrants(self.settings)
         self.keys = SigningKeys()
-        self.tokens = Tokens(config, self.settings, self.keys, clock)
-        self.protocol = AuthorizationEndpoints(config, self.settings, clock, self.users, self.tokens)
+        self.tokens = Tokens(config, self.settings, self.keys, clock, self.apis)
+        self.protocol = AuthorizationEndpoints(
+            config,
+            self.settings,
+            clock,
+            users=self.users,
+            clients=self.clients,
+            apis=self.apis,
+            grants=self.grants,
+            tokens=self.tokens,
+        )
         self.sessions = Sessions(clock)
         self.transactions = Transactions(clock)
         self.backchannel = BackChannel()
         self.rate_limit = RateLimit(self.settings)
+        self._set_up(empty=False)
 
     def reset(self) -> None:
         """Restore the initial state (two demo users, nobody logged in). The settings stay."""
         self.users.clear()
+        self._set_up(empty=False)
         self.keys.reset()
         self.tokens.clear()
         self.protocol.codes.clear()
@@ -71,8 +86,8 @@ class Tenant:
         session = self.sessions.end(cookie)
         if session is not None:
             for client_id in sorted(session.clients):
-                url = self.protocol.clients[client_id].backchannel_logout_url
-                if url is not None:
+                client = self.clients.find(client_id)
+                for url in client.backchannel_logout_urls if client is not None else ():
                     token = self.tokens.logout_token(client_id, session.user_id, session.sid)
                     self.backchannel.send(url, token, session.sid)
         return session
@@ -99,6 +114,12 @@ class Tenant:
         """Delete a user, if the user exists, and end all sessions of the user."""
         self.users.delete(user_id)
         self.sessions.end_of_user(user_id)
+
+    def _set_up(self, *, empty: bool) -> None:
+        """The applications, APIs and client grants of the configuration, or those of a new tenant."""
+        self.clients.reset([default_client()] if empty else configured_clients(self.config))
+        self.apis.reset(self.config, empty=empty)
+        self.grants.reset(self.config, empty=empty)
 
 
 def _count(spec: Mapping[str, Any], name: str) -> int:  # Any: JSON

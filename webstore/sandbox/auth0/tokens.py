@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from webstore.sandbox.auth0.apis import Api, Apis
+from webstore.sandbox.auth0.clients import Client
 from webstore.sandbox.auth0.config import Auth0Config, Settings
 from webstore.sandbox.auth0.keys import Claims, InvalidToken, SigningKeys
 from webstore.sandbox.auth0.user import User, timestamp
 from webstore.sandbox.clock import Clock
 
-ID_TOKEN_S = 36_000
 ACCESS_TOKEN_S = 86_400
 _LOGOUT_TOKEN_S = 120
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -48,6 +49,7 @@ class Tokens:
     settings: Settings
     keys: SigningKeys
     clock: Clock
+    apis: Apis
     _opaque: dict[str, tuple[Login, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -56,8 +58,13 @@ class Tokens:
         with self._lock:
             self._opaque.clear()
 
-    def id_token(self, user: User, login: Login, *, nonce: str | None, with_auth_time: bool) -> str:
-        """Issue an ID token: https://auth0.com/docs/secure/tokens/id-tokens/id-token-structure ."""
+    def id_token(
+        self, client: Client, user: User, login: Login, *, nonce: str | None, with_auth_time: bool
+    ) -> str:
+        """Issue an ID token with the application's algorithm and lifetime.
+
+        https://auth0.com/docs/secure/tokens/id-tokens/id-token-structure
+        """
         now = self._now()
         claims: Claims = {
             **self.profile_claims(user, login.scope),
@@ -66,7 +73,7 @@ class Tokens:
             "aud": login.client_id,
             "sub": user.user_id,
             "iat": now,
-            "exp": now + ID_TOKEN_S,
+            "exp": now + client.id_token_s,
             "sid": login.sid,
         }
         if nonce is not None:
@@ -74,6 +81,8 @@ class Tokens:
         if with_auth_time:
             claims["auth_time"] = now - int(self.clock.now() - login.auth_time)
         claims |= self._organization_claims(login)
+        if client.signing_alg == "HS256":
+            return self.keys.sign_with_secret(claims, client.client_secret)
         return self.keys.sign(claims)
 
     def user_access_token(self, user: User, login: Login) -> str:
@@ -81,7 +90,8 @@ class Tokens:
 
         https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles
         """
-        if login.audience is None:
+        api = self.apis.of_users(login.audience)
+        if api is None:
             token = secrets.token_urlsafe(32)
             with self._lock:
                 self._opaque[token] = (login, self.clock.now() + ACCESS_TOKEN_S)
@@ -91,30 +101,29 @@ class Tokens:
             **self._action_claims(user),
             "iss": self.config.issuer,
             "sub": user.user_id,
-            "aud": [login.audience, self.config.userinfo_audience],
+            "aud": [api.identifier, self.config.userinfo_audience],
             "iat": now,
-            "exp": now + ACCESS_TOKEN_S,
+            "exp": now + api.token_s,
             "scope": login.scope,
             "azp": login.client_id,
         }
         claims |= self._organization_claims(login)
-        return self.keys.sign(claims)
+        return self._signed(api, claims, permissions=[])
 
-    def client_access_token(self, client_id: str, audience: str, scope: str) -> str:
+    def client_access_token(self, client_id: str, api: Api, scope: str) -> str:
         """Issue an access token for an application itself. Its times are on the sandbox's clock."""
         now = int(self.clock.now())
-        return self.keys.sign(
-            {
-                "iss": self.config.issuer,
-                "sub": f"{client_id}@clients",
-                "aud": audience,
-                "iat": now,
-                "exp": now + ACCESS_TOKEN_S,
-                "scope": scope,
-                "gty": "client-credentials",
-                "azp": client_id,
-            }
-        )
+        claims: Claims = {
+            "iss": self.config.issuer,
+            "sub": f"{client_id}@clients",
+            "aud": api.identifier,
+            "iat": now,
+            "exp": now + api.token_s,
+            "scope": scope,
+            "gty": "client-credentials",
+            "azp": client_id,
+        }
+        return self._signed(api, claims, permissions=scope.split())
 
     def logout_token(self, client_id: str, user_id: str, sid: str) -> str:
         """Issue a logout token: https://auth0.com/docs/authenticate/login/logout/back-channel-logout ."""
@@ -178,6 +187,12 @@ class Tokens:
             return {}
         name = self.settings.organization_names.get(login.org_id)
         return {"org_id": login.org_id} if name is None else {"org_id": login.org_id, "org_name": name}
+
+    def _signed(self, api: Api, claims: Claims, permissions: list[str]) -> str:
+        if api.names_permissions:
+            claims["permissions"] = permissions
+        secret = api.signing_secret
+        return self.keys.sign(claims) if secret is None else self.keys.sign_with_secret(claims, secret)
 
     def _now(self) -> int:
         return int(time.time() + self.settings.token_skew_s)

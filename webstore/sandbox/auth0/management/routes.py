@@ -1,0 +1,63 @@
+"""What the sandbox implements of the Management API: a line for each endpoint, with its scopes.
+
+Auth0's page of each endpoint names its scopes: https://auth0.com/docs/api/management/v2
+"""
+
+from webstore.sandbox.auth0.management import client_grants, clients, resource_servers, users
+from webstore.sandbox.auth0.management.call import FIELDS, PAGES, Route
+
+_SEE_CLIENTS = ("read:clients", "read:client_keys", "read:client_credentials", "read:client_summary")
+_CHECKPOINT = ("from", "take")
+
+ROUTES = (
+    # users
+    Route("GET", "users", ("read:users",), users.list_users, None),
+    Route("GET", "users-by-email", ("read:users",), users.by_email, None),
+    Route("GET", "users/{}", ("read:users",), users.get_user, None),
+    Route("PATCH", "users/{}", ("update:users", "update:users_app_metadata"), users.update_user, None),
+    Route("DELETE", "users/{}", ("delete:users",), users.delete_user, None),
+    Route("POST", "users/{}/identities", ("update:users",), users.link_identity, None),
+    Route("DELETE", "users/{}/identities/{}/{}", ("update:users",), users.unlink_identity, None),
+    # clients
+    Route(
+        "GET",
+        "clients",
+        _SEE_CLIENTS,
+        clients.list_clients,
+        (*PAGES, *FIELDS, "app_type", "is_global", "is_first_party"),
+    ),
+    Route("POST", "clients", ("create:clients",), clients.create_client),
+    Route("GET", "clients/{}", _SEE_CLIENTS, clients.get_client, FIELDS),
+    Route("PATCH", "clients/{}", ("update:clients", "update:client_keys"), clients.update_client),
+    Route("DELETE", "clients/{}", ("delete:clients",), clients.delete_client),
+    # client grants
+    Route(
+        "GET",
+        "client-grants",
+        ("read:client_grants",),
+        client_grants.list_grants,
+        (*PAGES, *_CHECKPOINT, "audience", "client_id", "subject_type"),
+    ),
+    Route("POST", "client-grants", ("create:client_grants",), client_grants.create_grant),
+    Route("GET", "client-grants/{}", ("read:client_grants",), client_grants.get_grant),
+    Route("PATCH", "client-grants/{}", ("update:client_grants",), client_grants.update_grant),
+    Route("DELETE", "client-grants/{}", ("delete:client_grants",), client_grants.delete_grant),
+    # resource servers
+    Route(
+        "GET",
+        "resource-servers",
+        ("read:resource_servers",),
+        resource_servers.list_apis,
+        (*PAGES, "identifiers", "include_fields"),
+    ),
+    Route("POST", "resource-servers", ("create:resource_servers",), resource_servers.create_api),
+    Route(
+        "GET",
+        "resource-servers/{}",
+        ("read:resource_servers",),
+        resource_servers.get_api,
+        ("include_fields",),
+    ),
+    Route("PATCH", "resource-servers/{}", ("update:resource_servers",), resource_servers.update_api),
+    Route("DELETE", "resource-servers/{}", ("delete:resource_servers",), resource_servers.delete_api),
+)
