@@ -23,6 +23,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
 from webstore.addresses import is_loopback
+from webstore.dotenv_file import read_variables, readable_by_others
 from webstore.errors import SettingsError
 from webstore.gateways.redis_check import require_usable
 from webstore.logs import formatter
@@ -154,6 +155,8 @@ def on_starting(server: Arbiter) -> None:
     server.handle_int = server.handle_term  # type: ignore[method-assign]  # gunicorn looks handlers up by name
     hosts = [address[0] for address in server.address if isinstance(address, tuple)]
     found = hints(hosts, server.cfg.graceful_timeout, settings.link_budget_s)
+    if exposed := readable_by_others(read_variables().path):
+        found.append(exposed)
     if counters is None:
         found.append("No temporary folder can be written: /metrics has the counters of one worker")
     for hint in found:

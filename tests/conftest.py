@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +12,19 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.support import Shop
+
+# No test reads the `.env` of the person who runs it, with keys of a real tenant and account.
+NO_ENV_FILE = "WEBSTORE_ENV_FILE"
+os.environ[NO_ENV_FILE] = ""
+
+
+def _refuse_to_read_env_file(event: str, arguments: tuple[object, ...]) -> None:
+    """Make it an error to start a program with an environment that does not switch `.env` off."""
+    if event == "subprocess.Popen" and NO_ENV_FILE not in (arguments[3] or {NO_ENV_FILE: ""}):  # type: ignore[operator]  # a mapping
+        raise RuntimeError(f"a program that a test starts needs {NO_ENV_FILE}='' in its environment")
+
+
+sys.addaudithook(_refuse_to_read_env_file)
 
 
 @pytest.fixture(scope="module")

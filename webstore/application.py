@@ -250,6 +250,7 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
             state,
             state_key=f"stripe-portal:{key_digest}",
             base_url=settings.base_url,
+            configuration=settings.stripe_portal_configuration,
         ),
         texts=shop_texts(),
         webhooks=webhooks,

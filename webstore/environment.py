@@ -197,6 +197,13 @@ def stripe_account(value: str) -> str:
     return value
 
 
+def portal_configuration(value: str) -> str:
+    """The ID of a configuration of Stripe's billing portal."""
+    if not re.fullmatch("bpc_[A-Za-z0-9]+", value):
+        raise ValueError("must be the ID of a configuration of the billing portal (bpc_...)")
+    return value
+
+
 def origin(value: str) -> str:
     """An origin, without a path."""
     parts = urlsplit(url(value))

@@ -2,6 +2,7 @@
 
 WebstoreError
 ├── SettingsError              the start stops; `problems` lists everything that is wrong
+├── EnvFileError               `.env` cannot be changed as asked, and was left as it is
 ├── LoginError                 the callback ends on a page, the shopper can try again
 │   ├── TransactionUnknown     a missing, expired, reused or foreign `state`
 │   ├── LoginDenied            the provider let nobody in, and says why
@@ -60,6 +61,10 @@ class SettingsError(WebstoreError):
             f"{'setting is' if len(self.problems) == 1 else 'settings are'} missing or wrong.\n{lines}\n"
             "Every setting is described in .env.example; `make run` needs none of them."
         )
+
+
+class EnvFileError(WebstoreError):
+    """`.env` cannot be changed as asked, and was left as it is; the message is for the operator."""
 
 
 class LoginError(WebstoreError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from . import environment, logs
 from .addresses import is_loopback
+from .dotenv_file import read_variables
 from .errors import SettingsError
 from .redis_address import redis_url
 
@@ -57,6 +57,8 @@ class Settings:
     stripe_api_base: str
     stripe_dashboard_url: str
     dashboard_links: bool
+    #: The billing portal's configuration; None: the store finds or makes its own.
+    stripe_portal_configuration: str | None
     #: Signing secrets of the webhook endpoint, several while one is rolled; empty: webhooks are refused.
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     #: Fulfil hooks, as `package.module:function`.
@@ -132,7 +134,10 @@ class Settings:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """The settings of the environment. Raises `SettingsError` with every problem at once."""
+        """The settings of `environ`; without it, those of the environment and of `.env`.
+
+        Raises `SettingsError` with every problem at once.
+        """
         settings, problems = cls.as_far_as_known(environ)
         if problems:
             raise SettingsError(problems)
@@ -140,13 +145,17 @@ class Settings:
 
     @classmethod
     def as_far_as_known(cls, environ: Mapping[str, str] | None = None) -> tuple[Settings, tuple[str, ...]]:
-        """The settings of the environment and their problems; what is missing or wrong is empty.
+        """The same as `from_env` with the problems beside them; what is missing or wrong is empty.
 
         For the doctor, who looks at everything that can still be looked at. No store runs with problems.
         """
-        read = environment.Reader(os.environ if environ is None else environ)
+        faults: tuple[str, ...] = ()
+        if environ is None:
+            variables = read_variables()
+            environ, faults = variables.together(), variables.problems
+        read = environment.Reader(environ)
         settings = _read(read)
-        return settings, (*read.problems, *_published_secrets(settings))
+        return settings, (*faults, *read.problems, *_published_secrets(settings))
 
 
 def _read(read: environment.Reader) -> Settings:
@@ -195,6 +204,10 @@ def _read(read: environment.Reader) -> Settings:
             environment.url,
         ).rstrip("/"),
         dashboard_links=read.flag("DASHBOARD_LINKS", default=not livemode),
+        stripe_portal_configuration=read.optional(
+            "STRIPE_PORTAL_CONFIGURATION", "", environment.portal_configuration
+        )
+        or None,
         stripe_webhook_secrets=read.many("STRIPE_WEBHOOK_SECRET", environment.webhook_secret),
         fulfil=read.many("FULFIL", environment.function_path),
         stripe_hosted_pages=read.many("STRIPE_HOSTED_PAGES", environment.origin) or _hosted_pages(api_base),

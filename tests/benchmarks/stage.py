@@ -27,7 +27,7 @@ BUDGET_S = 3.0
 #: Seconds for the load's processes to start, before their first request is due.
 _HEAD_START_S = 0.7
 #: Of the shell only this is passed on: a setting of a real store must not shine through.
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT")
+_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "WEBSTORE_ENV_FILE")
 
 Vendor = Literal["auth0", "stripe"]
 #: On the store's PYTHONPATH: it can make the look-up of Stripe's name hang.

@@ -15,7 +15,7 @@ COMMANDS: tuple[list[str], ...] = (["setup", "action"], ["customers", "relink"],
 
 def flask(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
-    environment = {"PATH": os.environ["PATH"]}
+    environment = {"PATH": os.environ["PATH"], "WEBSTORE_ENV_FILE": ""}
     return subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
 
 

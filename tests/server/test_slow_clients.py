@@ -230,6 +230,11 @@ def configured(store: Store, name: str, *arguments: object) -> Any:
     )
     asked = [sys.executable, "-c", code, name, json.dumps(arguments)]
     shown = subprocess.run(  # noqa: S603 (as above)
-        asked, cwd=ROOT, env=dict(store.environment), capture_output=True, text=True, check=True
+        asked,
+        cwd=ROOT,
+        env={**store.environment, "WEBSTORE_ENV_FILE": ""},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return json.loads(shown.stdout)

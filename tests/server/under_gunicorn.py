@@ -29,7 +29,12 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start the server with these variables and the two that any program has."""
     temporary.mkdir(exist_ok=True)
-    everything = {"PATH": os.environ["PATH"], "TMPDIR": str(temporary), **environment}
+    everything = {
+        "PATH": os.environ["PATH"],
+        "WEBSTORE_ENV_FILE": "",
+        "TMPDIR": str(temporary),
+        **environment,
+    }
     with output.open("wb") as file:
         return subprocess.Popen(  # noqa: S603 (one of the commands above)
             command,

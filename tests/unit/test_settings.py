@@ -419,6 +419,13 @@ def test_a_fingerprint_is_the_same_after_a_restart_and_with_a_new_cookie_secret(
     )
 
 
+def test_the_portals_configuration_is_an_id() -> None:
+    assert settings().stripe_portal_configuration is None
+    assert settings(STRIPE_PORTAL_CONFIGURATION="bpc_1A").stripe_portal_configuration == "bpc_1A"
+    (problem,) = problems(STRIPE_PORTAL_CONFIGURATION="bps_1A/x")
+    assert problem.startswith("STRIPE_PORTAL_CONFIGURATION must be the ID of a configuration")
+
+
 def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**REQUIRED, "AUTH0_CLIENT_ID": "from-the-process"}.items():
         monkeypatch.setenv(name, value)

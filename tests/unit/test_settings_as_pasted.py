@@ -61,6 +61,7 @@ SOUND: dict[str, str] = {
     "STRIPE_API_BASE": "https://stripe.example.com",
     "STRIPE_DASHBOARD_URL": "https://dashboard.example.com",
     "STRIPE_HOSTED_PAGES": "https://pay.example.com",
+    "STRIPE_PORTAL_CONFIGURATION": "bpc_1A",
     "STRIPE_SECRET_KEY": "sk_org_test_key",
     "STRIPE_WEBHOOK_SECRET": "whsec_secret",
     "TRUSTED_PROXY_HOPS": "1",

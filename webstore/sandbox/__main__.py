@@ -21,8 +21,9 @@ HOST = "127.0.0.1"
 STORE_START_S = 30.0
 CHILD_STOP_S = 10.0
 _POLL_S = 0.1
-# A store on the sandbox must not inherit the settings of a real tenant or account from the shell.
+# A store on the sandbox must not get the settings of a real tenant or account from the shell or from `.env`.
 _VENDORS_OWN = ("AUTH0_", "STRIPE_")
+_NO_ENV_FILE = {"WEBSTORE_ENV_FILE": ""}
 
 _DESCRIPTION = """\
 Start a local Auth0 and a local Stripe on 127.0.0.1, with two shoppers and a dozen products.
@@ -99,7 +100,8 @@ def _check_numbers(ports: Mapping[str, int]) -> None:
 
 
 def _print_environment(auth0_url: str, stripe_url: str, store_url: str) -> None:
-    for name, value in environment(auth0_config(auth0_url, store_url), stripe_url, store_url).items():
+    store = environment(auth0_config(auth0_url, store_url), stripe_url, store_url)
+    for name, value in {**store, **_NO_ENV_FILE}.items():
         print(f"export {name}={shlex.quote(value)}", flush=True)
 
 
@@ -167,7 +169,7 @@ def _child(command: Sequence[str], store: Mapping[str, str]) -> Iterator[subproc
     """The command as a running process in its own process group. The group is stopped with the block."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_VENDORS_OWN)}
     no_proxy = ",".join(filter(None, (inherited.get("NO_PROXY") or inherited.get("no_proxy"), HOST)))
-    env = {**inherited, "NO_PROXY": no_proxy, "no_proxy": no_proxy, **store}
+    env = {**inherited, "NO_PROXY": no_proxy, "no_proxy": no_proxy, **_NO_ENV_FILE, **store}
     try:
         # The person at the keyboard chose the command.
         child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603

@@ -90,7 +90,10 @@ class _Handler(WSGIRequestHandler):
             # On a connection that stays open, a client finds the end of the response by its length.
             first += b"".join(stream)
             headers = [*headers, ("Content-Length", str(len(first)))]
-        self.send_response(int(code), reason)
+        self.send_response_only(int(code), reason)
+        self.send_header("Server", self.version_string())
+        if "date" not in names:  # an application may say another time
+            self.send_header("Date", self.date_time_string())
         for name, value in headers:
             self.send_header(name, value)
         if self.close_connection:

@@ -11,7 +11,8 @@ import pytest
 from tests.fakes import Memory
 from tests.unit.gateways.stripe_wire import Call, StripeWire, listed, refusal
 from webstore.errors import NoSuchCustomer, PaymentsRefused, PaymentsUnavailable
-from webstore.gateways.stripe.portal import StripePortals, configuration_params
+from webstore.gateways.stripe.portal import StripePortals
+from webstore.gateways.stripe.portal_configurations import configuration_params
 
 CONFIGURATIONS = "/v1/billing_portal/configurations"
 SESSION = "POST /v1/billing_portal/sessions"
@@ -82,6 +83,13 @@ def wire(dashboard: Dashboard) -> StripeWire:
 def portals(wire: StripeWire, state: Memory | None = None) -> StripePortals:
     """The portals of a new process."""
     return StripePortals(wire.client, state or Memory(), state_key="portal", base_url=URL)
+
+
+def chosen(wire: StripeWire, configuration_id: str) -> StripePortals:
+    """The portals of a new process whose operator chose a configuration."""
+    return StripePortals(
+        wire.client, Memory(), state_key="portal", base_url=URL, configuration=configuration_id
+    )
 
 
 def opened(portals: StripePortals) -> str:
@@ -216,3 +224,24 @@ def test_shoppers_can_cancel_at_the_end_of_the_period_and_not_change_their_name(
         "privacy_policy_url": f"{URL}/privacy",
         "terms_of_service_url": f"{URL}/terms",
     }
+
+
+def test_the_operators_configuration_is_used_without_looking_for_one(
+    wire: StripeWire, dashboard: Dashboard
+) -> None:
+    dashboard.add("bpc_own", 1000)
+    dashboard.add("bpc_chosen", 2000, metadata={})
+    portals = chosen(wire, "bpc_chosen")
+    assert [opened(portals), opened(portals)] == ["https://x/bpc_chosen"] * 2
+    assert wire.asked == [SESSION, SESSION]
+
+
+def test_an_operators_configuration_that_cannot_be_used_is_logged_and_the_stores_own_is_taken(
+    wire: StripeWire, dashboard: Dashboard, caplog: pytest.LogCaptureFixture
+) -> None:
+    dashboard.add("bpc_own", 1000)
+    portals = chosen(wire, "bpc_gone")
+    assert [opened(portals), opened(portals)] == ["https://x/bpc_own"] * 2
+    assert wire.asked == [SESSION, LIST, SESSION, SESSION]
+    (said,) = [it for it in caplog.records if it.levelno == logging.ERROR]
+    assert "STRIPE_PORTAL_CONFIGURATION=bpc_gone cannot be used" in said.getMessage()

@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from flask import Blueprint, Request, Response, request
 
@@ -66,12 +67,16 @@ class _Request:
             reply = _Reply(self._error(error), error.headers)
         response = Response(reply.answer.body, reply.answer.status, content_type="application/json")
         response.headers.update({"Request-Id": self._id, "Stripe-Version": API_VERSION, **reply.headers})
+        response.date = datetime.now(UTC) + timedelta(seconds=self._state.settings.date_ahead_s)
         if key := self._http.headers.get("Idempotency-Key"):
             response.headers["Idempotency-Key"] = key
         return response
 
     def _reply(self) -> _Reply:
-        caller = self._caller = authenticate(self._http.headers.get("Authorization"), self._state)
+        headers = self._http.headers
+        caller = self._caller = authenticate(
+            headers.get("Authorization"), headers.get("Stripe-Context"), self._state
+        )
         caller.world.rate.count(self._state.settings.rate_limit_per_s)
         route, ids = self._route()
         caller.check_permission(route.permission, self._state)
@@ -86,6 +91,7 @@ class _Request:
             params=route.check(given),
             request_id=self._id,
             idempotency_key=self._http.headers.get("Idempotency-Key"),
+            api_key=caller.key,
         )
         if self._http.method == "POST" and call.idempotency_key:
             return self._once(route, call, given, call.idempotency_key)

@@ -21,14 +21,24 @@ class StripeConfig:
 
     `keys` maps each API key to its account's ID and to whether it is a live-mode key. Keys that begin
     with `rk_` are restricted. An account's test mode and live mode share no objects.
-    Source: https://docs.stripe.com/keys
+    `organizations` maps each organization key to the IDs of the organization's accounts, which have keys of
+    their own, and to whether it is a live-mode key.
+    Sources: https://docs.stripe.com/keys and https://docs.stripe.com/keys/organization-api-keys
     """
 
     keys: Mapping[str, tuple[str, bool]] = field(default_factory=_default_keys)
+    organizations: Mapping[str, tuple[tuple[str, ...], bool]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.keys:
             raise ValueError("Stripe needs at least one key")
+        known = {account for account, _ in self.keys.values()}
+        for key, (accounts, livemode) in self.organizations.items():
+            kind = "sk_org_live_" if livemode else "sk_org_test_"
+            if not key.startswith(kind):
+                raise ValueError(f"an organization key of this mode begins with {kind}")
+            if not known.issuperset(accounts):
+                raise ValueError("each account of an organization needs a key of its own")
         for key, (_, livemode) in self.keys.items():
             kinds = ("sk_live_", "rk_live_") if livemode else ("sk_test_", "rk_test_")
             if not key.startswith(kinds):
@@ -60,6 +70,10 @@ class StripeSettings:
     # Whether somebody has saved the customer portal's settings in the dashboard. In a new account nobody has,
     # and a portal session needs a configuration: https://docs.stripe.com/customer-management/integrate-customer-portal
     portal_settings: Literal["saved", "not_saved"] = "not_saved"
+    # Whether Stripe Tax knows the head office, which automatic tax needs: https://docs.stripe.com/tax/settings-api
+    tax_settings: Literal["active", "pending"] = "active"
+    # How far the header Date is ahead of real time. Negative: behind.
+    date_ahead_s: float = 0.0
     # Whether webhooks are sent. Withheld webhooks are sent once this is "on" again.
     webhooks: Literal["on", "withheld"] = "on"
     # The order in which waiting events are sent. Stripe does not guarantee any order:

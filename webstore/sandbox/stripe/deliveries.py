@@ -19,18 +19,16 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from webstore.sandbox.clock import Clock
-from webstore.sandbox.stripe.config import StripeSettings
+from webstore.sandbox.stripe.config import API_VERSION, StripeSettings
 from webstore.sandbox.stripe.events import Event
 from webstore.sandbox.stripe.tables import RowTable
 from webstore.sandbox.stripe.thin_events import notification
-from webstore.sandbox.stripe.webhook_tables import Attempt, Delivery, WebhookEndpoint
+from webstore.sandbox.stripe.webhook_tables import LOOPBACK, Attempt, Delivery, WebhookEndpoint
 
 _Endpoints = RowTable[WebhookEndpoint]
 _Find = Callable[[str], WebhookEndpoint | None]
 
 USER_AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
-# The sandbox sends webhooks to this machine only.
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SHOWN_BYTES = 500
 # How often a waiting thread reads the sandbox's clock, in real seconds.
 _POLL_S = 0.1
@@ -193,7 +191,7 @@ class Deliveries:
         Raises OSError, HTTPException and ValueError.
         """
         address = urlsplit(endpoint.url)
-        if address.scheme != "http" or address.hostname not in _LOOPBACK:
+        if address.scheme != "http" or address.hostname not in LOOPBACK:
             raise ValueError("The sandbox sends nothing to other machines, and speaks plain http only.")
         connection = http.client.HTTPConnection(
             address.hostname, address.port, timeout=self._settings.webhook_timeout_s
@@ -234,5 +232,5 @@ def _headers(secret: str, payload: bytes) -> dict[str, str]:
 
 
 def _payload(event: Event, endpoint: WebhookEndpoint) -> bytes:
-    shown = notification(event) if endpoint.thin else event.to_json()
+    shown = notification(event) if endpoint.thin else event.to_json(endpoint.api_version or API_VERSION)
     return json.dumps(shown, indent=2, ensure_ascii=False).encode()

@@ -64,6 +64,7 @@ def unrecognized_url(method: str, path: str) -> StripeError:
 
 def masked(key: str) -> str:
     """An API key as Stripe shows it in messages: only its prefix and its last four characters."""
-    kind = "_".join(key.split("_")[:2]) + "_" if key.startswith(("sk_", "rk_")) else ""
+    words = 3 if key.startswith("sk_org_") else 2
+    kind = "_".join(key.split("_")[:words]) + "_" if key.startswith(("sk_", "rk_")) else ""
     hidden = key[len(kind) :]
     return kind + "*" * max(len(hidden) - 4, 0) + hidden[-4:]

@@ -28,15 +28,19 @@ class Event:
         """The number of endpoints that have not received the event."""
         return sum(not delivery.arrived for delivery in self.deliveries)
 
-    def to_json(self) -> dict[str, object]:
-        """The event as the API returns it."""
+    def to_json(self, api_version: str = API_VERSION) -> dict[str, object]:
+        """The event as the API returns it. An endpoint's events name the endpoint's `api_version`.
+
+        The sandbox has one form of each object, so their contents are the same in all versions.
+        Source: https://docs.stripe.com/webhooks/versioning
+        """
         data: dict[str, object] = {"object": self.data}
         if self.previous is not None:
             data["previous_attributes"] = self.previous
         return {
             "id": self.id,
             "object": "event",
-            "api_version": API_VERSION,
+            "api_version": api_version,
             "created": self.created,
             "data": data,
             "livemode": self.livemode,

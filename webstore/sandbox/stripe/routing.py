@@ -15,7 +15,8 @@ from webstore.sandbox.stripe.state import State, World
 class Call:
     """One API request as an endpoint receives it, with checked parameters.
 
-    `now` is in Unix seconds of the sandbox's clock. `ids` are the variable parts of the path.
+    `now` is in Unix seconds of the sandbox's clock. `ids` are the variable parts of the path. `api_key` is
+    empty for a call that the sandbox makes itself.
     """
 
     state: State
@@ -26,6 +27,7 @@ class Call:
     params: Mapping[str, object] = field(default_factory=dict)
     request_id: str | None = None
     idempotency_key: str | None = None
+    api_key: str = ""
 
 
 Endpoint = Callable[[Call], Mapping[str, object]]

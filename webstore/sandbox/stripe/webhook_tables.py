@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 
 ALL_EVENTS = "*"
+#: The sandbox sends webhooks to this machine only.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,19 @@ class WebhookEndpoint:
     metadata: dict[str, str] = field(default_factory=dict)
     disabled: bool = False
     deleted: bool = False
+    # Whether the endpoint receives the events of connected accounts only. The sandbox has none.
+    connect: bool = False
+    # The time of the last change in Unix seconds; None without any.
+    updated: int | None = None
     # Whether the endpoint is an event destination with thin events: https://docs.stripe.com/event-destinations
     thin: bool = False
 
     def wants(self, event_type: str) -> bool:
         """Whether the endpoint receives events of this type. Types of thin events begin with `v1.`."""
         name = f"v1.{event_type}" if self.thin else event_type
-        return not self.disabled and (name in self.enabled_events or ALL_EVENTS in self.enabled_events)
+        if self.disabled or self.connect:
+            return False
+        return name in self.enabled_events or ALL_EVENTS in self.enabled_events
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from webstore.sandbox.stripe.resources import (
     credit_notes,
     customers,
     disputes,
+    event_destinations,
     events,
     invoices,
     payment_intents,
@@ -19,6 +20,7 @@ from webstore.sandbox.stripe.resources import (
     shipping_rates,
     subscription_items,
     subscriptions,
+    tax_settings,
     webhook_endpoints,
 )
 from webstore.sandbox.stripe.routing import Route
@@ -30,6 +32,8 @@ ROUTES: tuple[Route, ...] = (
     *products.ROUTES,
     *prices.ROUTES,
     *webhook_endpoints.ROUTES,
+    *event_destinations.ROUTES,
+    *tax_settings.ROUTES,
     *checkout_sessions.ROUTES,
     *shipping_rates.ROUTES,
     *payment_intents.ROUTES,

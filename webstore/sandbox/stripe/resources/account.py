@@ -1,5 +1,6 @@
 """The account that a key belongs to. Source: https://docs.stripe.com/api/accounts/retrieve"""
 
+from webstore.sandbox.stripe.auth import no_access
 from webstore.sandbox.stripe.routing import Call, Route, expandable
 
 
@@ -57,4 +58,15 @@ def retrieve(call: Call) -> dict[str, object]:
     }
 
 
-ROUTES = (Route("GET", "/v1/account", retrieve, "account_read", {"expand": expandable()}),)
+def retrieve_by_id(call: Call) -> dict[str, object]:
+    """The account with this ID. There are no connected accounts, so a key reads its own account only."""
+    (id,) = call.ids
+    if id != call.world.account:
+        raise no_access(call.api_key, id)
+    return retrieve(call)
+
+
+ROUTES = (
+    Route("GET", "/v1/account", retrieve, "account_read", {"expand": expandable()}),
+    Route("GET", "/v1/accounts/{}", retrieve_by_id, "account_read", {"expand": expandable()}),
+)

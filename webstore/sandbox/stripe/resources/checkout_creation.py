@@ -16,6 +16,7 @@ from webstore.sandbox.stripe.payments.lines import keep_inline, make_lines
 from webstore.sandbox.stripe.payments.tables import SessionDetails
 from webstore.sandbox.stripe.resources.checkout_documents import new_session
 from webstore.sandbox.stripe.resources.shipping_rates import find_rate, new_rate
+from webstore.sandbox.stripe.resources.tax_settings import check_head_office
 from webstore.sandbox.stripe.routing import Call
 
 _HALF_AN_HOUR_S, _DAY_S = 1800, 86_400
@@ -161,6 +162,8 @@ def _check_together(call: Call, given: Mapping[str, Any], mode: str) -> None:
         )
     if "customer" in given:
         _check_customer(call, given)
+    if (given.get("automatic_tax") or {}).get("enabled"):
+        check_head_office(call)
 
 
 def _check_customer(call: Call, given: Mapping[str, Any]) -> None:
