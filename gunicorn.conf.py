@@ -22,17 +22,14 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
+from webstore.__main__ import settings_or_exit
 from webstore.addresses import is_loopback
 from webstore.dotenv_file import read_variables, readable_by_others
 from webstore.errors import SettingsError
 from webstore.gateways.redis_check import require_usable
 from webstore.logs import formatter
-from webstore.settings import Settings
 
-try:
-    settings = Settings.from_env()
-except SettingsError as problem:
-    raise SystemExit(str(problem)) from None
+settings = settings_or_exit()
 
 bind = settings.bind
 workers = settings.web_concurrency

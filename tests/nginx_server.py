@@ -1,4 +1,4 @@
-"""An nginx that a test runs for itself, in front of a store."""
+"""An nginx that a test runs for itself, in front of one or several stores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  upstream store {{ server {store}; }}
+  upstream store {{ {servers} }}
   server {{
     listen 127.0.0.1:{port};
     location / {{
@@ -40,10 +40,12 @@ http {{
 
 
 @contextmanager
-def running_nginx(folder: Path, port: int, store: str, directives: str = "") -> Iterator[None]:
-    """An nginx on `port` that passes everything on to the `store` (host and port).
+def running_nginx(folder: Path, port: int, *stores: str, directives: str = "") -> Iterator[None]:
+    """An nginx on `port` that passes each request on to the next of the `stores`.
 
+    `stores`: host and port of each, with parameters of nginx after them.
     `directives`: more lines of the location. Without any, nginx sends the Host header "store".
+    Source: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#upstream (weighted round-robin)
     """
     executable = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if executable is None:
@@ -52,7 +54,8 @@ def running_nginx(folder: Path, port: int, store: str, directives: str = "") -> 
         pytest.skip("nginx is not installed")
     folder.mkdir()
     file = folder / "nginx.conf"
-    file.write_text(_CONFIGURATION.format(folder=folder, port=port, store=store, directives=directives))
+    servers = " ".join(f"server {store};" for store in stores)
+    file.write_text(_CONFIGURATION.format(folder=folder, port=port, servers=servers, directives=directives))
     command = [executable, "-c", str(file), "-e", str(folder / "error.log")]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 (from the PATH)
     try:

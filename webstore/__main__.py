@@ -16,12 +16,24 @@ from .settings import Settings
 _TOP = Path(__file__).resolve().parent.parent
 
 
+def settings_or_exit() -> Settings:
+    """The settings of the environment. Exits with code 1 and the list of problems if there are any."""
+    try:
+        return Settings.from_env(more=_problems_of_places)
+    except SettingsError as problem:
+        raise SystemExit(str(problem)) from None
+
+
+def _problems_of_places(settings: Settings) -> list[str]:
+    # Not at the top: the application's counters need a variable that gunicorn.conf.py sets.
+    from .application import problems_of_places  # noqa: PLC0415
+
+    return problems_of_places(settings)
+
+
 def main() -> None:
     """Check the settings, then become gunicorn. Exits with code 1 and the list of problems."""
-    try:
-        settings = Settings.from_env()
-    except SettingsError as problem:
-        sys.exit(str(problem))
+    settings = settings_or_exit()
     # Gunicorn takes no blank value.
     environment = {**os.environ, "WEB_CONCURRENCY": str(settings.web_concurrency)}
     options = ["--chdir", str(_TOP), "--config", str(_TOP / "gunicorn.conf.py"), *sys.argv[1:], "wsgi:app"]

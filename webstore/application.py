@@ -88,7 +88,7 @@ def build(settings: Settings | None = None) -> Flask:
 
     Without `settings` they are read from the environment. Raises `SettingsError`. Makes no network call.
     """
-    settings = settings or Settings.from_env()
+    settings = settings or Settings.from_env(more=problems_of_places)
     app = Flask(__name__, template_folder=str(_TOP / "templates"), static_folder=str(_TOP / "static"))
     # Merging slashes redirects to an address that is built from the Host header.
     app.url_map.merge_slashes = False
@@ -138,20 +138,21 @@ def _configure(app: Flask, settings: Settings) -> None:
     )
 
 
-def _hooks(settings: Settings) -> tuple[Fulfil, ...]:
-    """The store's own fulfil hook and the operator's.
-
-    Raises `SettingsError` with every hook that cannot be used, and with a STATE_DIR that cannot.
-    """
+def problems_of_places(settings: Settings) -> list[str]:
+    """Why the folder in STATE_DIR and the hooks in FULFIL cannot be used; empty if they can."""
     problems = problems_of_folder(settings)
-    hooks: tuple[Fulfil, ...] = ()
     try:
-        hooks = load_hooks(settings.fulfil)
+        load_hooks([name for name in settings.fulfil if name])
     except SettingsError as exc:
         problems += exc.problems
-    if problems:
+    return problems
+
+
+def _hooks(settings: Settings) -> tuple[Fulfil, ...]:
+    """The store's own fulfil hook and the operator's. Raises `SettingsError` as `problems_of_places` says."""
+    if problems := problems_of_places(settings):
         raise SettingsError(problems)
-    return log_order_event, *hooks
+    return log_order_event, *load_hooks(settings.fulfil)
 
 
 def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:

@@ -218,6 +218,11 @@ class WebhookRejected(WebstoreError):
 class TokenRejected(WebstoreError):
     """An access token or a logout token that failed a check. The message has no part of the token in it."""
 
+    def __init__(self, message: str, *, in_log: str | None = None) -> None:
+        """`message`: for the caller. `in_log`: for the operator, printable; without it, the message."""
+        super().__init__(message)
+        self.in_log = in_log or message
+
 
 class CannotBuy(WebstoreError):
     """Something cannot be bought as asked; the message says what and why, in the shopper's words."""

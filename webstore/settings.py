@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -133,14 +133,18 @@ class Settings:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, more: Callable[[Settings], list[str]] | None = None
+    ) -> Settings:
         """The settings of `environ`; without it, those of the environment and of `.env`.
 
-        Raises `SettingsError` with every problem at once.
+        Raises `SettingsError` with every problem at once. `more`: finds the problems of what the settings
+        name. It is asked only if there are others already, so that all are in one list; settings that are
+        wrong are empty then, or have their default.
         """
         settings, problems = cls.as_far_as_known(environ)
         if problems:
-            raise SettingsError(problems)
+            raise SettingsError([*problems, *(more(settings) if more else [])])
         return settings
 
     @classmethod

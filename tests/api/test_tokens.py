@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +69,17 @@ def test_a_bad_token_is_refused(shared: Shop, kind: str) -> None:
     assert_problem(answer, 401)
     challenge = answer.headers["WWW-Authenticate"]
     assert challenge.startswith(f'{BARE}, error="invalid_token", error_description="')
+
+
+def test_another_issuer_is_named_in_the_log_and_not_to_the_caller(
+    shared: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    answer = ask(shared, "/api/products", signed(shared, iss='https://evil.example/"\r\n'))
+    assert 'error_description="the access token is of another issuer"' in answer.headers["WWW-Authenticate"]
+    assert "evil" not in answer.text
+    (line,) = [line for line in caplog.messages if "evil.example" in line]
+    assert f"expected '{shared.environment['AUTH0_ISSUER']}'; check AUTH0_ISSUER and AUTH0_DOMAIN" in line
 
 
 @pytest.mark.parametrize("leeway", [{"exp": -50}, {"iat": 50}, {"nbf": 50}])

@@ -189,13 +189,7 @@ def _written_by_one_more_login(storm: Storm, quiet: Ledger, people: Sequence[Per
 
 
 def _read(storm: Storm, world: World, shown: Mapping[str, Iterable[str]], settle_s: float) -> Findings:
-    answers = [seen for seen in storm.sandbox.stripe.control.requests() if seen.status == 500]
-    replayed = {seen.idempotency_key for seen in answers if seen.replayed}
-    failed = {
-        seen.idempotency_key or "": seen.started
-        for seen in reversed(answers)
-        if seen.idempotency_key in replayed
-    }
+    storm.remember()
     return audit(
         world,
         storm.people.users(),
@@ -203,7 +197,7 @@ def _read(storm: Storm, world: World, shown: Mapping[str, Iterable[str]], settle
         shown=shown,
         shown_before=storm.ledger.shown[world.name],
         deleted=storm.weather.deleted[world.name],
-        failed=failed,
+        failed=storm.failed[world.name],
         least_s=settle_s - _LONGEST_ATTEMPT_S,
     )
 

@@ -53,11 +53,12 @@ def audit(
 
     `merged`: each primary and secondary account that were merged at any time;
     `shown`, `shown_before`: by user, the customers that pages showed since it is quiet, and in the storm;
-    `deleted`: the owner of each customer that was deleted on the dashboard; `failed`: by idempotency
-    key, when Stripe first answered with the failure that it then replayed; `least_s`: how soon after that the
-    next generation may have been made, at the soonest.
+    `deleted`: the owner of each customer that was deleted on the dashboard; `failed`: by request ID, when
+    each create began whose failure Stripe kept under its key; `least_s`: how soon after that the next
+    generation may have been made, at the soonest.
     """
     office = world.office
+    office.read_events()
     found = Findings()
     for id, before, after in office.relabelled():
         if (after, before) not in merged:
@@ -68,7 +69,7 @@ def audit(
     for customer in living.values():
         own[customer["metadata"].get("auth0_user_id", "")].append(customer)
     found.unexplained = [f"{customer['id']} names nobody" for customer in own[""]]
-    failed_at = {id: failed[key] for id, key in office.keys_of_creates() if key in failed}
+    failed_at = {id: failed[request] for id, request in office.made_by().items() if request in failed}
     for person in people:
         recorded = world.link_in(office.app_metadata(person.user_id))
         _sort_in(found, person.user_id, recorded, living, deleted)

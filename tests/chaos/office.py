@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote
 
@@ -21,6 +22,10 @@ class Office:
         self._environment = environment
         self._http = httpx.Client(timeout=30, verify=NO_AUTHORITIES, trust_env=False)
         self._token = ""
+        #: By type of event, the ID of the newest one that was read.
+        self._newest: dict[str, str] = {}
+        self._made_by: dict[str, str] = {}
+        self._relabelled: list[tuple[str, str, str]] = []
 
     def close(self) -> None:
         """Close the connections."""
@@ -44,18 +49,31 @@ class Office:
         """Every living customer, the newest first."""
         yield from self._listed("/customers", {})
 
-    def relabelled(self) -> Iterator[tuple[str, str, str]]:
-        """Customers that once named a user and were then made to name another one, or nobody: ID, users."""
-        for event in self._listed("/events", {"type": "customer.updated"}):
+    def read_events(self) -> None:
+        """Read the events since the last time, before 30 days pass: then Stripe forgets them."""
+        for event in self._new_events("customer.created"):
+            self._made_by[str(event["data"]["object"]["id"])] = str(event["request"]["id"])
+        for event in self._new_events("customer.updated"):
             before = event["data"]["previous_attributes"].get("metadata", {}).get("auth0_user_id")
             if before is not None:
                 customer = event["data"]["object"]
-                yield str(customer["id"]), before, customer["metadata"].get("auth0_user_id", "")
+                after = customer["metadata"].get("auth0_user_id", "")
+                self._relabelled.append((str(customer["id"]), before, after))
 
-    def keys_of_creates(self) -> Iterator[tuple[str, str]]:
-        """Each customer that was ever made, with the idempotency key of the request that made it."""
-        for event in self._listed("/events", {"type": "customer.created"}):
-            yield str(event["data"]["object"]["id"]), str(event["request"]["idempotency_key"])
+    def _new_events(self, kind: str) -> list[dict[str, Any]]:
+        known = self._newest.get(kind)
+        fresh = list(takewhile(lambda event: event["id"] != known, self._listed("/events", {"type": kind})))
+        if fresh:
+            self._newest[kind] = str(fresh[0]["id"])
+        return fresh
+
+    def relabelled(self) -> Sequence[tuple[str, str, str]]:
+        """Customers that once named a user and were then made to name another one, or nobody: ID, users."""
+        return self._relabelled
+
+    def made_by(self) -> Mapping[str, str]:
+        """Each customer that was ever made, with the ID of the request that made it."""
+        return self._made_by
 
     def app_metadata(self, user_id: str) -> dict[str, Any]:
         """What Auth0 records about the user."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +36,8 @@ class Storm:
     ledger: Ledger = field(default_factory=Ledger)
     #: How often time was moved on, by how.
     jumps: Counter[str] = field(default_factory=Counter)
+    #: By world and request ID, when each create began whose failure Stripe kept under its key.
+    failed: defaultdict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     #: What broke in a thread of the storm itself.
     broken: list[BaseException] = field(default_factory=list)
 
@@ -57,9 +59,19 @@ class Storm:
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass at both vendors and for every account, which is how the store sees it."""
+        self.remember()
         self.sandbox.stripe.control.clock.advance(seconds)
         self.sandbox.auth0.control.clock.advance(seconds)
         self.people.grow_older(seconds)
+
+    def remember(self) -> None:
+        """Keep for the audit what Stripe forgets: events after 30 days, answers under a key after one."""
+        state = self.sandbox.stripe.state
+        for world in self.worlds:
+            world.office.read_events()
+            with state.lock:
+                keys = state.world(world.account, livemode=world.livemode).keys
+                self.failed[world.name] |= keys.failures()
 
     def _burst(self, seconds: float, chance: Dice) -> None:
         fresh = self.people.arrive(PEOPLE_A_BURST)

@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 from joserfc import jwt
 
-from tests.conformance.provider import LOGOUT_EVENT, Liar, by_hand, curve, published, refusal, rsa
+from tests.conformance.provider import (
+    LOGOUT_EVENT,
+    Liar,
+    by_hand,
+    curve,
+    log_of_store,
+    published,
+    refusal,
+    rsa,
+)
 from tests.login.steps import deliver, is_logged_in
 from tests.support import ADA, Browser, Shop
 
@@ -155,6 +164,15 @@ def test_rp_backchannel_logout_with_wrong_claims_is_refused(
     lying: Lying, shopper: Browser, claims: dict[str, Any]
 ) -> None:
     assert_refused(lying, shopper, lying[0].logout_token(**claims))
+
+
+def test_rp_backchannel_logout_wrong_iss_is_logged_with_both_issuers_and_the_settings(
+    lying: Lying, caplog: pytest.LogCaptureFixture
+) -> None:
+    liar, shop = lying
+    assert deliver(shop, liar.logout_token(iss="https://evil.example/\r\n")).status_code == 400
+    (line,) = [line for line in log_of_store(caplog).splitlines() if "evil.example" in line]
+    assert f"found 'https://evil.example/', expected '{liar.url}/'; check AUTH0_ISSUER and" in line
 
 
 @pytest.mark.parametrize(

@@ -1,36 +1,27 @@
-"""A proxy that gives each request to the next of several machines, as load balancers do."""
+"""Several machines behind nginx, which gives each request to the next of them, as load balancers do.
+
+They are in the process of the test. `tests/server/machines.py` starts machines with processes of their own.
+"""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from flask import Flask
-
+from tests.nginx_server import running_nginx
 from tests.support import Shop, until
 from webstore import create_app
+from webstore.sandbox.server import Server
 from webstore.settings import Settings
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-
-class RoundRobin:
-    """A WSGI application in front of the machines."""
-
-    def __init__(self, machines: Sequence[Flask]) -> None:
-        self._next = itertools.cycle(machines)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return next(self._next).wsgi_app(environ, start_response)
 
 
 @contextmanager
 def more_machines(shop: Shop, folder: Path, number: int) -> Iterator[None]:
-    """Put so many machines beside the store, each with a state of its own, for as long as the block lasts."""
+    """Put so many machines beside the store, each with a state of its own, for as long as the block lasts.
+
+    nginx takes the store's address.
+    """
     more = [
         create_app(Settings.from_env({**shop.environment, "STATE_DIR": str(folder / f"machine-{which}")}))
         for which in range(number)
@@ -38,18 +29,17 @@ def more_machines(shop: Shop, folder: Path, number: int) -> Iterator[None]:
     for app in more:
         # Otherwise a machine may still be reading the catalogue when it is closed.
         until(lambda app=app: app.test_client().get("/readyz").status_code == 200)  # type: ignore[misc]
-    front = Flask(__name__)
-    front.wsgi_app = RoundRobin([*more, shop.app])  # type: ignore[method-assign]  # as documented
-    _serve(shop, front)
+    shop.server.stop()
     try:
-        yield
+        with ExitStack() as running:
+            servers = [running.enter_context(Server(app)) for app in (*more, shop.app)]
+            addresses = [f"{server.host}:{server.port}" for server in servers]
+            keep_host = "proxy_set_header Host $host;"
+            running.enter_context(
+                running_nginx(folder / "nginx", shop.server.port, *addresses, directives=keep_host)
+            )
+            yield
     finally:
-        _serve(shop, shop.app)
+        shop.server.start()
         for app in more:
             app.extensions["webstore"].close()
-
-
-def _serve(shop: Shop, app: Flask) -> None:
-    shop.server.stop()
-    shop.server.app = app
-    shop.server.start()

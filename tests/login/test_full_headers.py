@@ -17,7 +17,7 @@ from tests.login.session_content import change_login, session_of
 from tests.login.steps import is_logged_in
 from tests.login.test_header_sizes import BUFFER, CLAIMS, PATHS, SPARE, Lying, begin, size, step, text
 from tests.support import Browser
-from webstore.routes import session_cookie
+from webstore.routes import session_changes, session_cookie
 from webstore.routes.cart_cookie import (
     MAX_BYTES,
     MAX_BYTES_OF_LINES,
@@ -126,6 +126,6 @@ def test_a_logout_never_waits(lying: Lying, browser: Browser) -> None:
     jar = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.client.cookies.jar)
     with shop.app.test_request_context("/callback", headers={"Cookie": jar}):
         assert session_cookie.current_shopper() is not None
-        session_cookie.end_session()
+        session_changes.end_session()
         answer = shop.app.process_response(shop.app.make_response(redirect("/" + text(3000), 303)))
     assert f"{shop.app.config['SESSION_COOKIE_NAME']}=;" in answer.headers["Set-Cookie"]

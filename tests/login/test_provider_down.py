@@ -101,6 +101,19 @@ def test_a_token_endpoint_that_cannot_answer_is_no_failed_check(
     assert f"token endpoint: status {which[:3]}" in cause(caplog, page)
 
 
+def test_a_no_of_the_token_endpoint_is_no_failed_check(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    browser = shop.browser()
+    url = provider_answer(browser)
+    body = {"error": "access_denied", "error_description": "You are not on the list"}
+    shop.sandbox.auth0.control.add_fault(path="/oauth/token", action="status", status=403, body=body)
+    page = browser.open(url)
+    assert page.status_code == 403
+    assert "The reason given: You are not on the list" in content(page)
+    assert "Use another account" in content(page)
+    assert "LoginDenied: the token endpoint answered with the error 'access_denied'" in cause(caplog, page)
+    assert not is_logged_in(browser)
+
+
 @pytest.mark.parametrize("path", [DISCOVERY, KEYS])
 def test_a_page_instead_of_discovery_or_keys_is_no_failed_check(shop: Shop, path: str) -> None:
     shop.sandbox.auth0.control.add_fault(

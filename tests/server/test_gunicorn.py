@@ -265,22 +265,40 @@ def test_a_wrong_variable_of_the_servers_own_ends_it_with_a_message(
     assert failed.left_behind == []
 
 
-def test_the_stores_command_tells_of_everything_that_is_wrong_in_one_list_and_without_a_traceback(
-    tmp_path: Path, environment: dict[str, str]
+@pytest.mark.parametrize("command", [COMMAND, STORE_COMMAND], ids=["gunicorn", "the store's command"])
+def test_everything_that_is_wrong_is_told_in_one_list_and_without_a_traceback(
+    tmp_path: Path, environment: dict[str, str], command: Sequence[str]
 ) -> None:
+    no_folder = tmp_path / "a file"
+    no_folder.write_text("")
     wrong = {
-        "WEB_CONCURRENCY": "many",
+        # Gunicorn itself reads this one.
+        "WEB_CONCURRENCY" if command == STORE_COMMAND else "WEB_THREADS": "many",
         "BIND": "a b",
         "PORT": "http",
         "STRIPE_SECRET_KEY": '"sk_test_hush"',
         "REDIS_URL": "redis://:hush#1@localhost/0",
+        "FULFIL": "no_such_module:hook",
+        "STATE_DIR": str(no_folder),
     }
-    failed = failed_start(tmp_path, {**environment, **wrong}, STORE_COMMAND)
+    failed = failed_start(tmp_path, {**environment, **wrong}, command)
     assert failed.code == 1
-    assert "The store cannot start: 5 settings are missing or wrong." in failed.said
+    assert "The store cannot start: 7 settings are missing or wrong." in failed.said
     assert sorted(re.findall(r"^  - (\w+)", failed.said, re.MULTILINE)) == sorted(wrong)
     assert "hush" not in failed.said
     assert "Traceback" not in failed.said
+
+
+def test_a_hook_and_a_folder_that_cannot_be_used_end_the_start_with_one_message(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    wrong = {"FULFIL": "no_such_module:hook", "STATE_DIR": "/dev/null"}
+    failed = failed_start(tmp_path, {**environment, **wrong})
+    assert failed.code == 1
+    assert sorted(re.findall(r"^  - (\w+)", failed.said, re.MULTILINE)) == sorted(wrong)
+    assert failed.said.count("The store cannot start: 2 settings are missing or wrong.") == 1
+    assert "Traceback" not in failed.said
+    assert failed.left_behind == []
 
 
 def test_a_redis_that_will_never_do_ends_the_start_with_a_sentence(

@@ -175,7 +175,7 @@ def test_a_login_begun_under_another_name_at_nginx_comes_back_logged_in(
     tmp_path: Path, port: int, behind: Shop
 ) -> None:
     store = urlsplit(behind.url).netloc
-    with running_nginx(tmp_path / "nginx", port, store, "proxy_set_header Host $host;"):
+    with running_nginx(tmp_path / "nginx", port, store, directives="proxy_set_header Host $host;"):
         browser = a_browser(behind, f"http://localhost:{port}")
         page = browser.open("/login?next=/account")
         assert page.url.path == "/u/login"

@@ -34,6 +34,7 @@ class RecordLink(Call[None]):
 
     user_id: str
     customer_id: str
+    #: The account and mode that the link names; None if they are not known.
     account: str | None
     #: Deleted customers that were recorded before; empty: the list in the directory stays.
     replaced: tuple[str, ...] = ()

@@ -266,7 +266,7 @@ def _use(
         return (yield from _replace(_leaving(user, customer.id), customer.id, account, policy, now))
     if names(customer, user, policy):
         yield from _as_ours(user, customer, policy)
-        yield from _pin(user, account, policy)
+        yield from _settle(user, account, policy)
         yield from _carry_over(user, customer, policy)
         return (yield from _with_merged(user, customer, account, policy))
     if customer.owner is None:
@@ -621,7 +621,7 @@ def recording(
     return RecordLink(
         user.user_id,
         customer_id,
-        account.pin,
+        account.pin or user.account,
         replaced,
         suffix=user.suffix,
         note_suffix=user.note_suffix,
@@ -691,15 +691,19 @@ def _told_of(merged: list[str], running: tuple[str, ...], outcome: LinkOutcome) 
     return replace(outcome, alarm=bool(running), reason=reason, others=(*outcome.others, *merged))
 
 
-def _pin(user: User, account: Account, policy: Policy) -> Steps[None]:
-    """Have a link without an account name it, in passing; a failure does not keep it from being used."""
-    if user.account is not None or account.pin is None or user.suffix:
+def _settle(user: User, account: Account, policy: Policy) -> Steps[None]:
+    """Record a link of the plain keys as it belongs, in passing; a failure does not keep it from being used.
+
+    One without an account names it from then on. A live one moves there from keys with a suffix.
+    """
+    settled = user.account is not None and not user.moved
+    if settled or account.pin is None or user.suffix:
         return
     with suppress(DirectoryError, WrongAccount):
         fresh = _in_world((yield from ask(ReadUser(user.user_id))), account, policy)
-        if (fresh.customer_id, fresh.account, fresh.suffix) == (user.customer_id, None, ""):
-            replaced = fresh.replaced if fresh.moved else ()
-            yield from ask(recording(fresh, user.customer_id or "", account, replaced))
+        if (fresh.customer_id, fresh.account, fresh.suffix) == (user.customer_id, user.account, user.suffix):
+            replaced, merged = (fresh.replaced, fresh.merged) if fresh.moved else ((), None)
+            yield from ask(recording(fresh, user.customer_id or "", account, replaced, merged))
 
 
 def _carry_over(user: User, customer: Customer, policy: Policy) -> Steps[None]:

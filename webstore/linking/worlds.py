@@ -119,8 +119,8 @@ def metadata_of(link: RecordLink) -> Mapping[str, object]:
     written[ID + suffix] = link.customer_id
     for noted in {suffix, link.note_suffix}:
         written |= {FAILED_AT + noted: None, FAILED_TRY + noted: None}
-    if link.account is not None:
-        written[PIN + suffix] = link.account
+    # Without one, nothing stays there: it would be another world's, recorded a moment ago.
+    written[PIN + suffix] = link.account
     if link.replaced:
         written[REPLACED + suffix] = " ".join(link.replaced)
     if link.merged is not None:

@@ -29,13 +29,8 @@ from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, u
 from .errors import not_available, noted
 from .limits import limited_per_shopper
 from .login_claims import kept_claims
-from .session_cookie import (
-    Shopper,
-    ask_provider_if_unsure,
-    logged_in_shopper,
-    login_required,
-    remember_customer,
-)
+from .login_guards import ask_provider_if_unsure, login_required
+from .session_cookie import Shopper, logged_in_shopper, remember_customer
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 blueprint.before_request(ask_provider_if_unsure)

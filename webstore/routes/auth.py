@@ -29,14 +29,8 @@ from .limits import limited_per_address
 from .login_claims import keep_claims
 from .marks import signed
 from .return_path import MAX_BYTES, safe_return_path
-from .session_cookie import (
-    ABSOLUTE_S,
-    current_shopper,
-    end_session,
-    must_ask_provider,
-    start_session,
-    unsure_shopper,
-)
+from .session_changes import end_session, start_session
+from .session_cookie import ABSOLUTE_S, current_shopper, must_ask_provider, unsure_shopper
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("auth", __name__)
@@ -179,6 +173,7 @@ def backchannel_logout() -> tuple[Response, int]:
         notice = services().logout_tokens.read(request.form.get("logout_token", ""))
         revocation.obey(revocations, issuer, notice, now=time.time(), kept_s=ABSOLUTE_S)
     except (TokenRejected, LoginError, StateUnavailable) as exc:
-        log.warning("back-channel logout refused: %s: %s", type(exc).__name__, exc)
+        reason = exc.in_log if isinstance(exc, TokenRejected) else exc
+        log.warning("back-channel logout refused: %s: %s", type(exc).__name__, reason)
         return jsonify(error="invalid_request"), 400
     return jsonify(), 200

@@ -41,7 +41,7 @@ def authorized(scope: str | None = None) -> Caller:
         caller = _read(token)
     except TokenRejected as exc:
         refuse_flood("api", client_address())
-        log.info("access token refused: %s", exc)
+        log.info("access token refused: %s", exc.in_log)
         refuse(401, str(exc), error="invalid_token")
     refuse_flood("api", hashlib.sha256(caller.subject.encode("utf-8", "surrogatepass")).hexdigest()[:32])
     if scope is not None and scope not in caller.scopes:

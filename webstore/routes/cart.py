@@ -18,8 +18,8 @@ from webstore.shop.models import Cart, CartLine, Catalogue
 
 from . import services
 from .cart_cookie import current_cart, keep_cart
+from .login_guards import ask_provider_if_unsure
 from .paid_items import drops_paid_items, is_unpaid, was_bought
-from .session_cookie import ask_provider_if_unsure
 
 blueprint = Blueprint("cart", __name__)
 blueprint.before_request(ask_provider_if_unsure)

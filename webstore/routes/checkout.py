@@ -37,15 +37,9 @@ from .csrf import require_csrf_token
 from .customer import ended_login, unusable_link
 from .errors import login_first, refused_by_vendor
 from .limits import limited_per_shopper
+from .login_guards import ask_provider_if_unsure, login_required
 from .paid_items import drops_paid_items, was_bought
-from .session_cookie import (
-    Shopper,
-    ask_provider_if_unsure,
-    current_shopper,
-    logged_in_shopper,
-    login_required,
-    remember_customer,
-)
+from .session_cookie import Shopper, current_shopper, logged_in_shopper, remember_customer
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout")
 blueprint.before_request(ask_provider_if_unsure)

@@ -25,14 +25,9 @@ from .csrf import require_csrf_token
 from .customer import SHOP_NOTIFIED
 from .errors import noted
 from .limits import limited_per_shopper
-from .session_cookie import (
-    ABSOLUTE_S,
-    Shopper,
-    ask_provider_if_unsure,
-    end_session,
-    logged_in_shopper,
-    login_required,
-)
+from .login_guards import ask_provider_if_unsure, login_required
+from .session_changes import end_session
+from .session_cookie import ABSOLUTE_S, Shopper, logged_in_shopper
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("closing", __name__, url_prefix="/account/close")

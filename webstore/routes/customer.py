@@ -16,7 +16,8 @@ from webstore.sessions.closing import forget_user
 
 from . import services
 from .errors import login_link, not_available, refused_by_vendor
-from .session_cookie import ABSOLUTE_S, current_shopper, end_session
+from .session_changes import end_session
+from .session_cookie import ABSOLUTE_S, current_shopper
 
 log = logging.getLogger(__name__)
 

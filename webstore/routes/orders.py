@@ -23,13 +23,8 @@ from .customer import NOTHING_LOST, unusable_link
 from .errors import not_available
 from .formats import reader_locale
 from .limits import limited_per_shopper
-from .session_cookie import (
-    Shopper,
-    ask_provider_if_unsure,
-    logged_in_shopper,
-    login_required,
-    remember_customer,
-)
+from .login_guards import ask_provider_if_unsure, login_required
+from .session_cookie import Shopper, logged_in_shopper, remember_customer
 
 blueprint = Blueprint("orders", __name__)
 blueprint.before_request(ask_provider_if_unsure)

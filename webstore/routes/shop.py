@@ -13,9 +13,9 @@ from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
 from . import services
+from .login_guards import ask_provider_if_unsure
 from .marks import public_page
 from .paid_items import drops_paid_items
-from .session_cookie import ask_provider_if_unsure
 from .structured_data import product_data
 
 blueprint = Blueprint("shop", __name__)

@@ -388,6 +388,27 @@ def test_pinning_a_live_link_moves_the_test_worlds_link_instead_of_losing_it(bes
     assert_moved(beside)
 
 
+def test_using_a_live_link_moves_it_to_the_plain_keys_once(beside: Tenant) -> None:
+    assert beside.use("live").customer_id == "cus_live1"
+    assert beside.writes("live") == 1
+    assert_moved(beside)
+    assert beside.use("live").customer_id == "cus_live1"
+    assert beside.writes("live") == 0
+
+
+def test_a_link_recorded_without_an_account_never_stands_beside_another_worlds() -> None:
+    """Both stores find nothing, and the one that cannot read its account is the later one to record."""
+    tenant = Tenant("test", "live")
+    tenant.stripe["test"].account = WORLDS["restricted"]
+    restricted = tenant.attempt("test")
+    restricted.until(RecordLink)
+    assert tenant.log_in("live").customer_id == "cus_live1"
+    assert restricted.finish().customer_id == "cus_test1"
+    assert tenant.records() == {"stripe_customer_id": "cus_test1"}
+    assert tenant.use("live").customer_id == "cus_live1"
+    assert tenant.use("test").customer_id == "cus_test1"
+
+
 # Many users
 
 

@@ -60,10 +60,10 @@ class ClientRefused(LoginMisconfigured):
     """The token endpoint does not accept the store's client ID and secret."""
 
 
-def callback_error(code: str, description: str | None) -> LoginError:
-    """The store's error for an error that the provider sent to the callback."""
+def callback_error(code: str, description: str | None, source: str = "the provider") -> LoginError:
+    """The store's error for an error that the provider sent to the callback. `source`: for the log."""
     given = printable(description)
-    told = f"the provider answered with the error {printable(code, 60)!r}" + (f": {given}" if given else "")
+    told = f"{source} answered with the error {printable(code, 60)!r}" + (f": {given}" if given else "")
     if code in _NEEDS_SHOPPER:
         return LoginInteractionNeeded(told)
     if code in _NOT_NOW:
@@ -99,8 +99,9 @@ def _words(code: str, given: str) -> str:
 def check_token_answer(status: int, content_type: str, body: bytes) -> None:
     """Check that an answer of the token endpoint is one of the provider's, and not about the store's set-up.
 
-    Raises `ProviderUnavailable` for a rate limit, an outage or the page of a proxy, and `ClientRefused`.
-    Other errors are left to the caller: they are about this login.
+    Raises `ProviderUnavailable` for a rate limit, an outage or the page of a proxy, `ClientRefused`, and
+    `LoginDenied` if the provider does not let the user in: an Action can say so as late as here. Other errors
+    are left to the caller: they are about this login's code.
     """
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"token endpoint: status {status}")
@@ -108,17 +109,19 @@ def check_token_answer(status: int, content_type: str, body: bytes) -> None:
         raise ProviderUnavailable(f"token endpoint: status {status}, a page instead of JSON")
     if status < 400:
         return
-    code = _error_code(body)
+    code, description = _error(body)
     if status == 401 or code in _CLIENT_CODES:
         raise ClientRefused(f"the token endpoint refuses the store: {status} {code}; {CREDENTIALS}")
     if not code:
         raise ProviderUnavailable(f"token endpoint: status {status} without an error code")
+    if code in _WORDS:
+        raise callback_error(code, description, "the token endpoint")
 
 
-def _error_code(body: bytes) -> str:
-    """The field `error` of an error answer; empty if there is none."""
+def _error(body: bytes) -> tuple[str, str]:
+    """The fields `error` and `error_description` of an error answer; empty if there are none."""
     with suppress(ValueError, RecursionError):
         found = json.loads(body)
         if isinstance(found, dict):
-            return printable(found.get("error"), 60)
-    return ""
+            return printable(found.get("error"), 60), printable(found.get("error_description"))
+    return "", ""

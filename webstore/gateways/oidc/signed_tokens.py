@@ -16,7 +16,7 @@ from joserfc.jwk import KeySet, KeySetSerialization
 
 from webstore.errors import TokenRejected
 
-from .provider import Provider
+from .provider import Provider, another_issuer
 
 #: Seconds by which the clocks of the store and the provider may differ.
 LEEWAY_S = 60
@@ -73,8 +73,10 @@ class SignedTokens:
     def _check(self, claims: Mapping[str, Any]) -> None:
         """Check issuer, audience and times. Raises `TokenRejected`."""
         now = self.now()
-        if claims.get("iss") != self._provider.issuer:
-            raise TokenRejected(f"the {self._kind} is of another issuer")
+        found, expected = claims.get("iss"), self._provider.issuer
+        if found != expected:
+            told = another_issuer(f"the {self._kind} (iss)", found, expected)
+            raise TokenRejected(f"the {self._kind} is of another issuer", in_log=told)
         audience = claims.get("aud")
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
             raise TokenRejected(f"the {self._kind} is for another audience")

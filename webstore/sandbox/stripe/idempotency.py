@@ -75,6 +75,14 @@ class IdempotencyKeys:
         """Free the key, because its request did not execute."""
         self._entries.pop(key, None)
 
+    def failures(self) -> dict[str, float]:
+        """The requests whose kept response is a failure of the server's, by ID, and when each began."""
+        return {
+            entry.answer.request_id: entry.begun
+            for entry in self._entries.values()
+            if entry.answer is not None and entry.answer.status >= 500
+        }
+
     def _prune(self, now: float, ttl_s: float) -> None:
         """Remove expired entries. The oldest entries are at the front."""
         while self._entries:
