@@ -151,6 +151,8 @@ class Endpoint:
     #: None: the account's default version.
     api_version: str | None = None
     thin: bool = False
+    #: Whether it receives the events of connected accounts, and not the account's own.
+    connected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class StripeFacts:
     #: The account's default version of the API.
     default_version: str | None = None
     undelivered: Undelivered | Trouble | None = None
-    #: Whether the account's own settings of the customer portal, or a configuration of the store, exist.
+    #: Whether the configuration in STRIPE_PORTAL_CONFIGURATION can be used; without it, whether there is any.
     portal: bool | Trouble | None = None
     #: Shipping rates that cannot be used, from CHECKOUT_SHIPPING_RATES.
     bad_rates: tuple[str, ...] | Trouble = ()

@@ -178,10 +178,18 @@ def _algorithm(facts: Facts) -> Finding:
         return found
     if found.algorithm == "RS256":
         return ok("ID tokens are signed with RS256.")
+    to_do = "Set Advanced Settings > OAuth > JSON Web Token (JWT) Signature Algorithm to RS256."
+    if not found.algorithm:
+        return warning(
+            "The application names no algorithm for ID tokens: Auth0 may sign them with HS256, which the "
+            "store refuses.",
+            to_do,
+            _page(facts),
+        )
     return failure(
-        f"The application signs ID tokens with {found.algorithm or 'another algorithm'}: the store takes "
-        "RS256 alone, so every login is refused.",
-        "Set Advanced Settings > OAuth > JSON Web Token (JWT) Signature Algorithm to RS256.",
+        f"The application signs ID tokens with {found.algorithm}: the store takes RS256 alone, so every "
+        "login is refused.",
+        to_do,
         _page(facts),
     )
 

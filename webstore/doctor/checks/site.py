@@ -60,6 +60,8 @@ def _store(facts: Facts) -> Finding:
 
 
 def _settings(facts: Facts) -> Finding:
+    if facts.problems:
+        raise Because("settings")
     names = sorted({variable(name) for report in _reports(facts) for name in report.other_settings})
     if not names:
         return ok("The running store has the same settings as this command.")

@@ -187,6 +187,14 @@ def _portal(facts: Facts) -> Finding | None:
         return unanswered(facts, found)
     if found:
         return ok("The billing portal has a configuration.")
+    chosen = facts.settings.stripe_portal_configuration
+    if chosen is not None:
+        return warning(
+            f"STRIPE_PORTAL_CONFIGURATION names {chosen}, which Stripe does not have or has switched off: "
+            "the store uses a configuration of its own.",
+            "Correct it, or leave it out.",
+            pages.stripe(facts.settings, "settings/billing/portal"),
+        )
     return ok("The billing portal has no configuration: the store makes it at the first visit.")
 
 

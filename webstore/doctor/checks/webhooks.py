@@ -38,14 +38,16 @@ def _listed(facts: Facts) -> tuple[Endpoint, ...]:
     found = _stripe(facts)
     if not isinstance(found.endpoints, tuple):
         raise Because("webhook-endpoint")
-    others = found.destinations if isinstance(found.destinations, tuple) else ()
-    known = {it.id for it in found.endpoints}
-    return (*found.endpoints, *(it for it in others if it.id not in known))
+    # A destination of API v2 tells more than the same endpoint of API v1.
+    better = found.destinations if isinstance(found.destinations, tuple) else ()
+    urls = {it.url for it in better}
+    return (*better, *(it for it in found.endpoints if it.url not in urls))
 
 
 def _own(facts: Facts) -> list[Endpoint]:
     """The endpoints that deliver to this store. Raises `Because`."""
-    return [it for it in _listed(facts) if it.url.rstrip("/") == _url(facts) and it.enabled]
+    url = _url(facts)
+    return [it for it in _listed(facts) if it.url.rstrip("/") == url and it.enabled and not it.connected]
 
 
 def _out_of_reach(facts: Facts) -> bool:
@@ -71,8 +73,15 @@ def _endpoint(facts: Facts) -> Finding | None:
             )
         return unanswered(facts, endpoints)
     here = [it for it in _listed(facts) if it.url.rstrip("/") == url]
-    if any(it.enabled for it in here):
+    if any(it.enabled and not it.connected for it in here):
         return ok(f"Stripe delivers to {url}.")
+    if any(it.connected for it in here):
+        return failure(
+            f"The webhook endpoint {here[0].id} receives the events of connected accounts, not the account's "
+            "own: the store drops them.",
+            "Add an endpoint for events of your own account, and remove this one.",
+            _page(facts),
+        )
     if here:
         return failure(
             f"The webhook endpoint {here[0].id} is disabled: Stripe delivers nothing.",

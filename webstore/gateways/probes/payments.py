@@ -201,6 +201,8 @@ def _destination(found: Mapping[str, object]) -> Endpoint:
         events=_texts(found.get("enabled_events")),
         api_version=version if isinstance(version, str) else None,
         thin=found.get("event_payload") == "thin",
+        # Without the field, they are the account's own.
+        connected="@self" not in (_texts(found.get("events_from")) or ("@self",)),
     )
 
 
@@ -218,7 +220,16 @@ def _undelivered(api: _Stripe, now: float) -> Undelivered | Trouble:
 
 
 def _portal(api: _Stripe) -> bool | Trouble:
-    """Source: https://docs.stripe.com/api/customer_portal/configurations/list"""
+    """Whether the chosen configuration can be used; without one, whether there is any.
+
+    Source: https://docs.stripe.com/api/customer_portal/configurations
+    """
+    chosen = api.settings.stripe_portal_configuration
+    if chosen is not None:
+        answer = api.get(f"v1/billing_portal/configurations/{chosen}")
+        if isinstance(answer, Trouble):
+            return False if answer.status == 404 else answer
+        return answer.document.get("active") is True
     answer = api.get("v1/billing_portal/configurations", {"active": "true", "limit": "1"})
     return answer if isinstance(answer, Trouble) else bool(list(_items(answer)))
 

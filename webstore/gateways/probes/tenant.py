@@ -80,9 +80,7 @@ def _application(ask: Asker, api: str, token: str, client_id: str) -> Applicatio
     return Application(
         app_type=_text(found, "app_type"),
         grant_types=_texts(found.get("grant_types")),
-        # An application without a value of its own signs with RS256:
-        # https://auth0.com/docs/get-started/applications/signing-algorithms
-        algorithm=_text(jwt, "alg") or "RS256",
+        algorithm=_text(jwt, "alg"),
         token_auth_method=_text(found, "token_endpoint_auth_method") or "client_secret_post",
         callbacks=_texts(found.get("callbacks")),
         logout_urls=_texts(found.get("allowed_logout_urls")),
