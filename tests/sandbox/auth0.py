@@ -13,6 +13,7 @@ from authlib.common.security import generate_token
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from pydantic import BaseModel
 
 from tests.ports import free_port
 from webstore.sandbox.auth0 import Auth0, Auth0Config, create_auth0
@@ -61,6 +62,13 @@ class Tenant:
             "audience": self.config.management_audience,
         }
         answer = self.http.post("/oauth/token", data=form | changes)
+        answer.raise_for_status()
+        return str(answer.json()["access_token"])
+
+    def explorer_token(self, *scopes: str) -> str:
+        """A Management API token as the dashboard gives it, with these scopes, or with all."""
+        sent = {"scopes": list(scopes)} if scopes else {}
+        answer = self.http.post("/_sandbox/auth0/token", json=sent)
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
@@ -171,13 +179,26 @@ class Browser:
 @contextmanager
 def sdk_of(tenant: Tenant, **changes: str) -> Iterator[ManagementClient]:
     """Auth0's SDK for the Management API, without retries."""
+    with sdk_with(tenant, tenant.management_token(**changes)) as sdk:
+        yield sdk
+
+
+@contextmanager
+def sdk_with(tenant: Tenant, token: str) -> Iterator[ManagementClient]:
+    """Auth0's SDK for the Management API with this token, without retries."""
     with httpx.Client() as http:
-        yield ManagementClient(
-            base_url=f"{tenant.url}/api/v2",
-            token=tenant.management_token(**changes),
-            max_retries=0,
-            httpx_client=http,
-        )
+        yield ManagementClient(base_url=f"{tenant.url}/api/v2", token=token, max_retries=0, httpx_client=http)
+
+
+def undeclared(answer: object, *known: str) -> list[str]:
+    """The fields of an answer, at any depth, that the SDK's models do not declare; `known` ones aside."""
+    if isinstance(answer, BaseModel):
+        extra = [name for name in answer.model_extra or {} if name not in known]
+        fields = [getattr(answer, name) for name in type(answer).model_fields]
+        return extra + [name for field in fields for name in undeclared(field, *known)]
+    if isinstance(answer, list):
+        return [name for item in answer for name in undeclared(item, *known)]
+    return []
 
 
 def query(url: str) -> dict[str, str]:

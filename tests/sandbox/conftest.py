@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 import stripe
+from auth0.management.client import Auth0 as ManagementClient
 from flask import Response, request
 
-from tests.sandbox.auth0 import Browser, Tenant, running_tenant
+from tests.sandbox.auth0 import Browser, Tenant, running_tenant, sdk_with
 from tests.sandbox.receivers import Receiver, running_receiver
 from tests.sandbox.shapes import faults
 from webstore.sandbox.control import Control
@@ -132,3 +133,10 @@ def browser(tenant: Tenant) -> Iterator[Browser]:
     """A browser without cookies."""
     with Browser(tenant) as browser:
         yield browser
+
+
+@pytest.fixture
+def admin(tenant: Tenant) -> Iterator[ManagementClient]:
+    """Auth0's SDK with a token that may do everything."""
+    with sdk_with(tenant, tenant.explorer_token()) as sdk:
+        yield sdk

@@ -219,6 +219,13 @@ def test_reset_brings_everything_back(web: httpx.Client, vendor: Vendor) -> None
     assert vendor.control.clock.now() == pytest.approx(time.time(), abs=10)
 
 
+def test_a_vendor_without_an_empty_state_says_so(web: httpx.Client, vendor: Vendor) -> None:
+    web.get("/visits/a")
+    refused = web.post("/_sandbox/reset", json={"empty": True})
+    assert (refused.status_code, refused.json()) == (400, {"error": "this vendor has no empty state"})
+    assert vendor.visits == 1
+
+
 def test_seeds_go_to_the_vendor(web: httpx.Client, vendor: Vendor) -> None:
     assert web.post("/_sandbox/seed", json={"visits": 7}).json() == {"visits": 7}
     assert vendor.visits == 7

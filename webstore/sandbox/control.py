@@ -29,7 +29,10 @@ PREFIX = "/_sandbox/"
 DEFAULT_PAGES = r"/dashboard(/.*)?|/static/.*|/favicon\.ico"
 
 _INDEX = {
-    "POST /_sandbox/reset": "restore the initial state, clock and settings; remove faults and requests",
+    "POST /_sandbox/reset": (
+        "restore the initial state, clock and settings; remove faults and requests; "
+        'with {"empty": true} no demo data stays either, as in a new account, if the vendor can do that'
+    ),
     "POST /_sandbox/seed": 'add made-up data, for example {"users": 1000}',
     "GET, DELETE /_sandbox/requests": "the log of requests",
     "GET, POST /_sandbox/clock": 'the time; move it on with {"advance": seconds}',
@@ -39,6 +42,7 @@ _INDEX = {
 
 # Any: each vendor decides the shape of its seeds and of their results, which are JSON.
 Reset = Callable[[], None]
+Empty = Callable[[], None]
 Seed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
@@ -71,6 +75,8 @@ class Control:
         self._log: deque[LoggedRequest] = deque(maxlen=LOG_LIMIT)
         self._settings_lock = threading.Lock()
         self._reset: Reset = _nothing_to_reset
+        self._empty: Empty | None = None
+        self._index = dict(_INDEX)
         self._seed: Seed = _nothing_to_seed
         # Any: each vendor has its own settings dataclass.
         self._settings: Any = None
@@ -78,14 +84,25 @@ class Control:
         self._pages = re.compile(DEFAULT_PAGES)
 
     def install(
-        self, app: Flask, *, reset: Reset, seed: Seed, settings: object, pages: str = DEFAULT_PAGES
+        self,
+        app: Flask,
+        *,
+        reset: Reset,
+        seed: Seed,
+        settings: object,
+        pages: str = DEFAULT_PAGES,
+        empty: Empty | None = None,
+        index: Mapping[str, str] | None = None,
     ) -> None:
         """Add the `/_sandbox/` endpoints to `app`, and wrap it with the request log and the faults.
 
+        `empty` removes what `reset` restores, down to what a new account has. `index` describes controls that
+        the vendor has of its own, and replaces descriptions of the common ones.
         `settings` is a mutable dataclass. `reset` restores the values that it has now. Requests whose
         whole path matches the regular expression `pages` are not logged.
         """
-        self._reset, self._seed = reset, seed
+        self._reset, self._seed, self._empty = reset, seed, empty
+        self._index = {**_INDEX, **(index or {})}
         self._settings = settings
         self._first_settings = self.settings()
         self._pages = re.compile(pages)
@@ -93,13 +110,24 @@ class Control:
         # Flask's documented way to add middleware: https://flask.palletsprojects.com/en/stable/quickstart/#hooking-in-wsgi-middleware
         app.wsgi_app = _Middleware(app.wsgi_app, self)  # type: ignore[method-assign]  # documented
 
-    def reset(self) -> None:
-        """Restore the initial state, clock and settings, and remove all faults and the request log."""
+    def index(self) -> dict[str, str]:
+        """The controls over HTTP, each with a description."""
+        return dict(self._index)
+
+    def reset(self, *, empty: bool = False) -> None:
+        """Restore the initial state, clock and settings, and remove all faults and the request log.
+
+        `empty`: down to what a new account has. Raises ValueError for a vendor that cannot do that.
+        """
+        if empty and self._empty is None:
+            raise ValueError("this vendor has no empty state")
         self.clear_faults()
         self.clock.reset()
         # Before the settings: restoring them could release withheld webhooks that the reset must discard.
         self._reset()
         self.change_settings(self._first_settings)
+        if empty and self._empty is not None:
+            self._empty()
         self.clear_requests()
 
     # Any: each vendor decides the shape of its seeds.
@@ -233,11 +261,11 @@ def _endpoints(control: Control) -> Blueprint:
 
     @endpoints.get("/")
     def index() -> ResponseReturnValue:
-        return {"endpoints": _INDEX}
+        return {"endpoints": control.index()}
 
     @endpoints.post("/reset")
     def reset() -> ResponseReturnValue:
-        control.reset()
+        control.reset(empty=_wants_empty(json_object()))
         return "", 204
 
     @endpoints.post("/seed")
@@ -288,6 +316,13 @@ def _endpoints(control: Control) -> Blueprint:
         return "", 204
 
     return endpoints
+
+
+def _wants_empty(spec: Mapping[str, object]) -> bool:
+    empty = spec.get("empty", False)
+    if not set(spec) <= {"empty"} or not isinstance(empty, bool):
+        raise ValueError('a reset takes {"empty": true} only')
+    return empty
 
 
 def _shown(entry: LoggedRequest) -> dict[str, object]:

@@ -3,9 +3,7 @@
     auth0 = create_auth0(Auth0Config(domain="127.0.0.1:8001"))
     Server(auth0.app, port=8001).start()
 
-In addition to the controls that both vendors have, `POST /_sandbox/auth0/rotate` and
-`POST /_sandbox/auth0/revoke` change the signing keys, and `GET /_sandbox/auth0/backchannel` lists the
-deliveries of logout tokens.
+`GET /_sandbox/` lists the controls: those that both vendors have, and the tenant's own.
 """
 
 import secrets
@@ -23,14 +21,32 @@ from webstore.sandbox.auth0.dashboard import Dashboard
 from webstore.sandbox.auth0.logout import Logout
 from webstore.sandbox.auth0.management import ManagementApi
 from webstore.sandbox.auth0.oidc import endpoints
+from webstore.sandbox.auth0.scopes import MANAGEMENT_SCOPES
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.universal_login import UniversalLogin
 from webstore.sandbox.clock import Clock
-from webstore.sandbox.control import Control
+from webstore.sandbox.control import Control, json_object
 
 __all__ = ["Auth0", "Auth0Config", "Settings", "create_auth0"]
 
 _SANDBOX = Path(__file__).parent.parent
+_INDEX = {
+    "POST /_sandbox/reset": (
+        'restore the initial state, clock and settings; remove faults and requests; with {"empty": true} the '
+        "tenant is a new one: no user, no API, no grant, no Action, and only the Default App"
+    ),
+    "POST /_sandbox/seed": (
+        'replace the seeded users, {"users": n, "linked": m, "stripe_account": "acct_... test"}; or add what '
+        'others have in the tenant, {"clients": n, "actions": n, "grants": n}: the Actions are bound'
+    ),
+    "POST /_sandbox/auth0/token": (
+        "a Management API token as the API Explorer of the dashboard gives it, with all scopes or with "
+        '{"scopes": [...]}'
+    ),
+    "POST /_sandbox/auth0/rotate": "sign with the next key; the previous one stays published",
+    "POST /_sandbox/auth0/revoke": "publish the previous key no longer",
+    "GET /_sandbox/auth0/backchannel": "the deliveries of logout tokens",
+}
 _PAGES = r"/|/dashboard(/.*)?|/static/.*|/favicon\.ico"
 
 
@@ -62,7 +78,15 @@ def create_auth0(config: Auth0Config | None = None, clock: Clock | None = None) 
     app.after_request(_protect)
     app.add_url_rule("/", "root", lambda: app.redirect("/dashboard/users"))
     control = Control(clock)
-    control.install(app, reset=tenant.reset, seed=tenant.seed, settings=tenant.settings, pages=_PAGES)
+    control.install(
+        app,
+        reset=tenant.reset,
+        seed=tenant.seed,
+        settings=tenant.settings,
+        pages=_PAGES,
+        empty=tenant.empty,
+        index=_INDEX,
+    )
     return Auth0(app, control, tenant)
 
 
@@ -87,6 +111,16 @@ def _controls(tenant: Tenant) -> Blueprint:
     def revoke() -> ResponseReturnValue:
         tenant.keys.revoke()
         return "", 204
+
+    @blueprint.post("/token")
+    def token() -> ResponseReturnValue:
+        try:
+            scopes = json_object().get("scopes", list(MANAGEMENT_SCOPES))
+        except ValueError as problem:
+            return {"error": str(problem)}, 400
+        if not isinstance(scopes, list) or not set(scopes) <= set(MANAGEMENT_SCOPES):
+            return {"error": "scopes must be an array of scopes of the Management API"}, 400
+        return tenant.explorer_token(scopes)
 
     @blueprint.get("/backchannel")
     def backchannel() -> ResponseReturnValue:

@@ -49,10 +49,6 @@ class Auth0Config:
         """The second audience of access tokens with the scope `openid`."""
         return f"{self.issuer}userinfo"
 
-    def claim(self, name: str) -> str:
-        """The full name of a claim that the simulated post-login Action sets."""
-        return f"{self.claim_namespace.rstrip('/')}/{name}"
-
 
 @dataclass
 class Settings:
@@ -66,6 +62,9 @@ class Settings:
     organizations by their IDs alone, as by default:
     https://auth0.com/docs/manage-users/organizations/configure-organizations/use-org-name-authentication-api
     `require_organization` is the application's setting for organizations, "required".
+    `claim_action`: claims are set as if an Action with `claim_namespace` were bound. An Action of the store
+    that is deployed and bound sets them without it. `action_build_s` and `action_deploy_s`: how long a draft
+    is built and a version is deployed. `action_build_fails`: builds that begin now fail.
     """
 
     claim_action: bool = False
@@ -80,6 +79,9 @@ class Settings:
     organizations: list[str] = field(default_factory=lambda: ["org_sandbox000000001"])
     organization_names: dict[str, str] = field(default_factory=dict)
     require_organization: bool = False
+    action_build_s: float = 0.2
+    action_deploy_s: float = 0.1
+    action_build_fails: bool = False
     management_scopes: list[str] = field(
         default_factory=lambda: [
             "read:users",

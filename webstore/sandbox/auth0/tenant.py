@@ -1,8 +1,10 @@
 """The tenant: the state that its pages and endpoints share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from webstore.sandbox.auth0 import foreign
+from webstore.sandbox.auth0.actions import Actions
 from webstore.sandbox.auth0.apis import Apis
 from webstore.sandbox.auth0.backchannel import BackChannel
 from webstore.sandbox.auth0.clients import Clients, configured_clients, default_client
@@ -19,6 +21,9 @@ from webstore.sandbox.auth0.users import SEED_AGE_S, Seed, Users
 from webstore.sandbox.clock import Clock
 
 _SEED_FIELDS = frozenset({"users", "linked", "stripe_account"})
+_FOREIGN_FIELDS = frozenset({"clients", "actions", "grants"})
+# The client ID of the application that the dashboard makes to give out tokens for its API Explorer.
+_EXPLORER_ID = "sandboxApiExplorer0000000000000c"
 
 
 class Tenant:
@@ -30,8 +35,9 @@ class Tenant:
         self.settings = Settings()
         self.users = Users(clock)
         self.clients, self.apis, self.grants = Clients(), Apis(), ClientGrants(self.settings)
+        self.actions = Actions(self.settings, clock)
         self.keys = SigningKeys()
-        self.tokens = Tokens(config, self.settings, self.keys, clock, self.apis)
+        self.tokens = Tokens(config, self.settings, self.keys, clock, self.apis, self.actions)
         self.protocol = AuthorizationEndpoints(
             config,
             self.settings,
@@ -60,15 +66,36 @@ class Tenant:
         self.backchannel.clear()
         self.rate_limit.reset()
 
+    def empty(self) -> None:
+        """Make the tenant a new one, with nothing in it but the Default App."""
+        self.users.empty()
+        self._set_up(empty=True)
+
+    def explorer_token(self, scopes: Iterable[str]) -> dict[str, object]:
+        """A token for the Management API with these scopes, as the dashboard's API Explorer gives it.
+
+        https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens
+        """
+        api, scope = self.apis.find(self.config.management_audience), " ".join(scopes)
+        if api is None:
+            raise LookupError("the Management API is not there")
+        token = self.tokens.client_access_token(_EXPLORER_ID, api, scope)
+        return {"access_token": token, "scope": scope, "expires_in": api.token_s, "token_type": "Bearer"}
+
     def seed(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON of the control endpoint
         """Replace the seeded users: `{"users": n, "linked": m, "stripe_account": "acct_... test"}`.
 
         The first `linked` users have a Stripe customer in their metadata. `stripe_account` is optional.
+        Or add what others have in the tenant: `{"clients": n, "actions": n, "grants": n}`.
         Raises ValueError for an invalid seed.
         """
-        unknown = sorted(set(spec) - _SEED_FIELDS)
+        unknown = sorted(set(spec) - _SEED_FIELDS - _FOREIGN_FIELDS)
         if unknown:
             raise ValueError(f"a seed has no {', '.join(unknown)}")
+        if spec and set(spec) <= _FOREIGN_FIELDS:
+            return self._seed_foreign(spec)
+        if set(spec) & _FOREIGN_FIELDS:
+            raise ValueError("users, and what others have, are seeds of their own")
         users, linked = (_count(spec, name) for name in ("users", "linked"))
         account = spec.get("stripe_account")
         if linked > users:
@@ -77,6 +104,13 @@ class Tenant:
             raise ValueError("stripe_account must be a text")
         self.users.seed(Seed(users, linked, account, self.clock.now() - SEED_AGE_S))
         return {"users": users, "linked": linked}
+
+    def _seed_foreign(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON
+        counts = {name: _count(spec, name) for name in sorted(_FOREIGN_FIELDS)}
+        foreign.add_clients(self.clients, counts["clients"])
+        foreign.add_actions(self.actions, counts["actions"], self.clock.now())
+        foreign.add_grants(self.clients, self.apis, self.grants, counts["grants"])
+        return counts
 
     def log_out(self, cookie: str | None) -> Session | None:
         """End a browser's session and send a logout token to each application that took part in it.
@@ -117,6 +151,7 @@ class Tenant:
 
     def _set_up(self, *, empty: bool) -> None:
         """The applications, APIs and client grants of the configuration, or those of a new tenant."""
+        self.actions.clear()
         self.clients.reset([default_client()] if empty else configured_clients(self.config))
         self.apis.reset(self.config, empty=empty)
         self.grants.reset(self.config, empty=empty)

@@ -6,7 +6,6 @@ age sessions with the clock, and new tokens still are not from the future. A tes
 the future sets `Settings.token_skew_s`.
 """
 
-import re
 import secrets
 import threading
 import time
@@ -15,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from webstore.sandbox.auth0.action_claims import claim_namespace, claimed
+from webstore.sandbox.auth0.actions import POST_LOGIN, Actions
 from webstore.sandbox.auth0.apis import Api, Apis
 from webstore.sandbox.auth0.clients import Client
 from webstore.sandbox.auth0.config import Auth0Config, Settings
@@ -50,6 +51,7 @@ class Tokens:
     keys: SigningKeys
     clock: Clock
     apis: Apis
+    actions: Actions
     _opaque: dict[str, tuple[Login, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -173,13 +175,18 @@ class Tokens:
         return claims
 
     def _action_claims(self, user: User) -> Mapping[str, Any]:  # Any: claims are JSON
-        """The claims that a post-login Action would set with `api.idToken.setCustomClaim`.
+        """The claims that the bound Actions would set with `api.idToken.setCustomClaim`.
 
+        The setting `claim_action` stands for a bound Action with the configured namespace.
         https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims
         """
-        metadata = user.app_metadata or {}
-        names = _claimed(metadata) if self.settings.claim_action else ()
-        return {self.config.claim(name): metadata[name] for name in names if metadata.get(name)}
+        namespaces = [claim_namespace(it.content.code) for it in self.actions.running(POST_LOGIN)]
+        if self.settings.claim_action:
+            namespaces.append(self.config.claim_namespace.rstrip("/"))
+        claims: Claims = {}
+        for namespace in namespaces:
+            claims |= {} if namespace is None else claimed(user.app_metadata or {}, namespace)
+        return claims
 
     def _organization_claims(self, login: Login) -> Claims:
         """The organization of a login: https://auth0.com/docs/manage-users/organizations/using-tokens ."""
@@ -196,8 +203,3 @@ class Tokens:
 
     def _now(self) -> int:
         return int(time.time() + self.settings.token_skew_s)
-
-
-def _claimed(metadata: Mapping[str, Any]) -> list[str]:  # Any: `app_metadata` is JSON
-    """The keys of `app_metadata` that the Action copies: the links of every Stripe account and mode."""
-    return [name for name in metadata if re.match(r"stripe_(customer_id|account)(_|$)", name)]

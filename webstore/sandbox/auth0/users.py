@@ -99,6 +99,13 @@ class Users:
                 self._put(shopper.user_id, replace(shopper, email_verified=True))
             self._history.clear()
 
+    def empty(self) -> None:
+        """Remove all users."""
+        with self._lock:
+            self.clear()
+            self._changed.clear()
+            self._by_email.clear()
+
     def seed(self, seed: Seed) -> None:
         """Replace the seeded users. Other users stay."""
         with self._lock:

@@ -3,11 +3,19 @@
 Auth0's page of each endpoint names its scopes: https://auth0.com/docs/api/management/v2
 """
 
-from webstore.sandbox.auth0.management import client_grants, clients, resource_servers, users
+from webstore.sandbox.auth0.management import (
+    actions,
+    bindings,
+    client_grants,
+    clients,
+    resource_servers,
+    users,
+)
 from webstore.sandbox.auth0.management.call import FIELDS, PAGES, Route
 
 _SEE_CLIENTS = ("read:clients", "read:client_keys", "read:client_credentials", "read:client_summary")
 _CHECKPOINT = ("from", "take")
+_ACTIONS_PAGES = ("page", "per_page")
 
 ROUTES = (
     # users
@@ -60,4 +68,23 @@ ROUTES = (
     ),
     Route("PATCH", "resource-servers/{}", ("update:resource_servers",), resource_servers.update_api),
     Route("DELETE", "resource-servers/{}", ("delete:resource_servers",), resource_servers.delete_api),
+    # Actions
+    Route(
+        "GET",
+        "actions/actions",
+        ("read:actions",),
+        actions.list_actions,
+        ("page", "per_page", "triggerId", "actionName", "deployed", "installed"),
+    ),
+    Route("POST", "actions/actions", ("create:actions",), actions.create_action),
+    Route("GET", "actions/actions/{}", ("read:actions",), actions.get_action),
+    Route("PATCH", "actions/actions/{}", ("update:actions",), actions.update_action),
+    Route("DELETE", "actions/actions/{}", ("delete:actions",), actions.delete_action, ("force",)),
+    Route("POST", "actions/actions/{}/deploy", ("create:actions",), actions.deploy_action),
+    Route("GET", "actions/actions/{}/versions", ("read:actions",), actions.list_versions, _ACTIONS_PAGES),
+    Route("GET", "actions/actions/{}/versions/{}", ("read:actions",), actions.get_version),
+    Route("POST", "actions/actions/{}/versions/{}/deploy", ("create:actions",), actions.deploy_version),
+    Route("GET", "actions/triggers", ("read:actions",), bindings.list_triggers),
+    Route("GET", "actions/triggers/{}/bindings", ("read:actions",), bindings.list_bindings, _ACTIONS_PAGES),
+    Route("PATCH", "actions/triggers/{}/bindings", ("update:actions",), bindings.replace_bindings),
 )
