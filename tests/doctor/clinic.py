@@ -12,10 +12,11 @@ from flask import Flask
 
 from tests.support import Shop
 from webstore.cli import register
+from webstore.cli.auth0_action import claims_only_action
 from webstore.cli.terminal import keep_settings_problem
 from webstore.errors import SettingsError
 from webstore.routes import Services, attach
-from webstore.sandbox.auth0.records import Record
+from webstore.sandbox.auth0.actions import POST_LOGIN, Action, Binding, Content
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT
@@ -101,6 +102,37 @@ class Clinic:
         finally:
             self.world.webhook_endpoints.change(before)
 
+    def install_action(self) -> None:
+        """Put the Action for the claims into the login's flow."""
+        trigger = {"id": POST_LOGIN, "version": "v3"}
+        content = Content(code=claims_only_action(self.shop.url))
+        made = self.tenant.actions.create("Web store", trigger, content, deploy=True)
+        assert made is not None
+        binding = Binding(
+            id="bound", action_id=made.id, display_name=made.name, created_at=0.0, updated_at=0.0
+        )
+        self.tenant.actions.bind(POST_LOGIN, [binding])
+
+    @contextmanager
+    def action(self, change: Callable[[Action], Action]) -> Iterator[None]:
+        """Change the Action at Auth0."""
+        (before,) = self.tenant.actions.all()
+        self.tenant.actions.add(change(before))
+        try:
+            yield
+        finally:
+            self.tenant.actions.add(before)
+
+    @contextmanager
+    def unbound_action(self) -> Iterator[None]:
+        """Take the Action out of the flow."""
+        before = self.tenant.actions.flow(POST_LOGIN)
+        self.tenant.actions.bind(POST_LOGIN, [])
+        try:
+            yield
+        finally:
+            self.tenant.actions.bind(POST_LOGIN, before)
+
     @contextmanager
     def instead(self, server: Server, how: Callable[[Any], Any]) -> Iterator[None]:
         """Put another WSGI application in the place of a server's, made of the one that it has."""
@@ -139,8 +171,3 @@ class Clinic:
         """The checks that failed or warned, and how."""
         told = json.loads(self.command("--json").stdout)
         return {it["id"]: it["status"] for it in told["checks"] if it["status"] in ("failure", "warning")}
-
-
-def without(record: Record, name: str) -> Record:
-    """The record without one of its fields."""
-    return {key: value for key, value in record.items() if key != name}

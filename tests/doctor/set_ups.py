@@ -13,6 +13,7 @@ from tests.ports import free_port
 from tests.redis_server import running_redis
 from tests.support import OTHER_KEY, RESTRICTED_KEY, put_file_at, until
 from webstore import create_app
+from webstore.sandbox.auth0.actions import Action
 from webstore.settings import Settings
 
 from .clinic import Clinic
@@ -163,6 +164,13 @@ def _at_stripe(clinic: Clinic, **settings: object) -> AbstractContextManager[Non
     return clinic.vendor_settings(clinic.shop.sandbox.stripe.state.settings, **settings)
 
 
+def _older(action: Action) -> Action:
+    """The Action with the code of another release."""
+    version = action.versions[-1]
+    content = replace(version.content, code=version.content.code.replace("exports.", "// older\nexports."))
+    return replace(action, draft=content, versions=(replace(version, content=content),))
+
+
 def _other_name(clinic: Clinic) -> str:
     """The tenant's server under a name that is not the tenant's own."""
     return clinic.shop.environment["AUTH0_DOMAIN"].replace("127.0.0.1", "localhost")
@@ -230,6 +238,12 @@ BROKEN: dict[str, tuple[Break, dict[str, str]]] = {
         lambda it: _missing_scope(it, "delete:users"),
         {"management-scopes": WARNING},
     ),
+    "an Action that is not deployed": (
+        lambda it: it.action(lambda action: replace(action, versions=())),
+        {"action": WARNING},
+    ),
+    "an Action that is not bound": (lambda it: it.unbound_action(), {"action": WARNING}),
+    "an Action of another release": (lambda it: it.action(_older), {"action": WARNING}),
     "a revoked Stripe key": (
         lambda it: _everywhere(it, STRIPE_SECRET_KEY="sk_test_that_was_rolled"),
         {"stripe-key": FAILURE},

@@ -25,7 +25,9 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         shop.sandbox.send_webhooks()
         shop.sandbox.open_shop()
         shop.browser().log_in()
-        yield Clinic(shop)
+        clinic = Clinic(shop)
+        clinic.install_action()
+        yield clinic
 
 
 def test_a_sound_set_up_has_no_finding(clinic: Clinic) -> None:

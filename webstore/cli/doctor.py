@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ from webstore.logs import printable
 from webstore.routes import services
 from webstore.settings import Settings
 
-from .doctor_probes import facts_of
+from .doctor_probes import PROBES, facts_of
 from .terminal import console, document, progress, settings_problem, text
 
 _STYLES = {
@@ -37,8 +38,8 @@ _HELP = """Find out what is wrong with the store's set-up, at Auth0, at Stripe a
 
 Each check is ok, a warning (the store works, but something is worse than it looks), a failure, or skipped: it
 cannot be checked, or an earlier failure is the cause. A warning and a failure say what to do and on which
-page of the dashboard; docs/operations.md has a section on each. Nothing is changed, and no secret is printed.
-It works with missing and wrong settings, too, and takes at most 20 seconds.
+page of the dashboard; docs/operations.md has a section on each. No secret is printed, and without --fix
+nothing is changed. It works with missing and wrong settings, too, and takes at most 20 seconds.
 
 With an access token of an administrator in AUTH0_SETUP_TOKEN (Auth0's dashboard > Applications > APIs > Auth0
 Management API > API Explorer), what the store's own application may not read is checked as well.
@@ -47,6 +48,7 @@ Management API > API Explorer), what the store's own application may not read is
 Examples:
   flask --app wsgi doctor
   flask --app wsgi doctor --only webhooks
+  flask --app wsgi doctor --fix
   flask --app wsgi doctor --json
 
 Exit code: 0 if nothing failed, 1 if something did (with --strict: or there is a warning), 2 for wrong
@@ -62,17 +64,34 @@ options.
     help="Check this group alone; may be given several times.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 on a warning, too.")
+@click.option("--fix", is_flag=True, help="Let `flask setup ... --apply` mend what it can, and look again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @with_appcontext
-def doctor(only: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
+def doctor(only: tuple[str, ...], *, strict: bool, as_json: bool, fix: bool) -> None:
     """Check the set-up. Exits with 0, 1 or 2."""
+    if fix and as_json:
+        raise click.UsageError("--fix tells what it does: leave --json out.")
     problem = settings_problem()
     settings = services().settings if problem is None else Settings.as_far_as_known()[0]
+    problems = () if problem is None else problem.problems
+    results = _examined(settings, problems, only, as_json=as_json)
+    if fix and _mended(results):
+        # What the set-up wrote to .env counts.
+        settings, problems = Settings.as_far_as_known()
+        results = _examined(settings, problems, only, as_json=as_json)
+    counts = Counter(it.status for it in results)
+    sys.exit(1 if counts[Status.FAILURE] or (strict and counts[Status.WARNING]) else 0)
+
+
+def _examined(
+    settings: Settings, problems: tuple[str, ...], only: tuple[str, ...], *, as_json: bool
+) -> list[Result]:
+    """Ask, examine and tell."""
     began = time.monotonic()
-    with _quietly(), progress("Asking Auth0, Stripe and the store", total=5) as bar:
+    with _quietly(), progress("Asking Auth0, Stripe and the store", total=len(PROBES)) as bar:
         facts = facts_of(
             settings,
-            () if problem is None else problem.problems,
+            problems,
             only=only,
             setup_token=os.environ.get("AUTH0_SETUP_TOKEN", "").strip(),
             done=lambda _: bar.advance(bar.task_ids[0]),
@@ -80,16 +99,38 @@ def doctor(only: tuple[str, ...], *, strict: bool, as_json: bool) -> None:
     results = list(run(CHECKS, facts, only or None))
     counts = Counter(it.status for it in results)
     if as_json:
-        document(
-            {
-                "checks": [_document(it) for it in results],
-                "counts": {str(status): counts[status] for status in Status},
-            }
-        )
+        listed = [_document(it) for it in results]
+        document({"checks": listed, "counts": {str(status): counts[status] for status in Status}})
     else:
         _tell(results)
         click.echo(_summary(counts, time.monotonic() - began))
-    sys.exit(1 if counts[Status.FAILURE] or (strict and counts[Status.WARNING]) else 0)
+    return results
+
+
+def _mended(results: Sequence[Result]) -> bool:
+    """Let the set-up commands mend what they can. Returns whether there was something for them to do."""
+    bad = {it.id for it in results if it.status in (Status.FAILURE, Status.WARNING)}
+    wanted = sorted({check.mended_by for check in CHECKS if check.mended_by and check.id in bad})
+    for name in wanted:
+        click.echo(f"\nflask --app wsgi setup {name} --apply")
+        command = _setup_command(name)
+        try:
+            command.main(["--apply"], prog_name=f"flask setup {name}", standalone_mode=False)
+        except (click.ClickException, SystemExit) as exc:
+            # It has said why already, unless the message is the exception's.
+            if isinstance(exc, click.ClickException):
+                click.echo(exc.format_message(), err=True)
+    if wanted:
+        click.echo()
+    return bool(wanted)
+
+
+def _setup_command(name: str) -> click.Command:
+    group = current_app.cli.commands["setup"]
+    found = group.commands.get(name) if isinstance(group, click.Group) else None
+    if found is None:
+        raise click.UsageError(f"This release has no `flask setup {name}`.")
+    return found
 
 
 @contextmanager

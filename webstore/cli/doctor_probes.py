@@ -63,6 +63,7 @@ _NEEDED = {
     "state": ("REDIS_URL", "STATE_DIR"),
     "site": ("BASE_URL", "APP_SECRET_KEY"),
 }
+PROBES = tuple(_NEEDED)
 #: The settings that the name of the shared state is made of.
 _FINGERPRINT = ("AUTH0_DOMAIN", "AUTH0_ISSUER", "AUTH0_CLIENT_ID", "STRIPE_SECRET_KEY", "STRIPE_API_BASE")
 

@@ -53,6 +53,8 @@ class Check:
     settings: tuple[str, ...] = ()
     #: The checks that have to end without a failure first.
     needs: tuple[str, ...] = ()
+    #: Which of the commands `flask setup ...` mends it; empty if none does.
+    mended_by: str = ""
 
 
 def run(checks: Sequence[Check], facts: Facts, only: Container[str] | None = None) -> Iterator[Result]:

@@ -115,7 +115,7 @@ class TenantFacts:
     #: Whether AUTH0_SETUP_TOKEN was used for what follows.
     with_setup_token: bool = False
     application: Application | Trouble | None = None
-    #: The Actions that may be the store's, by name or by code.
+    #: The Actions that this store printed; without one, those that another store printed.
     actions: tuple[Action, ...] | Trouble | None = None
     links: Links | Trouble | None = None
 

@@ -157,7 +157,7 @@ _ALL = (*_SETTINGS, "AUTH0_MGMT_CLIENT_ID", "AUTH0_MGMT_CLIENT_SECRET")
 
 CHECKS = (
     Check("management-domain", "management", _domain, _ALL),
-    Check("management-token", "management", _token, _ALL, needs=("management-domain",)),
-    Check("management-scopes", "management", _scopes, _ALL, needs=("management-token",)),
-    Check("action", "management", _action, _ALL, needs=("management-token",)),
+    Check("management-token", "management", _token, _ALL, needs=("management-domain",), mended_by="auth0"),
+    Check("management-scopes", "management", _scopes, _ALL, needs=("management-token",), mended_by="auth0"),
+    Check("action", "management", _action, _ALL, needs=("management-token",), mended_by="auth0"),
 )

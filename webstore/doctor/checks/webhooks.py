@@ -198,10 +198,10 @@ _KEY = ("stripe-key", "worlds")
 _HERE = (*_KEY, "webhook-endpoint")
 
 CHECKS = (
-    Check("webhook-endpoint", "webhooks", _endpoint, _SETTINGS, needs=_KEY),
+    Check("webhook-endpoint", "webhooks", _endpoint, _SETTINGS, needs=_KEY, mended_by="stripe"),
     Check("webhook-secret", "webhooks", _secret, (*_SETTINGS, "STRIPE_WEBHOOK_SECRET"), needs=_HERE),
     Check("webhook-payload", "webhooks", _payload, _SETTINGS, needs=_HERE),
-    Check("webhook-events", "webhooks", _events, _SETTINGS, needs=_HERE),
+    Check("webhook-events", "webhooks", _events, _SETTINGS, needs=_HERE, mended_by="stripe"),
     Check("webhook-version", "webhooks", _version, _SETTINGS, needs=_HERE),
     Check("webhook-deliveries", "webhooks", _deliveries, _SETTINGS, needs=(*_HERE, "webhook-secret")),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -14,8 +15,8 @@ from webstore.settings import Settings
 from .asking import Asker, Reply
 
 _POST_LOGIN = "post-login"
-#: Text in the code of every Action that the store prints.
-_MARK = "stripe_customer_id"
+#: What the code of every Action begins with that the store prints.
+_MARK = "// Auth0 post-login Action of the web store"
 #: Users that are looked at.
 _SAMPLE = 100
 
@@ -51,7 +52,7 @@ def read_tenant(ask: Asker, settings: Settings, setup_token: str = "") -> Tenant
         facts = replace(
             facts,
             application=_application(ask, api, rights, settings.auth0_client_id),
-            actions=_actions(ask, api, rights),
+            actions=_actions(ask, api, rights, settings.auth0_claim_namespace),
         )
     return facts
 
@@ -88,8 +89,8 @@ def _application(ask: Asker, api: str, token: str, client_id: str) -> Applicatio
     )
 
 
-def _actions(ask: Asker, api: str, token: str) -> tuple[Action, ...] | Trouble:
-    """The post-login Actions whose code is about the store's claims.
+def _actions(ask: Asker, api: str, token: str, namespace: str) -> tuple[Action, ...] | Trouble:
+    """The post-login Actions that this store printed; without one, those of other stores or namespaces.
 
     Sources: https://auth0.com/docs/api/management/v2/actions/get-actions and
     https://auth0.com/docs/api/management/v2/actions/get-bindings
@@ -105,11 +106,19 @@ def _actions(ask: Asker, api: str, token: str) -> tuple[Action, ...] | Trouble:
         for it in _dicts(bindings.document.get("bindings"))
         if isinstance(it.get("action"), dict)
     }
-    return tuple(
-        _action(it, bound)
+    printed = [
+        it
         for it in _dicts(answer.document.get("actions"))
-        if _MARK in _text(it, "code") or _MARK in _text(it.get("deployed_version"), "code")
-    )
+        if any(code.lstrip().startswith(_MARK) for code in _codes(it))
+    ]
+    line = f"const NAMESPACE = {json.dumps(namespace)};"
+    own = [it for it in printed if any(line in code.splitlines() for code in _codes(it))]
+    return tuple(_action(it, bound) for it in own or printed)
+
+
+def _codes(action: Mapping[str, object]) -> tuple[str, str]:
+    """The code of the draft, and the one that is deployed."""
+    return _text(action, "code"), _text(action.get("deployed_version"), "code")
 
 
 def _action(found: Mapping[str, object], bound: set[str]) -> Action:
