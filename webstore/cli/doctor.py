@@ -1,10 +1,11 @@
-"""`flask doctor`: says what is wrong with the set-up, what to do, and on which page."""
+"""`flask doctor`: finds the faults of the set-up, and says what to do about each and on which page."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,6 @@ from contextlib import contextmanager
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from rich.table import Table
 from rich.text import Text
 
 from webstore.doctor.check import GROUPS, run
@@ -33,8 +33,11 @@ _STYLES = {
     Status.SKIPPED: "dim",
 }
 
+#: Columns on a terminal: for the status, for a name, and at least for the text.
+_STATUS, _NAME, _LEAST_ROOM = 8, 20, 30
+
 # Click keeps the lines of a paragraph that begins with \b.
-_HELP = """Find out what is wrong with the store's set-up, at Auth0, at Stripe and here.
+_HELP = """Find the faults of the store's set-up, at Auth0, at Stripe and here.
 
 Each check is ok, a warning (the store works, but something is worse than it looks), a failure, or skipped: it
 cannot be checked, or an earlier failure is the cause. A warning and a failure say what to do and on which
@@ -56,7 +59,7 @@ options.
 """
 
 
-@click.command(help=_HELP, short_help="Find out what is wrong with the set-up.")
+@click.command(help=_HELP, short_help="Find the faults of the set-up.")
 @click.option(
     "--only",
     multiple=True,
@@ -151,35 +154,43 @@ def _tell(results: Sequence[Result]) -> None:
         for it in results:
             click.echo(_line(it))
         return
-    shown = Table.grid(padding=(0, 2, 0, 0))
-    shown.add_column(no_wrap=True)
-    shown.add_column(no_wrap=True)
-    shown.add_column(overflow="fold")
     for names, it in _folded(results):
-        style = _STYLES[it.status]
-        shown.add_row(Text(it.status, style), text(names, style if it.status != Status.OK else ""), _told(it))
-    out.print(shown, soft_wrap=False)
+        for line in _lines(names, it, out.width):
+            out.print(line, soft_wrap=True)
 
 
-def _folded(results: Sequence[Result]) -> Iterator[tuple[str, Result]]:
-    """The results; checks in a row that were skipped for the same reason are one."""
-    held: list[Result] = []
-    for it in [*results, None]:
-        if held and (it is None or it.finding != held[0].finding or it.status is not Status.SKIPPED):
-            yield "\n".join(one.id for one in held), held[0]
-            held = []
-        if it is not None:
-            held.append(it)
+def _folded(results: Sequence[Result]) -> list[tuple[str, Result]]:
+    """The results by their names; those of a group that were skipped for the same reason are one."""
+    folded: dict[tuple[str, object], list[Result]] = {}
+    for number, it in enumerate(results):
+        key = (it.group, it.finding if it.status is Status.SKIPPED else number)
+        folded.setdefault(key, []).append(it)
+    return [(", ".join(it.id for it in same), same[0]) for same in folded.values()]
 
 
-def _told(it: Result) -> Text:
-    finding = it.finding
-    told = text(finding.summary, "dim" if it.status is Status.SKIPPED else "")
-    if finding.what_to_do:
-        told.append("\n").append(text(finding.what_to_do, "bold" if finding.blocks else ""))
+def _lines(names: str, it: Result, width: int) -> Iterator[Text]:
+    """A result as lines of a terminal: one if it is ok, else as many as it needs."""
+    finding, style = it.finding, _STYLES[it.status]
+    head = Text.assemble(
+        (f"{it.status:<8} ", style), (f"{names:<20} ", "" if it.status is Status.OK else style)
+    )
+    if it.status is Status.OK:
+        line = head.append_text(text(finding.summary))
+        line.truncate(width, overflow="ellipsis")
+        yield line
+        return
+    indent = " " * len(head) if len(names) <= _NAME else " " * (_STATUS + 1)
+    if len(names) > _NAME:
+        yield head
+        head = Text(indent)
+    room = max(width - len(indent), _LEAST_ROOM)
+    for number, line in enumerate(textwrap.wrap(printable(finding.summary), room, break_long_words=False)):
+        yield (head if number == 0 else Text(indent)).append(line)
+    for line in textwrap.wrap(printable(finding.what_to_do), room, break_long_words=False):
+        yield Text(f"{indent}{line}", "bold" if finding.blocks else "")
     if finding.page:
-        told.append("\n").append(text(finding.page, f"blue link {finding.page}"))
-    return told
+        # Never broken, so that it can be copied.
+        yield Text.assemble(" " * (_STATUS + 1), (printable(finding.page), "cyan"))
 
 
 def _line(it: Result) -> str:
@@ -204,6 +215,11 @@ def _document(it: Result) -> dict[str, str]:
 
 
 def _summary(counts: Counter[Status], seconds: float) -> str:
-    names = {Status.FAILURE: "failed", Status.WARNING: "warned", Status.OK: "ok", Status.SKIPPED: "skipped"}
-    told = ", ".join(f"{counts[status]} {name}" for status, name in names.items() if counts[status])
+    names = {Status.FAILURE: "failure", Status.WARNING: "warning", Status.OK: "ok", Status.SKIPPED: "skipped"}
+    plural = (Status.FAILURE, Status.WARNING)
+    told = ", ".join(
+        f"{counts[status]} {name}{'s' if status in plural and counts[status] > 1 else ''}"
+        for status, name in names.items()
+        if counts[status]
+    )
     return f"{sum(counts.values())} checks in {seconds:.1f} s: {told}."

@@ -90,9 +90,9 @@ class Action:
 
     id: str
     name: str
-    #: The code that is deployed; None if nothing is.
+    #: The deployed code; None if the Action is not deployed.
     deployed_code: str | None
-    #: Whether the draft differs from what is deployed.
+    #: Whether the draft has changes that are not deployed.
     has_newer_draft: bool
     bound: bool
 
@@ -189,7 +189,7 @@ class StripeFacts:
 
 @dataclass(frozen=True, slots=True)
 class StateFacts:
-    """What is shared by the processes of the store on this machine, or by its machines."""
+    """The state that the processes of the store share, on this machine or on several."""
 
     #: Where it is, without a password: a folder, or "Redis".
     place: str
@@ -245,7 +245,7 @@ class Facts:
 
     settings: Settings
     expected: Expected
-    #: What is wrong with the settings, one sentence each; each begins with the setting's name.
+    #: The faults of the settings, one sentence each; each begins with the setting's name.
     problems: tuple[str, ...] = ()
     #: How many gaps are left in each of the shop's texts.
     gaps: Mapping[str, int] = field(default_factory=dict)

@@ -21,7 +21,7 @@ class Finding:
     """What one check found out. Texts contain no secret."""
 
     status: Status
-    #: What was found, in one sentence.
+    #: The finding in one sentence.
     summary: str
     #: What the operator has to do; empty if nothing.
     what_to_do: str = ""

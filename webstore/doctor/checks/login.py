@@ -74,7 +74,7 @@ def _client_id(facts: Facts) -> Finding:
     if _login(facts).callback is Registration.UNKNOWN_CLIENT:
         return failure(
             f"The provider knows no application {facts.settings.auth0_client_id}.",
-            "Copy AUTH0_CLIENT_ID anew from Applications > Applications > your application > Settings; "
+            "Copy AUTH0_CLIENT_ID again from Applications > Applications > your application > Settings; "
             "it must be of the tenant AUTH0_DOMAIN.",
             pages.auth0(facts.settings, "applications"),
         )
@@ -202,7 +202,7 @@ def _client_secret(facts: Facts) -> Finding:
     if found.status == 401 or found.code in ("invalid_client", "access_denied"):
         return failure(
             "The provider refuses AUTH0_CLIENT_SECRET: nobody can log in.",
-            "Copy it anew from the application's settings.",
+            "Copy it again from the application's settings.",
             _page(facts),
         )
     if found.code == "invalid_grant":

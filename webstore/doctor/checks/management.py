@@ -46,7 +46,7 @@ def _token(facts: Facts) -> Finding:
         _same_cause(facts)
         return failure(
             f"Auth0 refuses {name} and AUTH0_MGMT_CLIENT_SECRET: nobody can be linked.",
-            "Copy both anew from the settings of the Machine to Machine application.",
+            "Copy both again from the settings of the Machine to Machine application.",
             pages.application(settings, settings.auth0_mgmt_client_id),
         )
     if found.code == "unauthorized_client":

@@ -51,7 +51,7 @@ def _secret_key(facts: Facts) -> Finding:
         )
     if len(set(key)) < _FEW_CHARACTERS:
         return warning(
-            f"APP_SECRET_KEY has only {len(set(key))} different characters, so it is no random text.",
+            f"APP_SECRET_KEY has only {len(set(key))} different characters, so it is not random.",
             f"Set it to {RANDOM_TEXT}",
         )
     if is_published(key):

@@ -1,4 +1,4 @@
-"""Checks of the Stripe key, its account, and what is for sale."""
+"""Checks of the Stripe key, its account, and the goods for sale."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _key(facts: Facts) -> Finding:
         if found.status == 401:
             return failure(
                 "Stripe refuses STRIPE_SECRET_KEY: it is wrong, expired or was rolled.",
-                "Copy the key anew.",
+                "Copy the key again.",
                 _keys(facts),
             )
         if is_organization_key(key):

@@ -38,7 +38,7 @@ class Reply:
 
     @property
     def document(self) -> Mapping[str, object]:
-        """The body as a JSON object; empty if it is none."""
+        """The body as a JSON object; empty if it is something else."""
         return self.json if isinstance(self.json, dict) else {}
 
     @property

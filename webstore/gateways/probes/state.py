@@ -53,7 +53,7 @@ def read_folder(folder: Path, state: State) -> StateFacts:
 
 
 def _written_and_read(state: State) -> tuple[str | None, float]:
-    """What is wrong, and how long it took. The first use opens a connection, and does not count."""
+    """The fault or None, and how long it took. The first use opens a connection, and does not count."""
     value = secrets.token_hex(8)
     try:
         state.get(_KEY)
