@@ -184,10 +184,10 @@ def _lines(names: str, it: Result, width: int) -> Iterator[Text]:
         yield head
         head = Text(indent)
     room = max(width - len(indent), _LEAST_ROOM)
-    for number, line in enumerate(textwrap.wrap(printable(finding.summary), room, break_long_words=False)):
-        yield (head if number == 0 else Text(indent)).append(line)
-    for line in textwrap.wrap(printable(finding.what_to_do), room, break_long_words=False):
-        yield Text(f"{indent}{line}", "bold" if finding.blocks else "")
+    for number, words in enumerate(textwrap.wrap(printable(finding.summary), room, break_long_words=False)):
+        yield (head if number == 0 else Text(indent)).append(words)
+    for words in textwrap.wrap(printable(finding.what_to_do), room, break_long_words=False):
+        yield Text(f"{indent}{words}", "bold" if finding.blocks else "")
     if finding.page:
         # Never broken, so that it can be copied.
         yield Text.assemble(" " * (_STATUS + 1), (printable(finding.page), "cyan"))

@@ -46,8 +46,9 @@ ENVIRONMENT = {
     "STRIPE_SECRET_KEY": "sk_live_key",
     "STRIPE_WEBHOOK_SECRET": "whsec_AbCdEfGhIjKlMnOpQrStUvWxYz012345",
 }
+DISCOVERY = Discovery(ISSUER, f"{ISSUER}jwks", f"{ISSUER}authorize", f"{ISSUER}oauth/token")
 LOGIN = LoginFacts(
-    Discovery(ISSUER, f"{ISSUER}jwks", f"{ISSUER}authorize", f"{ISSUER}oauth/token"),
+    DISCOVERY,
     has_rs256_key=True,
     callback=Registration.REGISTERED,
     logout=Registration.REGISTERED,

@@ -9,8 +9,8 @@ import pytest
 from webstore.doctor.facts import Action, Facts, Links, Registration, Trouble
 
 from .facts import (
+    DISCOVERY,
     ISSUER,
-    LOGIN,
     SHOP,
     TENANT,
     found,
@@ -70,7 +70,7 @@ def test_an_issuer_without_its_slash_is_told_with_the_value_to_set() -> None:
 
 
 def test_the_canonical_domain_of_a_tenant_with_a_custom_one_is_another_issuer() -> None:
-    named = replace(LOGIN.discovery, issuer="https://login.shop.example/")  # type: ignore[type-var]  # a document
+    named = replace(DISCOVERY, issuer="https://login.shop.example/")
     facts = with_login(sound(), discovery=named)
     assert found(facts) == {"issuer": "failure"}
     assert "https://login.shop.example/" in told(facts, "issuer")
