@@ -123,11 +123,15 @@ def _two_machines(clinic: Clinic) -> Iterator[None]:
 
 
 def _in_turn(*apps: WSGIApplication) -> WSGIApplication:
-    """A load balancer."""
+    """A load balancer, which keeps a connection at one machine."""
     turns = itertools.cycle(apps)
+    machines: dict[str, WSGIApplication] = {}
 
     def balanced(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return next(turns)(environ, start_response)
+        port = environ["REMOTE_PORT"]
+        if port not in machines:
+            machines[port] = next(turns)
+        return machines[port](environ, start_response)
 
     return balanced
 
