@@ -277,6 +277,20 @@ MUTATIONS = [
         "moved=(),",
         _unit("worlds", "pinning_a_live_link_moves_the_test_worlds_link_instead_of_losing_it"),
     ),
+    Mutation(
+        "a live link moves to the plain keys on use",
+        PROTOCOL,
+        "settled = user.account is not None and not user.moved",
+        "settled = user.account is not None",
+        _unit("worlds", "using_a_live_link_moves_it_to_the_plain_keys_once"),
+    ),
+    Mutation(
+        "a link without an account does not keep another world's",
+        WORLDS,
+        "    written[PIN + suffix] = link.account\n",
+        "    if link.account is not None:\n        written[PIN + suffix] = link.account\n",
+        _unit("worlds", "a_link_recorded_without_an_account_never_stands_beside_another_worlds"),
+    ),
     # Whose customer it is
     Mutation(
         "a merged account's customer is this user's",
@@ -361,6 +375,13 @@ MUTATIONS = [
         "return without_surrogates(value) if isinstance(value, str) and value else None",
         "return value if isinstance(value, str) and value else None",
         _http("identity", "a_profile_with_fields_of_other_types_is_linked_all_the_same"),
+    ),
+    Mutation(
+        "the Action leaves an account older than the key to the store",
+        "tests/unit/linking/action_model.py",
+        "young = now - user.created_at < policy.key_window_s",
+        "young = True",
+        "tests/unit/linking/test_protocol_machine.py::TestLinking::runTest",
     ),
     # Search
     Mutation(

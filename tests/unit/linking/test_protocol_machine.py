@@ -90,6 +90,7 @@ class Linking(RuleBasedStateMachine):
         email=st.sampled_from(["ada@example.com", "refused@example.com", None]),
         calm=st.booleans(),
         lookup_always=st.booleans(),
+        killed_before=st.booleans(),
     )
     def begin(  # noqa: PLR0917 (Hypothesis gives them by name)
         self,
@@ -99,6 +100,7 @@ class Linking(RuleBasedStateMachine):
         email: str | None,
         calm: bool,
         lookup_always: bool,
+        killed_before: bool,
     ) -> None:
         self.stripe = stripe_of(*names, users=self.users)
         self.calm = self.one_each = calm
@@ -108,6 +110,21 @@ class Linking(RuleBasedStateMachine):
             vendors.search_missing = missing
         for user_id, address in ((FIRST, email), (SECOND, "grace@example.com")):
             self.users[user_id] = User(user_id, email=address, name="A", created_at=self.now - age_s)
+        if killed_before:
+            self.action_a_day_after_a_killed_worker(names[0])
+
+    def action_a_day_after_a_killed_worker(self, world: str) -> None:
+        """The worker made the first user's customer and did not record it. Stripe has forgotten the key.
+
+        Now the user comes to another application, and the login flow has the Action in it.
+        """
+        self.begin_attempt(0, world, FIRST, "login")
+        while not isinstance(self.workers[0].call, RecordLink):
+            self.advance_worker(0, None)
+        self.time_passes(25 * 3600)
+        self.begin_attempt(0, world, FIRST, "action")
+        while 0 in self.workers:
+            self.advance_worker(0, None)
 
     @property
     def now(self) -> float:
