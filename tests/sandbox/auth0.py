@@ -1,6 +1,7 @@
 """Helpers for tests of the sandbox's Auth0: a tenant over HTTP, a browser, and an application's requests."""
 
 import re
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ API = "https://api.store.example"
 PASSWORD = "Password1!"
 ADA = "auth0|000000000000000000000001"
 GRACE = "auth0|000000000000000000000002"
+# The sandbox does not use TLS, and loading the certificate authorities for each client is slow.
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _USUALLY_TYPED = {"email": "ada@example.com", "password": PASSWORD}
 
 
@@ -109,7 +112,7 @@ class Browser:
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
-        self.http = httpx.Client(base_url=tenant.url)
+        self.http = httpx.Client(base_url=tenant.url, verify=NO_AUTHORITIES)
         self.verifier = generate_token(48)
 
     def __enter__(self) -> Self:
@@ -186,7 +189,7 @@ def sdk_of(tenant: Tenant, **changes: str) -> Iterator[ManagementClient]:
 @contextmanager
 def sdk_with(tenant: Tenant, token: str) -> Iterator[ManagementClient]:
     """Auth0's SDK for the Management API with this token, without retries."""
-    with httpx.Client() as http:
+    with httpx.Client(verify=NO_AUTHORITIES) as http:
         yield ManagementClient(base_url=f"{tenant.url}/api/v2", token=token, max_retries=0, httpx_client=http)
 
 
@@ -218,5 +221,8 @@ def running_tenant(**changes: Any) -> Iterator[Tenant]:
         "claim_namespace": "https://store.example",
     }
     auth0 = create_auth0(Auth0Config(**(config | changes)))
-    with Server(auth0.app, port=port) as server, httpx.Client(base_url=server.url) as http:
+    with (
+        Server(auth0.app, port=port) as server,
+        httpx.Client(base_url=server.url, verify=NO_AUTHORITIES) as http,
+    ):
         yield Tenant(auth0, server, http)

@@ -1,6 +1,5 @@
 """Fixtures: the sandbox's Auth0 and Stripe over HTTP, and clients for them."""
 
-import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import stripe
 from auth0.management.client import Auth0 as ManagementClient
 from flask import Response, request
 
-from tests.sandbox.auth0 import Browser, Tenant, running_tenant, sdk_with
+from tests.sandbox.auth0 import NO_AUTHORITIES, Browser, Tenant, running_tenant, sdk_with
 from tests.sandbox.receivers import Receiver, running_receiver
 from tests.sandbox.shapes import faults
 from webstore.sandbox.control import Control
@@ -27,9 +26,6 @@ KEYS = {
     RESTRICTED_KEY: (ACCOUNT, False),
     OTHER_KEY: (OTHER_ACCOUNT, False),
 }
-
-# The sandbox does not use TLS, and loading the certificate authorities for each client is slow.
-NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @dataclass(frozen=True)

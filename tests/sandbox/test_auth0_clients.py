@@ -79,7 +79,7 @@ def test_a_patch_replaces_root_keys_and_merges_client_metadata(admin: Management
         str(made.client_id),
         callbacks=["https://c.example"],
         client_metadata={"a": None, "c": "3"},
-        jwt_configuration={"alg": "RS256"},  # type: ignore[arg-type]  # a dict is a model to the SDK
+        jwt_configuration={"alg": "RS256"},
     )
 
     assert undeclared(changed) == []
@@ -169,6 +169,26 @@ def test_each_endpoint_needs_its_scope(tenant: Tenant, method: str, path: str, s
     assert tenant.management(method, path, headers=enough, json={}).status_code not in (401, 403, 501)
 
 
+def test_what_auth0_has_and_the_sandbox_lacks_is_501(tenant: Tenant) -> None:
+    headers = {"Authorization": f"Bearer {tenant.explorer_token()}"}
+    for method, path, sent in (
+        ("PATCH", f"/clients/{OURS}", {"fedcm_login": {}}),
+        ("PATCH", f"/clients/{OURS}", {"jwt_configuration": {"alg": "PS256"}}),
+        ("PATCH", "/tenants/settings", {"country_codes": {}}),
+        ("GET", "/clients?q=x", None),
+        ("GET", "/custom-domains?q=x", None),
+        ("POST", f"/clients/{OURS}/rotate-secret", {}),
+    ):
+        answer = tenant.management(method, path, json=sent, headers=headers)
+        assert (answer.status_code, answer.json()["errorCode"]) == (501, "sandbox_not_implemented")
+
+
+def test_an_application_may_require_an_organization(admin: ManagementClient, browser: Browser) -> None:
+    admin.clients.update(OURS, organization_usage="require")
+    assert browser.arrived(browser.authorize()).answer["error"] == "invalid_request"
+    assert browser.authorize(organization="org_sandbox000000001").status_code == 200
+
+
 def test_unknown_applications(admin: ManagementClient) -> None:
     for call in (admin.clients.get, admin.clients.update):
         with pytest.raises(NotFoundError) as caught:
@@ -227,7 +247,7 @@ def test_an_application_on_hs256_signs_with_its_secret(
 ) -> None:
     admin.clients.update(
         OURS,
-        jwt_configuration={"alg": "HS256", "lifetime_in_seconds": 600},  # type: ignore[arg-type]
+        jwt_configuration={"alg": "HS256", "lifetime_in_seconds": 600},
     )
     token = jwt.decode(
         browser.tokens()["id_token"], OctKey.import_key(tenant.config.client_secret), algorithms=["HS256"]

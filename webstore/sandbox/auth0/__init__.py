@@ -18,6 +18,7 @@ from webstore.sandbox.auth0.authorize import Authorization
 from webstore.sandbox.auth0.browser import CONTENT_SECURITY_POLICY
 from webstore.sandbox.auth0.config import Auth0Config, Settings
 from webstore.sandbox.auth0.dashboard import Dashboard
+from webstore.sandbox.auth0.downloads import downloads
 from webstore.sandbox.auth0.logout import Logout
 from webstore.sandbox.auth0.management import ManagementApi
 from webstore.sandbox.auth0.oidc import endpoints
@@ -72,6 +73,7 @@ def create_auth0(config: Auth0Config | None = None, clock: Clock | None = None) 
         Logout(tenant).blueprint,
         ManagementApi(tenant).blueprint,
         Dashboard(tenant).blueprint,
+        downloads(tenant),
         _controls(tenant),
     ):
         app.register_blueprint(blueprint)

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from webstore.sandbox.auth0.browser import browser_cookie, go, refuse, session_cookie, set_cookie
 from webstore.sandbox.auth0.config import DATABASE, SOCIAL
+from webstore.sandbox.auth0.domains import issuer_here
 from webstore.sandbox.auth0.protocol import ProtocolRequest
 from webstore.sandbox.auth0.sessions import Session
 from webstore.sandbox.auth0.tenant import Tenant
@@ -46,6 +47,9 @@ class Authorization:
         if user.blocked:
             return self.fail(parameters, Problem("unauthorized", "user is blocked"))
         session.clients.add(parameters["client_id"])
+        silent = parameters.get("prompt") == "none"
+        kind, text = ("ssa", "Successful silent authentication") if silent else ("s", "Successful login")
+        tenant.logs.add(kind, text, client_id=parameters["client_id"], user=user)
         asked = ProtocolRequest(tenant.config, parameters.items())
         audience = parameters.get("audience")
         login = Login(
@@ -62,7 +66,14 @@ class Authorization:
         return go(answer.headers["Location"], self._issuer())
 
     def fail(self, parameters: Mapping[str, str], problem: Problem) -> Response:
-        """Redirect to the application with an error."""
+        """Redirect to the application with an error, and log it as a failed login."""
+        silent = parameters.get("prompt") == "none"
+        self._tenant.logs.add(
+            "fsa" if silent else "f",
+            problem.description,
+            client_id=parameters["client_id"],
+            details={"error": problem.error},
+        )
         answer = {
             "error": problem.error,
             "error_description": problem.description,
@@ -71,7 +82,8 @@ class Authorization:
         return go(parameters["redirect_uri"], {**answer, **self._issuer()})
 
     def _issuer(self) -> dict[str, str | None]:
-        return {"iss": self._tenant.config.issuer if self._tenant.settings.callback_iss else None}
+        config, settings = self._tenant.config, self._tenant.settings
+        return {"iss": issuer_here(config, settings) if settings.callback_iss else None}
 
     def _begin(self) -> ResponseReturnValue:
         parameters = request.args.to_dict()
@@ -118,7 +130,9 @@ class Authorization:
             return Problem("access_denied", f"Service not found: {audience}")
         if parameters.get("connection", DATABASE) not in (DATABASE, SOCIAL):
             return Problem("invalid_request", "the connection was not found")
-        if organization is None and settings.require_organization:
+        client = self._tenant.clients.find(parameters["client_id"])
+        required = client is not None and client.record.get("organization_usage") == "require"
+        if organization is None and (required or settings.require_organization):
             return Problem("invalid_request", "parameter organization is required for this client")
         if organization is not None and self._organization(organization) is None:
             return Problem("invalid_request", "authorization request parameter organization must exist")

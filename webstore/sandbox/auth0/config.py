@@ -64,7 +64,9 @@ class Settings:
     `require_organization` is the application's setting for organizations, "required".
     `claim_action`: claims are set as if an Action with `claim_namespace` were bound. An Action of the store
     that is deployed and bound sets them without it. `action_build_s` and `action_deploy_s`: how long a draft
-    is built and a version is deployed. `action_build_fails`: builds that begin now fail.
+    is built and a version is deployed. `action_build_fails`: builds that begin now fail. `export_s`: how long
+    an export of users takes at least. `custom_domains`: further host names (with ports) of the tenant,
+    for all but social logins. The first is the primary one.
     """
 
     claim_action: bool = False
@@ -82,6 +84,8 @@ class Settings:
     action_build_s: float = 0.2
     action_deploy_s: float = 0.1
     action_build_fails: bool = False
+    export_s: float = 0.2
+    custom_domains: list[str] = field(default_factory=list)
     management_scopes: list[str] = field(
         default_factory=lambda: [
             "read:users",

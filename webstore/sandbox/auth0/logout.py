@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from webstore.sandbox.auth0.browser import go, refuse, session_cookie
 from webstore.sandbox.auth0.clients import Client
+from webstore.sandbox.auth0.domains import issuers
 from webstore.sandbox.auth0.keys import InvalidToken
 from webstore.sandbox.auth0.tenant import Tenant
 
@@ -36,7 +37,7 @@ class Logout:
     def _oidc(self) -> ResponseReturnValue:
         hints = self._hints()
         client = self._client(hints.client_id)
-        target = _target(client, request.values.get("post_logout_redirect_uri"))
+        target = self._target(client, request.values.get("post_logout_redirect_uri"))
         if target is None and client is not None and "client_id" in request.values:
             target = next(iter(client.logout_urls), None)
         session = self._tenant.sessions.find(request.cookies.get(session_cookie()))
@@ -49,7 +50,7 @@ class Logout:
 
     def _plain(self) -> ResponseReturnValue:
         client = self._client(request.args.get("client_id"))
-        target = _target(client, request.args.get("returnTo"))
+        target = self._target(client, request.args.get("returnTo"))
         if target is None and client is not None:
             target = next(iter(client.logout_urls), None)
         return self._end(target, state=None)
@@ -63,7 +64,7 @@ class Logout:
             claims = self._tenant.keys.verify(token)
         except InvalidToken:
             refuse("The id_token_hint is not an ID token of this tenant.")
-        if claims.get("iss") != self._tenant.config.issuer:
+        if claims.get("iss") not in issuers(self._tenant.config, self._tenant.settings):
             refuse("The id_token_hint is not an ID token of this tenant.")
         if client_id not in (None, claims.get("aud")) or sid not in (None, claims.get("sid")):
             refuse("The id_token_hint contradicts the client_id or the logout_hint.")
@@ -76,7 +77,10 @@ class Logout:
         return client
 
     def _end(self, target: str | None, state: str | None) -> Response:
-        self._tenant.log_out(request.cookies.get(session_cookie()))
+        session = self._tenant.log_out(request.cookies.get(session_cookie()))
+        if session is not None:
+            user = self._tenant.users.get(session.user_id)
+            self._tenant.logs.add("slo", "User successfully logged out", user=user)
         if target is None:
             answer: Response = make_response(render_template("auth0/logged_out.html"))
         else:
@@ -84,9 +88,12 @@ class Logout:
         answer.delete_cookie(session_cookie(), httponly=True, samesite="Lax")
         return answer
 
+    def _target(self, client: Client | None, url: str | None) -> str | None:
+        """The URL to return to. Ends the request with an error page unless exactly this URL is registered.
 
-def _target(client: Client | None, url: str | None) -> str | None:
-    """The URL to return to. Ends the request with an error page unless exactly this URL is registered."""
-    if url is not None and (client is None or url not in client.logout_urls):
-        refuse("The URL to return to after the logout is not in the list of allowed logout URLs.")
-    return url
+        It is registered with the application, or with the tenant for a logout that names no application.
+        """
+        registered = self._tenant.tenant_settings.logout_urls if client is None else client.logout_urls
+        if url is not None and url not in registered:
+            refuse("The URL to return to after the logout is not in the list of allowed logout URLs.")
+        return url

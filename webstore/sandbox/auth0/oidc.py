@@ -1,10 +1,11 @@
 """The endpoints that applications call: discovery, signing keys, the token endpoint and `/userinfo`."""
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from webstore.sandbox.auth0.domains import issuer_here
 from webstore.sandbox.auth0.keys import ALGORITHM
-from webstore.sandbox.auth0.protocol import OIDC_SCOPES
+from webstore.sandbox.auth0.protocol import OIDC_SCOPES, token_parameters
 from webstore.sandbox.auth0.tenant import Tenant
 
 
@@ -22,7 +23,8 @@ def endpoints(tenant: Tenant) -> Blueprint:
 
     @blueprint.post("/oauth/token")
     def token() -> ResponseReturnValue:
-        response: ResponseReturnValue = tenant.protocol.create_token_response()
+        response: Response = tenant.protocol.create_token_response()
+        _log_exchange(tenant, response)
         return response
 
     @blueprint.route("/userinfo", methods=["GET", "POST"])
@@ -41,12 +43,31 @@ def endpoints(tenant: Tenant) -> Blueprint:
     return blueprint
 
 
+def _log_exchange(tenant: Tenant, response: Response) -> None:
+    """Log a token request that reached a grant: a code for a user's tokens, or a machine's credentials."""
+    parameters = dict(token_parameters())
+    kinds = _EXCHANGES.get(parameters.get("grant_type", ""))
+    if kinds is None:
+        return
+    answer, succeeded = response.get_json(), response.status_code == 200
+    tenant.logs.add(
+        kinds[0] if succeeded else kinds[1],
+        "Exchange" if succeeded else str(answer.get("error_description")),
+        client_id=parameters.get("client_id"),
+        audience=parameters.get("audience"),
+        scope=answer.get("scope"),
+    )
+
+
+_EXCHANGES = {"authorization_code": ("seacft", "feacft"), "client_credentials": ("seccft", "feccft")}
+
+
 def _metadata(tenant: Tenant) -> dict[str, object]:
     """The discovery document.
 
     https://auth0.com/docs/get-started/applications/configure-applications-with-oidc-discovery
     """
-    issuer = tenant.config.issuer
+    issuer = issuer_here(tenant.config, tenant.settings)
     metadata: dict[str, object] = {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}authorize",

@@ -236,10 +236,11 @@ class _ClientGrant(ClientCredentialsGrant):  # type: ignore[misc]  # Authlib has
         if not audience:
             reason = "No audience parameter was provided, and no default audience has been configured"
             raise Refusal(403, "access_denied", reason)
-        self._api = self.server.apis.find(audience)
-        if self._api is None:
+        api = self.server.apis.find(audience)
+        if api is None:
             raise Refusal(403, "access_denied", f"Service not found: {audience}")
-        granted = self._granted(self._api)
+        self._api: Api = api
+        granted = self._granted(api)
         asked = (self.request.payload.scope or " ".join(granted)).split()
         missing = [scope for scope in asked if scope not in granted]
         if missing:
@@ -289,7 +290,7 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
 
     def create_oauth2_request(self, request: ProtocolRequest | None) -> ProtocolRequest:
         """The given request, or the token request that Flask is serving (form or JSON)."""
-        return request if request is not None else ProtocolRequest(self.config, _token_parameters())
+        return request if request is not None else ProtocolRequest(self.config, token_parameters())
 
     def handle_error_response(self, request: ProtocolRequest, error: OAuth2Error) -> Response:
         """The response to an error: a redirect to the application, or the token endpoint's JSON."""
@@ -333,7 +334,7 @@ class AuthorizationEndpoints(AuthorizationServer):  # type: ignore[misc]  # Auth
         return {"access_token": token, "scope": scope, "expires_in": lifetime, "token_type": "Bearer"}
 
 
-def _token_parameters() -> Iterable[tuple[str, str]]:
+def token_parameters() -> Iterable[tuple[str, str]]:
     """The parameters of a token request. Auth0 accepts a form or JSON."""
     if not request.is_json:
         return request.form.items(multi=True)

@@ -5,11 +5,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from webstore.sandbox.auth0.tenant_settings import TenantSettings
 from webstore.sandbox.clock import Clock
 
-# https://auth0.com/docs/manage-users/sessions/configure-session-lifetime-settings
-_IDLE_S = 3 * 86400
-_ABSOLUTE_S = 7 * 86400
 _TRANSACTION_S = 3600
 
 
@@ -37,8 +35,9 @@ class Transaction:
 class Sessions:
     """The sessions, by the value of their cookie. Thread-safe."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, tenant_settings: TenantSettings) -> None:
         self._clock = clock
+        self._tenant_settings = tenant_settings
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
 
@@ -65,13 +64,17 @@ class Sessions:
         return cookie, session
 
     def find(self, cookie: str | None) -> Session | None:
-        """The session of a cookie, or None when it has expired. A call extends the idle lifetime."""
+        """The session of a cookie, or None when it has expired. A call extends the idle lifetime.
+
+        https://auth0.com/docs/manage-users/sessions/configure-session-lifetime-settings
+        """
+        idle_s, session_s = self._tenant_settings.idle_s, self._tenant_settings.session_s
         with self._lock:
             session = self._sessions.get(cookie or "")
             now = self._clock.now()
             if session is None:
                 return None
-            if now - session.last_used > _IDLE_S or now - session.auth_time > _ABSOLUTE_S:
+            if now - session.last_used > idle_s or now - session.auth_time > session_s:
                 del self._sessions[cookie or ""]
                 return None
             session.last_used = now

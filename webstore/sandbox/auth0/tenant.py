@@ -9,11 +9,14 @@ from webstore.sandbox.auth0.apis import Apis
 from webstore.sandbox.auth0.backchannel import BackChannel
 from webstore.sandbox.auth0.clients import Clients, configured_clients, default_client
 from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.exports import Exports
 from webstore.sandbox.auth0.grants import ClientGrants
 from webstore.sandbox.auth0.keys import SigningKeys
+from webstore.sandbox.auth0.logs import Logs
 from webstore.sandbox.auth0.protocol import AuthorizationEndpoints
 from webstore.sandbox.auth0.ratelimit import RateLimit
 from webstore.sandbox.auth0.sessions import Session, Sessions, Transactions
+from webstore.sandbox.auth0.tenant_settings import TenantSettings
 from webstore.sandbox.auth0.tokens import Tokens
 from webstore.sandbox.auth0.user import User
 from webstore.sandbox.auth0.user_update import Body, updated
@@ -36,6 +39,9 @@ class Tenant:
         self.users = Users(clock)
         self.clients, self.apis, self.grants = Clients(), Apis(), ClientGrants(self.settings)
         self.actions = Actions(self.settings, clock)
+        self.tenant_settings = TenantSettings(self.settings)
+        self.exports = Exports(config, self.settings, clock, self.users)
+        self.logs = Logs(config, clock, self.clients)
         self.keys = SigningKeys()
         self.tokens = Tokens(config, self.settings, self.keys, clock, self.apis, self.actions)
         self.protocol = AuthorizationEndpoints(
@@ -48,7 +54,7 @@ class Tenant:
             grants=self.grants,
             tokens=self.tokens,
         )
-        self.sessions = Sessions(clock)
+        self.sessions = Sessions(clock, self.tenant_settings)
         self.transactions = Transactions(clock)
         self.backchannel = BackChannel()
         self.rate_limit = RateLimit(self.settings)
@@ -152,6 +158,9 @@ class Tenant:
     def _set_up(self, *, empty: bool) -> None:
         """The applications, APIs and client grants of the configuration, or those of a new tenant."""
         self.actions.clear()
+        self.tenant_settings.reset()
+        self.exports.clear()
+        self.logs.clear()
         self.clients.reset([default_client()] if empty else configured_clients(self.config))
         self.apis.reset(self.config, empty=empty)
         self.grants.reset(self.config, empty=empty)

@@ -19,6 +19,7 @@ from webstore.sandbox.auth0.actions import POST_LOGIN, Actions
 from webstore.sandbox.auth0.apis import Api, Apis
 from webstore.sandbox.auth0.clients import Client
 from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.domains import issuer_here
 from webstore.sandbox.auth0.keys import Claims, InvalidToken, SigningKeys
 from webstore.sandbox.auth0.user import User, timestamp
 from webstore.sandbox.clock import Clock
@@ -71,7 +72,7 @@ class Tokens:
         claims: Claims = {
             **self.profile_claims(user, login.scope),
             **self._action_claims(user),
-            "iss": self.config.issuer,
+            "iss": issuer_here(self.config, self.settings),
             "aud": login.client_id,
             "sub": user.user_id,
             "iat": now,
@@ -101,7 +102,7 @@ class Tokens:
         now = self._now()
         claims: Claims = {
             **self._action_claims(user),
-            "iss": self.config.issuer,
+            "iss": issuer_here(self.config, self.settings),
             "sub": user.user_id,
             "aud": [api.identifier, self.config.userinfo_audience],
             "iat": now,
@@ -116,7 +117,7 @@ class Tokens:
         """Issue an access token for an application itself. Its times are on the sandbox's clock."""
         now = int(self.clock.now())
         claims: Claims = {
-            "iss": self.config.issuer,
+            "iss": issuer_here(self.config, self.settings),
             "sub": f"{client_id}@clients",
             "aud": api.identifier,
             "iat": now,
@@ -131,7 +132,7 @@ class Tokens:
         """Issue a logout token: https://auth0.com/docs/authenticate/login/logout/back-channel-logout ."""
         now = self._now()
         claims: Claims = {
-            "iss": self.config.issuer,
+            "iss": issuer_here(self.config, self.settings),
             "sub": user_id,
             "aud": client_id,
             "iat": now,
@@ -177,7 +178,7 @@ class Tokens:
     def _action_claims(self, user: User) -> Mapping[str, Any]:  # Any: claims are JSON
         """The claims that the bound Actions would set with `api.idToken.setCustomClaim`.
 
-        The setting `claim_action` stands for a bound Action with the configured namespace.
+        The setting `claim_action` has the effect of a bound Action with the configured namespace.
         https://auth0.com/docs/secure/tokens/json-web-tokens/create-custom-claims
         """
         namespaces = [claim_namespace(it.content.code) for it in self.actions.running(POST_LOGIN)]

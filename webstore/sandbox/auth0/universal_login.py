@@ -51,6 +51,8 @@ class UniversalLogin:
             return self._decline(transaction)
         user = self._tenant.users.in_database(_field("email"))
         if user is None or not password_matches(request.form.get("password", ""), user.password_hash):
+            kind, client_id = "fu" if user is None else "fp", transaction.parameters["client_id"]
+            self._tenant.logs.add(kind, "Wrong email or password", client_id=client_id, user=user)
             return self._page("log_in", transaction, problem="Wrong email or password")
         return self._logged_in(transaction, self._tenant.users.owner(user.user_id) or user)
 
@@ -71,6 +73,8 @@ class UniversalLogin:
             self._tenant.users.add(user)
         except UserExists:
             return self._page("sign_up", transaction, problem="The user already exists")
+        client_id = transaction.parameters["client_id"]
+        self._tenant.logs.add("ss", "Successful signup", client_id=client_id, user=user)
         return self._logged_in(transaction, user)
 
     def _social(self) -> ResponseReturnValue:

@@ -52,10 +52,19 @@ class ManagementApi:
         if scopes.isdisjoint(route.scopes):
             expected = ",".join(route.scopes)
             raise ApiError(403, f"Insufficient scope, expected any of: {expected}", "insufficient_scope")
+        for name in route.lacking:
+            if name in request.args:
+                raise not_implemented(f"the parameter {name} here")
         unknown = [] if route.query is None else [name for name in request.args if name not in route.query]
         if unknown:
             raise bad_query(f"Additional properties not allowed: {','.join(unknown)}")
-        return route.handler(Call(self._tenant, claims, scopes), *ids)
+        response = route.handler(Call(self._tenant, claims, scopes), *ids)
+        if request.method != "GET":
+            asked = {"method": request.method.lower(), "path": request.path}
+            self._tenant.logs.add(
+                "sapi", "API Operation", client_id=claims.get("azp"), details={"request": asked}
+            )
+        return response
 
     def _token(self) -> Claims:
         """The access token's claims. Raises ApiError for a missing, invalid or expired token."""

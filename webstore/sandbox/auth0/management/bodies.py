@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 
-from webstore.sandbox.auth0.api_errors import bad_body
+from webstore.sandbox.auth0.api_errors import bad_body, not_implemented
 
 # Any: bodies are JSON.
 Body = dict[str, Any]
@@ -16,15 +16,25 @@ _JSON_NAMES = {str: "string", bool: "boolean", dict: "object", int: "integer", f
 
 
 def body_of(
-    shape: Shape, *, required: Collection[str] = (), nullable: Collection[str] = (), empty: bool = False
+    shape: Shape,
+    *,
+    required: Collection[str] = (),
+    nullable: Collection[str] = (),
+    lacking: Collection[str] = (),
+    empty: bool = False,
 ) -> Body:
     """The request's JSON object, with the properties of `shape` only. Raises ApiError (400).
 
-    `empty`: a request without a body is one with an empty object.
+    `lacking`: properties that Auth0 takes and the sandbox does not (501). `empty`: a request without a body
+    is one with an empty object.
     """
     if empty and not request.get_data():
         return {}
-    return checked(request.get_json(force=True, silent=True), shape, required=required, nullable=nullable)
+    body = request.get_json(force=True, silent=True)
+    for name in lacking:
+        if isinstance(body, dict) and name in body:
+            raise not_implemented(f"the property {name}")
+    return checked(body, shape, required=required, nullable=nullable)
 
 
 def checked(

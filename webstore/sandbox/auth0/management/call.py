@@ -33,7 +33,7 @@ class Route:
     """A method and path of the API, the scopes of which a token needs one, and the function that answers.
 
     Each `{}` in the path is an ID, which `handler` gets as an argument. `query` names the query parameters;
-    None lets all through.
+    None lets all through. `lacking` are those that Auth0 takes and the sandbox does not (501).
     """
 
     method: str
@@ -41,6 +41,7 @@ class Route:
     scopes: tuple[str, ...]
     handler: Callable[..., Response]
     query: tuple[str, ...] | None = ()
+    lacking: tuple[str, ...] = ()
 
     def match(self, method: str, parts: Sequence[str]) -> tuple[str, ...] | None:
         """The IDs in the path of a request, or None if the request is for another route."""

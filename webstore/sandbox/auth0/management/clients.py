@@ -65,6 +65,14 @@ _PROPERTIES: Shape = {
     "token_quota": dict,
     "web_origins": list,
 }
+_LACKING = frozenset(
+    {
+        *("anonymous_sessions", "async_approval_notification_channels", "b2b_integration_configuration"),
+        *("enforce_anon_session_transfer_network_binding", "express_configuration", "fedcm_login"),
+        *("identity_assertion_authorization_grant", "my_organization_configuration", "oidc_support"),
+        *("resource_server_identifier", "token_vault_privileged_access"),
+    }
+)
 # A PATCH with null removes these.
 _NULLABLE = frozenset(_PROPERTIES) - {"name", "app_type", "grant_types", "client_secret", "jwt_configuration"}
 _JWT: Shape = {"alg": str, "lifetime_in_seconds": int, "scopes": dict, "secret_encoded": bool}
@@ -101,7 +109,7 @@ def get_client(call: Call, client_id: str) -> Response:
 
 def create_client(call: Call) -> Response:
     """https://auth0.com/docs/api/management/v2/clients/post-clients ."""
-    body = _checked(body_of(_PROPERTIES, required=["name"]))
+    body = _checked(body_of(_PROPERTIES, required=["name"], lacking=_LACKING))
     client = new_client(body)
     call.tenant.clients.put(client["client_id"], client)
     return created(_seen(call, client))
@@ -112,7 +120,7 @@ def update_client(call: Call, client_id: str) -> Response:
 
     https://auth0.com/docs/api/management/v2/clients/patch-clients-by-id
     """
-    body = _checked(body_of(_PROPERTIES, nullable=_NULLABLE))
+    body = _checked(body_of(_PROPERTIES, nullable=_NULLABLE, lacking=_LACKING))
     changed = call.tenant.clients.change(client_id, lambda client: _updated(client, body))
     if changed is None:
         raise no_such_client()
@@ -120,7 +128,7 @@ def update_client(call: Call, client_id: str) -> Response:
 
 
 def delete_client(call: Call, client_id: str) -> Response:
-    """Delete an application and its client grants. An unknown one is no error.
+    """Delete an application and its client grants. Unknown IDs are ignored.
 
     https://auth0.com/docs/api/management/v2/clients/delete-clients-by-id
     """

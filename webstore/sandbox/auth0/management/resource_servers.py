@@ -28,6 +28,12 @@ _CHANGEABLE: Shape = {
     "subject_type_authorization": dict,
 }
 _NULLABLE = ("token_encryption", "consent_policy", "authorization_details", "proof_of_possession")
+_LACKING = frozenset(
+    {
+        *("access_token", "allow_online_access_with_ephemeral_sessions", "authorization_policy"),
+        *("require_consent_non_repudiation", "token_lifetime_for_anonymous_access_tokens"),
+    }
+)
 _SCOPE: Shape = {"value": str, "description": str}
 _DIALECTS = ("access_token", "access_token_authz", "rfc9068_profile", "rfc9068_profile_authz")
 _OPEN = {"client": {"policy": "require_client_grant"}, "user": {"policy": "allow_all"}}
@@ -50,7 +56,7 @@ def get_api(call: Call, name: str) -> Response:
 
 def create_api(call: Call) -> Response:
     """https://auth0.com/docs/api/management/v2/resource-servers/post-resource-servers ."""
-    body = _checked(body_of({"identifier": str, **_CHANGEABLE}, required=["identifier"]))
+    body = _checked(body_of({"identifier": str, **_CHANGEABLE}, required=["identifier"], lacking=_LACKING))
     if not body["identifier"]:
         raise bad_body("String is too short (0 chars), minimum 1' on property 'identifier")
     if call.tenant.apis.find(body["identifier"]) is not None:
@@ -66,7 +72,7 @@ def update_api(call: Call, name: str) -> Response:
     https://auth0.com/docs/api/management/v2/resource-servers/patch-resource-servers-by-id
     """
     api = _find(call, name)
-    body = _checked(body_of(_SYSTEM if api.is_system else _CHANGEABLE, nullable=_NULLABLE))
+    body = _checked(body_of(_SYSTEM if api.is_system else _CHANGEABLE, nullable=_NULLABLE, lacking=_LACKING))
     changed = call.tenant.apis.change(api.record["id"], lambda record: _updated(record, body))
     if changed is None:
         raise _no_such_api()

@@ -8,7 +8,10 @@ from webstore.sandbox.auth0.management import (
     bindings,
     client_grants,
     clients,
+    jobs,
+    logs,
     resource_servers,
+    tenants,
     users,
 )
 from webstore.sandbox.auth0.management.call import FIELDS, PAGES, Route
@@ -33,6 +36,7 @@ ROUTES = (
         _SEE_CLIENTS,
         clients.list_clients,
         (*PAGES, *FIELDS, "app_type", "is_global", "is_first_party"),
+        (*_CHECKPOINT, "q", "external_client_id"),
     ),
     Route("POST", "clients", ("create:clients",), clients.create_client),
     Route("GET", "clients/{}", _SEE_CLIENTS, clients.get_client, FIELDS),
@@ -45,6 +49,7 @@ ROUTES = (
         ("read:client_grants",),
         client_grants.list_grants,
         (*PAGES, *_CHECKPOINT, "audience", "client_id", "subject_type"),
+        ("allow_any_organization", "default_for"),
     ),
     Route("POST", "client-grants", ("create:client_grants",), client_grants.create_grant),
     Route("GET", "client-grants/{}", ("read:client_grants",), client_grants.get_grant),
@@ -87,4 +92,35 @@ ROUTES = (
     Route("GET", "actions/triggers", ("read:actions",), bindings.list_triggers),
     Route("GET", "actions/triggers/{}/bindings", ("read:actions",), bindings.list_bindings, _ACTIONS_PAGES),
     Route("PATCH", "actions/triggers/{}/bindings", ("update:actions",), bindings.replace_bindings),
+    # jobs
+    Route("POST", "jobs/users-exports", ("read:users",), jobs.export_users),
+    Route("GET", "jobs/{}", ("create:users", "read:users", "create:passwords_checking_job"), jobs.get_job),
+    # the tenant
+    Route("GET", "tenants/settings", ("read:tenant_settings",), tenants.get_settings, FIELDS),
+    Route("PATCH", "tenants/settings", ("update:tenant_settings",), tenants.update_settings),
+    Route(
+        "GET",
+        "custom-domains",
+        ("read:custom_domains",),
+        tenants.list_custom_domains,
+        (*_CHECKPOINT, *FIELDS),
+        ("q", "sort"),
+    ),
+    Route(
+        "GET",
+        "connections",
+        ("read:connections",),
+        tenants.list_connections,
+        (*PAGES, *FIELDS, *_CHECKPOINT, "name", "strategy"),
+    ),
+    Route("GET", "connections/{}/clients", ("read:connections",), tenants.connection_clients, _CHECKPOINT),
+    Route(
+        "GET",
+        "logs",
+        ("read:logs", "read:logs_users"),
+        logs.list_logs,
+        (*PAGES, *FIELDS, *_CHECKPOINT, "q", "sort"),
+        ("search",),
+    ),
+    Route("GET", "logs/{}", ("read:logs", "read:logs_users"), logs.get_log),
 )
