@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -22,7 +20,7 @@ from webstore.shop.models import StripeEvent
 from webstore.shop.replay import LISTED_S, listed
 from webstore.shop.webhooks import handle, is_seen
 
-from .terminal import store
+from .terminal import quietly, store
 
 _UNITS = {"m": 60.0, "h": 3600.0, "d": 24 * 3600.0}
 _DURATION = re.compile(r"(\d{1,6})([mhd])")
@@ -87,12 +85,12 @@ def replay(since: float, *, dry_run: bool, as_json: bool) -> None:
     if time.time() - since > LISTED_S + 60:
         click.echo("Stripe keeps events for 30 days: older ones cannot be replayed.", err=True)
     try:
-        with _quietly():
+        with quietly():
             found = listed(webhooks, since)
     except PaymentsError as exc:
         click.echo(f"Stripe's events cannot be read: {exc}", err=True)
         sys.exit(1)
-    with _quietly():
+    with quietly():
         results = list(_results(webhooks, found, dry_run=dry_run, as_json=as_json))
     counts = Counter(outcome for _, outcome in results)
     if as_json:
@@ -100,20 +98,6 @@ def replay(since: float, *, dry_run: bool, as_json: bool) -> None:
     else:
         click.echo(_summary(counts))
     sys.exit(1 if any(counts[outcome] for outcome in _NOT_DONE) else 0)
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Leave out the log's lines about each event and call: the command prints its own summary."""
-    loggers = [logging.getLogger(name) for name in ("webstore.shop.webhooks", "webstore.gateways.call_log")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
 
 
 def _results(

@@ -1,4 +1,4 @@
-"""`flask setup`: prints code that an operator installs at a vendor."""
+"""`flask setup`: what an operator sets up at the vendors."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from webstore.linking import Linker
 from webstore.linking.models import Account
 
 from .auth0_action import claims_only_action, linking_action
+from .setup_stripe import stripe
 from .terminal import store
 
 # Click keeps the lines of a paragraph that begins with \b.
@@ -41,9 +42,12 @@ def _account_id(_ctx: click.Context, _param: click.Parameter, value: str | None)
         raise click.BadParameter(f"{value!r} {exc}.") from None
 
 
-@click.group(short_help="Print code to install at a vendor.")
+@click.group(short_help="Set the vendors up for the store.")
 def setup() -> None:
-    """Code to install at a vendor."""
+    """Set the vendors up for the store."""
+
+
+setup.add_command(stripe)
 
 
 @setup.command(help=_HELP, short_help="Print the Auth0 Action that links users at their login.")

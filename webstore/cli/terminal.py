@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -65,6 +66,20 @@ def progress(description: str, total: int | None = None) -> Iterator[Progress]:
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         bar.add_task(description, total=total)
         yield bar
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Leave out the log's lines about each event and call: the command prints its own summary."""
+    loggers = [logging.getLogger(name) for name in ("webstore.shop.webhooks", "webstore.gateways.call_log")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def document(value: object) -> None:

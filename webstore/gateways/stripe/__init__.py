@@ -9,6 +9,7 @@ from .open_sessions import StripeOpenSessions
 from .orders import StripeOrders
 from .portal import StripePortals
 from .sales import StripeSales
+from .setup import StripeSetup
 from .subscriptions import StripeSubscriptions
 from .webhooks import read_event, verify
 
@@ -23,6 +24,7 @@ __all__ = [
     "StripePortals",
     "StripeRecords",
     "StripeSales",
+    "StripeSetup",
     "StripeSubscriptions",
     "read_event",
     "stripe_client",

@@ -54,7 +54,7 @@ def list_all(call: Call) -> dict[str, object]:
 
 
 def _to_json(endpoint: WebhookEndpoint, call: Call) -> dict[str, object]:
-    """An event destination. API v2 leaves out what has no value."""
+    """An event destination. API v2 leaves out fields without a value."""
     shown: dict[str, object] = {
         "id": endpoint.id,
         "object": "v2.core.event_destination",
