@@ -42,9 +42,14 @@ class Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+        #: The variables that have to be set, with where the operator finds their values.
+        self.needed: dict[str, str] = {}
+        #: Every variable that was read, in this order.
+        self.names: list[str] = []
 
     def required(self, name: str, where: str, check: Check = str) -> str:
         """A variable that has to be set; `where` says where the operator finds its value."""
+        self.needed[name] = where
         value = self._value(name)
         if not value:
             if not self._is_set(name):
@@ -112,6 +117,7 @@ class Reader:
 
     def _value(self, name: str) -> str:
         """The variable as it is; empty if it is not set, is blank, or has something around it."""
+        self.names.append(name)
         value = self._environ.get(name, "")
         return value if value.strip(_BLANK) and self._is_sound(name, value) else ""
 
@@ -155,6 +161,15 @@ def domain(value: str) -> str:
     except ValueError:
         raise ValueError(_BARE_DOMAIN) from None
     return value.lower()
+
+
+def is_custom_domain(value: str) -> bool:
+    """Whether a domain is a custom domain of a tenant, and not the tenant's own, nor this machine.
+
+    Source: https://auth0.com/docs/customize/custom-domains
+    """
+    host = urlsplit(f"//{value}").hostname or ""
+    return not host.endswith(".auth0.com") and not is_loopback(host)
 
 
 def url(value: str) -> str:

@@ -13,6 +13,7 @@ WebstoreError
 ├── DirectoryError             the Auth0 Management API
 │   ├── UserGone               a proven absence: 404
 │   ├── DirectoryRefused       401, 403 or another 4xx: the set-up is wrong
+│   │   └── ClientRefused      the client ID or its secret is wrong
 │   └── DirectoryUnavailable   time-out, 429, 5xx, malformed: proves nothing
 ├── UserBarred                 the user may not go on with the session or token that they come with
 │   ├── UserBlocked            an operator has blocked the user in Auth0
@@ -120,6 +121,10 @@ class UserGone(DirectoryError):
 
 class DirectoryRefused(DirectoryError):
     """The directory refuses the store's credentials, scopes or request."""
+
+
+class ClientRefused(DirectoryRefused):
+    """Auth0 does not accept the application's client ID or its secret."""
 
 
 class DirectoryUnavailable(DirectoryError):

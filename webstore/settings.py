@@ -162,6 +162,13 @@ class Settings:
         return settings, (*faults, *read.problems, *_published_secrets(settings))
 
 
+def described() -> environment.Reader:
+    """What settings there are: the names of all, and where the operator finds those that are needed."""
+    read = environment.Reader({})
+    _read(read)
+    return read
+
+
 def _read(read: environment.Reader) -> Settings:
     base_url = read.origin(
         "BASE_URL", "http://127.0.0.1:8000", "the address shoppers use, e.g. https://shop.example.com"

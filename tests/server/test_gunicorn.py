@@ -36,8 +36,16 @@ REQUIRED = ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET", "STRIPE_SE
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with running_store(tmp_path_factory.mktemp("gunicorn")) as running:
+    folder = tmp_path_factory.mktemp("gunicorn")
+    readable_file = folder / "settings.env"
+    readable_file.write_text("# all settings are in the environment\n")
+    readable_file.chmod(0o644)
+    with running_store(folder, WEBSTORE_ENV_FILE=str(readable_file)) as running:
         yield running
+
+
+def test_a_file_of_settings_that_others_may_read_is_warned_of_once(store: Store) -> None:
+    assert store.said().count("settings.env, which has secrets: chmod 600 it") == 1
 
 
 # Serving

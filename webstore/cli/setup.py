@@ -1,17 +1,14 @@
-"""`flask setup`: what an operator sets up at the vendors."""
+"""`flask setup`: asks for the settings, sets up the vendors, and prints what an operator installs there."""
 
 from __future__ import annotations
 
 import click
 from flask.cli import with_appcontext
 
-from webstore.environment import stripe_account
-from webstore.errors import PaymentsError
-from webstore.gateways.stripe import API_VERSION
-from webstore.linking import Linker
-from webstore.linking.models import Account
-
-from .auth0_action import claims_only_action, linking_action
+from .action_code import account_id, linking_code
+from .auth0_action import claims_only_action
+from .setup_auth0 import auth0
+from .setup_env import env
 from .setup_stripe import stripe
 from .terminal import store
 
@@ -33,21 +30,9 @@ Exit code: 0 if it was printed, 1 if this store cannot have it or Stripe cannot 
 """
 
 
-def _account_id(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        return stripe_account(value)
-    except ValueError as exc:
-        raise click.BadParameter(f"{value!r} {exc}.") from None
-
-
-@click.group(short_help="Set the vendors up for the store.")
+@click.group(short_help="Set up the store: its settings, and what it needs at the vendors.")
 def setup() -> None:
-    """Set the vendors up for the store."""
-
-
-setup.add_command(stripe)
+    """The store's settings, and what it needs at the vendors."""
 
 
 @setup.command(help=_HELP, short_help="Print the Auth0 Action that links users at their login.")
@@ -57,50 +42,19 @@ setup.add_command(stripe)
     help="Print the variant that needs no Stripe key: it copies links into the tokens and links nobody.",
 )
 @click.option(
-    "--account", "given", callback=_account_id, help="The account of the store's Stripe key, acct_..."
+    "--account", "given", callback=account_id, help="The account of the store's Stripe key, acct_..."
 )
 @with_appcontext
 def action(given: str | None, *, claims_only: bool) -> None:
     """Print the Action. Exits with 0, 1 or 2."""
-    settings, linker = store().settings, store().linker
-    namespace = settings.auth0_claim_namespace
     if claims_only:
         if given is not None:
             raise click.UsageError("--account has no use with --claims-only.")
-        click.echo(claims_only_action(namespace), nl=False)
+        click.echo(claims_only_action(store().settings.auth0_claim_namespace), nl=False)
         return
-    if linker.policy.looks_up_everyone:
-        raise click.ClickException(
-            "With LINK_LOOKUP=always, LINK_EXISTING_BY_EMAIL=1 or AUTH0_FORMER_TENANTS, the store looks for "
-            "an existing customer of every new user first. The Action cannot, and would make a second one. "
-            "Use --claims-only."
-        )
-    if given and settings.stripe_account and given != settings.stripe_account:
-        raise click.UsageError(f"--account is {given}, but STRIPE_ACCOUNT is {settings.stripe_account}.")
-    account = _account(linker, given or settings.stripe_account)
-    if account.id is None:
-        click.echo(
-            "The Stripe key may not read its account. The Action records links without an account, as the "
-            "store does, and tells only test and live mode apart. Give the account with --account.",
-            err=True,
-        )
-    printed = linking_action(
-        linker.policy,
-        account,
-        namespace=namespace,
-        time_limit_s=settings.link_budget_s,
-        stripe_api_version=API_VERSION,
-    )
-    click.echo(printed, nl=False)
+    click.echo(linking_code(store(), given, instead="Use --claims-only."), nl=False)
 
 
-def _account(linker: Linker, account_id: str | None) -> Account:
-    """The account and mode of the store's key. It is read only if it is not given."""
-    if account_id is not None:
-        return Account(account_id, linker.policy.livemode)
-    try:
-        return linker.payments.account()
-    except PaymentsError as exc:
-        raise click.ClickException(
-            f"The account of the Stripe key cannot be read: {exc}. Try again, or give it: --account acct_..."
-        ) from exc
+setup.add_command(auth0)
+setup.add_command(env)
+setup.add_command(stripe)

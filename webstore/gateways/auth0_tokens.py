@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import httpx
 
-from webstore.errors import DirectoryRefused, DirectoryUnavailable, StateUnavailable
+from webstore.errors import ClientRefused, DirectoryRefused, DirectoryUnavailable, StateUnavailable
 from webstore.state import State
 
 from .profiles import printable
@@ -38,8 +38,7 @@ class ManagementTokens:
         client_secret: str,
     ) -> None:
         self._http, self._state = http, state
-        self._url = f"{base_url}/oauth/token"
-        self._audience = f"https://{domain}/api/v2/"
+        self._base_url, self._domain = base_url, domain
         self._client_id, self._client_secret = client_id, client_secret
         self._key = f"auth0-management-token:{domain}:{client_id}"
         self._lock = threading.Lock()
@@ -91,27 +90,14 @@ class ManagementTokens:
         return token
 
     def _fetch(self) -> str:
-        """Get a new token from Auth0 and share it through the state.
-
-        Source: https://auth0.com/docs/api/authentication/client-credential-flow/get-token
-        """
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self._client_id,
-            "client_secret": self._client_secret,
-            "audience": self._audience,
-        }
-        try:
-            response = self._http.post(self._url, data=form)
-        except httpx.HTTPError as exc:
-            raise DirectoryUnavailable(f"no Management API token: {exc}") from exc
-        if response.status_code in (400, 401, 403):
-            raise DirectoryRefused(f"no Management API token: {_refusal(response)}")
-        try:
-            answer = response.raise_for_status().json()
-            token, lifetime = str(answer["access_token"]), float(answer["expires_in"])
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
-            raise DirectoryUnavailable(f"no Management API token: status {response.status_code}") from exc
+        """Get a new token from Auth0 and share it through the state."""
+        token, lifetime = request_token(
+            self._http,
+            base_url=self._base_url,
+            domain=self._domain,
+            client_id=self._client_id,
+            client_secret=self._client_secret,
+        )
         # Two tokens issued within one second can be the same.
         with suppress(ValueError):
             self._refused.remove(token)
@@ -123,19 +109,55 @@ class ManagementTokens:
         return self._keep(token, renew_at)
 
 
-def _refusal(response: httpx.Response) -> str:
+def request_token(
+    http: httpx.Client,
+    *,
+    base_url: str,
+    domain: str,
+    client_id: str,
+    client_secret: str,
+    settings: str = "AUTH0_MGMT",
+) -> tuple[str, float]:
+    """A new access token for the Management API, and its lifetime in seconds.
+
+    `settings`: what the names of the settings with the client ID and the secret begin with.
+    Raises `ClientRefused` if the client ID or its secret is wrong, `DirectoryRefused` if the application may
+    not have a token, and `DirectoryUnavailable`.
+    Source: https://auth0.com/docs/api/authentication/client-credential-flow/get-token
+    """
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "audience": f"https://{domain}/api/v2/",
+    }
+    try:
+        response = http.post(f"{base_url}/oauth/token", data=form)
+    except httpx.HTTPError as exc:
+        raise DirectoryUnavailable(f"no Management API token: {exc}") from exc
+    if response.status_code in (400, 401, 403):
+        raise _refusal(response, settings)
+    try:
+        answer = response.raise_for_status().json()
+        return str(answer["access_token"]), float(answer["expires_in"])
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as exc:
+        raise DirectoryUnavailable(f"no Management API token: status {response.status_code}") from exc
+
+
+def _refusal(response: httpx.Response, settings: str) -> DirectoryRefused:
     """Why Auth0 gave no token, and the setting that is likely to be wrong."""
     code = description = ""
     with suppress(ValueError):
         body = response.json()
         if isinstance(body, dict):
             code, description = printable(body.get("error"), 60), printable(body.get("error_description"))
+    error = DirectoryRefused
     if response.status_code == 401 or code == "invalid_client":
-        setting = "AUTH0_MGMT_CLIENT_ID and AUTH0_MGMT_CLIENT_SECRET"
+        error, setting = ClientRefused, f"{settings}_CLIENT_ID and {settings}_CLIENT_SECRET"
     elif "service not found" in description.lower():
         setting = "AUTH0_MGMT_DOMAIN, which is the tenant's own domain (TENANT.REGION.auth0.com)"
     elif code == "unauthorized_client":
-        setting = "the grant types of the application AUTH0_MGMT_CLIENT_ID: it needs Client Credentials"
+        setting = f"the grant types of the application {settings}_CLIENT_ID: it needs Client Credentials"
     else:
-        setting = "whether the application AUTH0_MGMT_CLIENT_ID is authorized for the Management API"
-    return f"{response.status_code} {code}; check {setting}"
+        setting = f"whether the application {settings}_CLIENT_ID is authorized for the Management API"
+    return error(f"no Management API token: {response.status_code} {code}; check {setting}")

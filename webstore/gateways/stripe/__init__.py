@@ -1,5 +1,6 @@
 """The payment service: Stripe. No other package imports Stripe's SDK."""
 
+from .account import account_of_key
 from .catalogue import StripeCatalogue
 from .checkout import StripeCheckouts
 from .client import API_VERSION, stripe_client
@@ -26,6 +27,7 @@ __all__ = [
     "StripeSales",
     "StripeSetup",
     "StripeSubscriptions",
+    "account_of_key",
     "read_event",
     "stripe_client",
     "verify",

@@ -1,0 +1,1 @@
+"""What the store needs at its Auth0 tenant: `flask setup auth0` plans it and does it."""
