@@ -23,8 +23,8 @@ from webstore.sandbox.stripe import ACCOUNT
 from webstore.sandbox.stripe.state import World
 from webstore.settings import Settings
 
-#: The rights of an administrator that the doctor uses.
-SETUP_SCOPES = "read:clients read:actions"
+#: What the doctor needs of an administrator's rights.
+READING = "read:clients read:actions"
 
 
 @dataclass
@@ -51,11 +51,11 @@ class Clinic:
         found: Mapping[str, str | None] = {**self.shop.environment, **self.setup_token(), **self.changed}
         return {name: value for name, value in found.items() if value is not None}
 
-    def setup_token(self) -> dict[str, str]:
-        """The variable with the token of an administrator."""
+    def setup_token(self, scopes: str = READING) -> dict[str, str]:
+        """The variable with the token of an administrator who has these rights."""
         api = self.tenant.apis.find(self.tenant.config.management_audience)
         assert api is not None
-        token = self.tenant.tokens.client_access_token("administrator", api, SETUP_SCOPES)
+        token = self.tenant.tokens.client_access_token("administrator", api, scopes)
         return {"AUTH0_SETUP_TOKEN": token}
 
     @contextmanager

@@ -175,9 +175,15 @@ def _older(action: Action) -> Action:
     return replace(action, draft=content, versions=(replace(version, content=content),))
 
 
-def _other_name(clinic: Clinic) -> str:
-    """The tenant's server under a name that is not the tenant's own."""
-    return clinic.shop.environment["AUTH0_DOMAIN"].replace("127.0.0.1", "localhost")
+@contextmanager
+def _custom_domain(clinic: Clinic) -> Iterator[None]:
+    """Shoppers log in under the tenant's custom domain, and AUTH0_MGMT_DOMAIN was forgotten."""
+    domain = clinic.shop.environment["AUTH0_DOMAIN"].replace("127.0.0.1", "localhost")
+    with (
+        clinic.vendor_settings(clinic.tenant.settings, custom_domains=[domain]),
+        _everywhere(clinic, AUTH0_DOMAIN=domain, AUTH0_ISSUER=f"http://{domain}/"),
+    ):
+        yield
 
 
 @contextmanager
@@ -226,7 +232,7 @@ BROKEN: dict[str, tuple[Break, dict[str, str]]] = {
         {"application-type": WARNING},
     ),
     "a custom domain as Management audience": (
-        lambda it: _everywhere(it, AUTH0_MGMT_DOMAIN=_other_name(it)),
+        _custom_domain,
         {"management-domain": FAILURE},
     ),
     "a wrong secret of the Management application": (

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support import running_shop
+from webstore.sandbox.auth0.scopes import MANAGEMENT_SCOPES
 
 from .clinic import Clinic
 from .set_ups import BROKEN
@@ -42,3 +44,21 @@ def test_the_doctor_names_the_cause_and_only_it(clinic: Clinic, name: str) -> No
     broken, expected = BROKEN[name]
     with broken(clinic):
         assert clinic.findings() == expected
+
+
+def test_set_up_mends_what_it_can(clinic: Clinic, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.env"
+    token = clinic.setup_token(" ".join(MANAGEMENT_SCOPES))["AUTH0_SETUP_TOKEN"]
+    with (
+        clinic.application(callbacks=[], allowed_logout_urls=[]),
+        clinic.endpoint(enabled_events=["invoice.paid"]),
+        clinic.set(AUTH0_SETUP_TOKEN=token, WEBSTORE_ENV_FILE=str(kept)),
+    ):
+        broken = {"callback-url": "failure", "logout-url": "failure", "webhook-events": "warning"}
+        assert clinic.findings() == broken
+        done = clinic.command("--fix")
+        before, _, after = done.stdout.rpartition("flask --app wsgi setup stripe --apply")
+        assert "failure: callback-url" in before
+        assert "flask --app wsgi setup auth0 --apply" in before
+        assert (done.exit_code, "failure: " in after) == (0, False)
+        assert clinic.findings().keys() <= {"running-settings"}

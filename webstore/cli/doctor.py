@@ -91,7 +91,7 @@ def _examined(
 ) -> list[Result]:
     """Ask, examine and tell."""
     began = time.monotonic()
-    with _quietly(), progress("Asking Auth0, Stripe and the store", total=len(PROBES)) as bar:
+    with _silently(), progress("Asking Auth0, Stripe and the store", total=len(PROBES)) as bar:
         facts = facts_of(
             settings,
             problems,
@@ -137,8 +137,8 @@ def _setup_command(name: str) -> click.Command:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Leave out the log's lines about calls: the command says itself what it found."""
+def _silently() -> Iterator[None]:
+    """Leave the store's log out: the command says itself what it found."""
     logger = logging.getLogger("webstore")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
