@@ -42,7 +42,9 @@ class Registration(StrEnum):
     REGISTERED = "registered"
     NOT_REGISTERED = "not registered"
     UNKNOWN_CLIENT = "unknown client"
-    #: The answer is neither of these; the provider may have changed its pages.
+    #: An error page that does not say why: a tenant may hide the details.
+    REFUSED = "refused"
+    #: The answer is none of these; the provider may have changed its pages.
     UNCLEAR = "unclear"
 
 

@@ -120,6 +120,14 @@ def test_an_unclear_page_of_the_provider_is_no_verdict_unless_the_list_is_known(
     assert f"{SHOP}/callback" in told(unknown, "callback-url")
 
 
+def test_a_tenant_that_hides_its_reasons_is_understood_by_what_else_it_answers() -> None:
+    hidden = with_login(sound(), callback=Registration.REFUSED)
+    assert found(with_tenant(hidden, application=FORBIDDEN)) == {"callback-url": "failure"}
+    assert found(hidden) == {}  # the application's own list has it
+    neither = with_login(hidden, logout=Registration.REFUSED, exchange=REFUSED)
+    assert found(neither) == {"client-id": "failure"}
+
+
 ACTION = Action("1", "Web store", "the code", has_newer_draft=False, bound=True)
 
 
@@ -153,4 +161,4 @@ def test_pages_are_those_of_the_tenant_and_the_application() -> None:
 
 def test_links_of_users_need_no_setup_token() -> None:
     facts = with_tenant(sound(), application=FORBIDDEN, links=Links(0, {}))
-    assert "No link" in told(facts, "worlds")
+    assert "No user's link" in told(facts, "worlds")

@@ -114,6 +114,7 @@ def test_questions_are_asked_under_the_deadline_of_their_thread() -> None:
             Registration.UNKNOWN_CLIENT,
         ),
         (Answer(200, {}, b"<p>Welcome</p>"), Registration.UNCLEAR),
+        (Answer(403, {}, b"<p>There could be a misconfiguration in the system</p>"), Registration.REFUSED),
     ],
 )
 def test_the_provider_tells_whether_the_callback_is_registered(

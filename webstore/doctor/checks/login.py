@@ -78,6 +78,14 @@ def _client_id(facts: Facts) -> Finding:
             "it must be of the tenant AUTH0_DOMAIN.",
             pages.auth0(facts.settings, "applications"),
         )
+    exchange = _login(facts).exchange
+    if _login(facts).callback is Registration.REFUSED and exchange is not None and exchange.status == 401:
+        return failure(
+            "The provider refuses AUTH0_CLIENT_ID or AUTH0_CLIENT_SECRET, and does not say which.",
+            "Copy both again from Applications > Applications > your application > Settings; they must be of "
+            "the tenant AUTH0_DOMAIN.",
+            pages.auth0(facts.settings, "applications"),
+        )
     return ok("The provider knows the application AUTH0_CLIENT_ID.")
 
 
@@ -103,10 +111,12 @@ def _registered(
     field: str,
 ) -> Finding:
     """Judge by how the provider behaves; by the application's list where that is unclear."""
-    if isinstance(answered, Registration) and answered is not Registration.UNCLEAR:
+    if answered in (Registration.REGISTERED, Registration.NOT_REGISTERED):
         registered = answered is Registration.REGISTERED
     elif listed is not None:
         registered = url in listed
+    elif answered is Registration.REFUSED:
+        registered = False
     else:
         why = answered.reason if isinstance(answered, Trouble) else "the provider's answer is unclear"
         return skipped(f"It cannot be checked: {why}.", f"Look whether {url} is in {field}.", _page(facts))

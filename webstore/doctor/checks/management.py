@@ -92,7 +92,7 @@ def _scopes(facts: Facts) -> Finding:
             "Grant it to the application AUTH0_MGMT_CLIENT_ID at Auth0 Management API.",
             page,
         )
-    return ok("The Management application has every scope that the store uses.")
+    return ok("Every scope that the store uses is granted.")
 
 
 def _action(facts: Facts) -> Finding | None:
@@ -132,7 +132,7 @@ def _current(facts: Facts, own: Action, library: str) -> Finding:
     """Whether the Action that runs is the one that the store prints today."""
     variants = [name for name, code in facts.expected.actions.items() if _same(code, own.deployed_code)]
     if variants:
-        return ok(f"The Action {own.name} ({variants[0]}) is deployed, bound and current.")
+        return ok(f"{own.name} ({variants[0]}) is deployed, bound and current.")
     if own.has_newer_draft:
         return warning(
             f"The Action {own.name} has changes that are not deployed, and the deployed code is not the one "

@@ -30,7 +30,10 @@ def _settings(facts: Facts) -> list[Finding] | Finding:
     found = []
     for problem in facts.problems:
         summary, _, where = problem.partition(" Find it: ")
-        found.append(failure(summary, f"Find it: {where}" if where else "Correct it; see .env.example."))
+        if RANDOM_TEXT in where:
+            found.append(failure(summary, f"Set it to {RANDOM_TEXT}"))
+        else:
+            found.append(failure(summary, f"Find it: {where}" if where else "Correct it; see .env.example."))
     return found
 
 
@@ -84,7 +87,7 @@ def _key_mode(facts: Facts) -> Finding:
 def _cookies(facts: Facts) -> Finding:
     if facts.settings.secure:
         return ok("Cookies are sent over https only.")
-    return ok("BASE_URL is plain http on this machine: cookies do not leave it.")
+    return ok("Plain http on this machine: cookies do not leave it.")
 
 
 def _texts(facts: Facts) -> Finding:
@@ -93,7 +96,7 @@ def _texts(facts: Facts) -> Finding:
         return ok("The shop's texts have no placeholders.")
     told = ", ".join(f"{name}.md ({count})" for name, count in sorted(left.items()))
     if is_local(facts):
-        return ok(f"The shop's texts have placeholders, to replace before it opens: {told}.")
+        return ok(f"Placeholders, to replace before the shop opens: {told}.")
     return warning(
         f"The shop's texts have placeholders: {told}.",
         "Replace each [REPLACE: ...] in templates/shop/texts/.",

@@ -26,7 +26,7 @@ def _state(facts: Facts) -> StateFacts:
 def _usable(facts: Facts) -> Finding:
     found = _state(facts)
     if found.problem is None:
-        return ok(f"The shared state in {found.place} can be written and read.")
+        return ok(f"{found.place} can be written and read.")
     name = "REDIS_URL" if facts.settings.redis_url else "STATE_DIR"
     return failure(
         f"The shared state in {found.place} cannot be used: {found.problem}.",

@@ -68,7 +68,7 @@ def _account(facts: Facts) -> Finding:
         return warning(
             "The key may not read its own account: links are recorded without it, so a key of another "
             "account is not noticed.",
-            "Give the restricted key the permission to read the account.",
+            "Give the restricted key the permission to read the account, if Stripe offers it.",
             _keys(facts),
         )
     if settings.stripe_livemode and not found.charges_enabled:
@@ -88,9 +88,9 @@ def _worlds(facts: Facts) -> Finding | None:
     account, settings = _stripe(facts).account, facts.settings
     told = ", ".join(f"{pin}: {count}" for pin, count in sorted(links.pins.items()))
     if not links.pins:
-        return ok(f"No link names an account yet ({links.users} users looked at).")
+        return ok("No user's link names an account yet.")
     if not isinstance(account, StripeAccount):
-        return ok(f"Links by account, of {links.users} users: {told}.")
+        return ok(f"Users by account (sample of {links.users}): {told}.")
     mode = "live" if settings.stripe_livemode else "test"
     others = [pin for pin in links.pins if pin.endswith(f" {mode}") and pin != f"{account.id} {mode}"]
     if others and f"{account.id} {mode}" not in links.pins:
@@ -108,7 +108,7 @@ def _worlds(facts: Facts) -> Finding | None:
             _keys(facts),
             blocks=True,
         )
-    return ok(f"Links by account, of {links.users} users: {told}.")
+    return ok(f"Users by account (sample of {links.users}): {told}.")
 
 
 def _permissions(facts: Facts) -> Finding:
@@ -195,7 +195,7 @@ def _portal(facts: Facts) -> Finding | None:
             "Correct it, or leave it out.",
             pages.stripe(facts.settings, "settings/billing/portal"),
         )
-    return ok("The billing portal has no configuration: the store makes it at the first visit.")
+    return ok("No configuration yet: the store makes one at the first visit.")
 
 
 _SETTINGS = ("STRIPE_SECRET_KEY", "STRIPE_API_BASE", "STRIPE_ACCOUNT")

@@ -153,7 +153,7 @@ def _events(facts: Facts) -> Finding | None:
     chosen = {event.removeprefix("v1.") if it.thin else event for it in own for event in it.events}
     missing = sorted(facts.expected.events - chosen)
     if not missing or _EVERY_EVENT in chosen:
-        return ok("The endpoint receives every type of event that the store handles.")
+        return ok("The endpoint has every type that the store handles.")
     return warning(
         f"The endpoint does not receive {', '.join(missing)}.",
         "Add these types to it; docs/webhooks.md says what each is for.",

@@ -120,6 +120,8 @@ def _registration(answer: Reply | Trouble, url: str) -> Registration | Trouble:
         return Registration.NOT_REGISTERED
     if answer.status >= 500 or answer.status == 429:
         return answer.trouble
+    if 400 <= answer.status < 500:
+        return Registration.REFUSED
     return Registration.UNCLEAR
 
 
