@@ -88,8 +88,8 @@ def facts_of(
     with ExitStack() as opened:
         tls = httpx.create_ssl_context()
 
-        def ask(service: str) -> Asker:
-            wire = Wire(service, total_s=_CALL_S, tls=tls)
+        def ask(service: str, *, plain_http: bool = False) -> Asker:
+            wire = Wire(service, total_s=_CALL_S, tls=tls, plain_http=plain_http)
             opened.callback(wire.close)
             return Asker(wire, now)
 
@@ -98,7 +98,7 @@ def facts_of(
             "tenant": partial(read_tenant, ask("The Management API"), settings, setup_token),
             "stripe": partial(read_stripe, ask("Stripe"), settings, API_VERSION, now),
             "state": partial(_read_state, settings, named=wrong.isdisjoint(_FINGERPRINT)),
-            "site": partial(read_site, ask("The store"), settings),
+            "site": partial(read_site, ask("The store", plain_http=True), settings),
         }
         wanted = {it for group in only or GROUPS for it in GROUPS[group]}
         asked = {

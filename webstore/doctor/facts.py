@@ -227,6 +227,8 @@ class SiteFacts:
     reports: Sequence[StoreReport] | Trouble
     #: Whether something else than the store answered, such as a proxy's page.
     something_else: bool = False
+    #: Whether plain http leads to https; None if nothing answers there, or BASE_URL is plain http itself.
+    https_redirect: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ def site(*reports: StoreReport) -> SiteFacts:
         (replace(sound(TRUSTED_PROXY_HOPS="1"), site=site(REPORT)), {"proxy-hops": "warning"}),
         (replace(sound(), site=site(replace(REPORT, host="10.0.0.7:8000"))), {"proxy-host": "warning"}),
         (replace(sound(), site=site(replace(REPORT, host="shop.example:443"))), {}),
+        (replace(sound(), site=SiteFacts((REPORT,), https_redirect=False)), {"https-redirect": "warning"}),
+        (replace(sound(), site=SiteFacts((REPORT,), https_redirect=True)), {}),
         (
             replace(sound(), site=site(replace(REPORT, other_settings=("login_rate",)))),
             {"running-settings": "warning"},

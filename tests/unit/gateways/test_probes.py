@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from webstore.doctor.facts import Registration, Trouble
 from webstore.gateways.probes.asking import Asker, Reply, Together
 from webstore.gateways.probes.login import read_login
 from webstore.gateways.probes.payments import read_stripe
+from webstore.gateways.probes.site import read_site
 from webstore.gateways.probes.state import read_folder
 from webstore.gateways.state import FileState
 from webstore.gateways.wire import Answer, Wire, WireError, WireTimeout
@@ -181,3 +183,25 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     facts = read_folder(tmp_path / "state", FileState(tmp_path / "state"))
     assert facts.problem is not None
     assert "FileExistsError" in facts.problem
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Answer(301, {"location": "https://shop.example/"}, b""), True),
+        (Answer(302, {"location": "http://shop.example/en"}, b""), False),
+        (Answer(200, {}, b"<h1>Webstore</h1>"), False),
+        (Answer(503, {}, b""), None),
+        (WireError("nobody listens"), None),
+    ],
+)
+def test_plain_http_is_asked_of_the_same_host(
+    tmp_path: Path, answer: Answer | WireError, *, expected: bool | None
+) -> None:
+    settings = offline_settings(tmp_path, BASE_URL="https://shop.example")
+    report = document({"settings": {}, "state": "1", "forwarded_for": 0, "host": "shop.example"})
+    store = Vendor({"GET /doctor": report, "GET /": answer})
+    assert read_site(Asker(store), settings).https_redirect is expected
+    assert store.asked[-1] == "GET http://shop.example/"
+    odd = replace(settings, base_url="https://shop.example:8443")
+    assert read_site(Asker(Vendor({"GET /doctor": report})), odd).https_redirect is None

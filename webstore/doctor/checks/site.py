@@ -121,6 +121,19 @@ def _host(facts: Facts) -> Finding:
     )
 
 
+def _https(facts: Facts) -> Finding | None:
+    redirected = _site(facts).https_redirect
+    if redirected is None:
+        return None
+    if redirected:
+        return ok("Plain http leads to https.")
+    return warning(
+        "The store's host serves plain http, too: who comes that way logs in at https, and what they saw "
+        "before could have been changed on the way.",
+        "Let the proxy redirect http to https.",
+    )
+
+
 CHECKS = (
     Check("store", "site", _store, ("BASE_URL", "APP_SECRET_KEY")),
     Check("running-settings", "site", _settings, ("BASE_URL", "APP_SECRET_KEY"), needs=("store",)),
@@ -133,4 +146,5 @@ CHECKS = (
         needs=("store", "running-settings"),
     ),
     Check("proxy-host", "site", _host, ("BASE_URL", "APP_SECRET_KEY"), needs=("store",)),
+    Check("https-redirect", "site", _https, ("BASE_URL", "APP_SECRET_KEY"), needs=("store",)),
 )
