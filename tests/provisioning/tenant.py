@@ -86,7 +86,7 @@ class Tenant:
         return found
 
     def written(self) -> list[str]:
-        """Method and path of what was written so far."""
+        """Method and path of every write so far."""
         return [
             f"{seen.method} {seen.path.removeprefix('/api/v2/')}"
             for seen in self.auth0.control.requests()
@@ -122,6 +122,7 @@ def setup(app: Flask, environ: Mapping[str, str | None], *arguments: str) -> Res
     """Run the command."""
     done = app.test_cli_runner(env=dict(environ)).invoke(args=["setup", "auth0", *arguments])
     assert "Traceback" not in done.output
+    assert "\\" not in done.stdout  # neither an escaped line break nor a control character
     for name, value in environ.items():
         if "SECRET" in name or "TOKEN" in name:
             assert not value or value not in done.output, f"{name} was printed"

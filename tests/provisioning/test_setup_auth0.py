@@ -72,7 +72,7 @@ def test_the_application_can_log_in_and_use_the_management_api(tenant: Tenant) -
 def test_an_existing_tenant_keeps_three_bound_actions_two_pages_of_clients_and_a_hand_made_grant(
     tenant: Tenant,
 ) -> None:
-    """All of it byte for byte: the documents of what was there are the same afterwards."""
+    """All of it byte for byte: every document from before is the same afterwards."""
     tenant.auth0.control.reset()  # the store's applications are there already
     seed = {"clients": 60, "actions": 3, "grants": 2}
     tenant.http.post("/_sandbox/seed", json=seed).raise_for_status()

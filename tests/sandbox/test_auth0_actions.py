@@ -11,6 +11,7 @@ from tests.sandbox.auth0 import ADA, API, Browser, Tenant, undeclared
 from webstore.cli.auth0_action import claims_only_action, linking_action
 from webstore.linking.models import Account
 from webstore.linking.protocol import Policy
+from webstore.sandbox.auth0.action_claims import claim_namespace
 
 # Auth0 sends this beside `deployed_version`; the SDK's models lack it.
 FORMER = "current_version"
@@ -307,3 +308,16 @@ def test_the_stores_action_sets_claims_where_it_is_deployed_and_bound(
     admin.actions.deploy(ours)
     tenant.advance(1)
     assert claim not in browser.id_token()
+
+
+def test_only_code_of_the_store_is_acted_out() -> None:
+    assert claim_namespace(OURS["claims only"]) == "https://shop.example"
+    assert claim_namespace(claims_only_action('https://a"b.example/')) == 'https://a"b.example'
+    for foreign in (
+        CODE,
+        'const NAMESPACE = "https://x.example";',
+        'const NAMESPACE = "https://x.example";\napi.idToken.setCustomClaim("plan", "gold");',
+        'api.idToken.setCustomClaim("stripe_customer_id", "cus_1");',
+        '// const NAMESPACE = "https://x.example"; setCustomClaim( stripe_',
+    ):
+        assert claim_namespace(foreign) is None

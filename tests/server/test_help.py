@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[2]
-COMMANDS: tuple[list[str], ...] = (["setup", "action"], ["setup", "env"], ["customers", "relink"], [])
+COMMANDS: tuple[list[str], ...] = (
+    ["setup", "action"],
+    ["setup", "auth0"],
+    ["setup", "env"],
+    ["customers", "relink"],
+    [],
+)
 
 
 def flask(*arguments: str) -> subprocess.CompletedProcess[str]:

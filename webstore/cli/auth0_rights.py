@@ -101,7 +101,7 @@ def _with_token(wire: Wire, base_url: str, needs: Needs, variables: Mapping[str,
     token = _value(variables, _TOKEN)
     if not token:
         raise CannotSetUp(f"{_TOKEN} is missing: a token from {_EXPLORER} > API Explorer.")
-    _check(token, needs, f"Look at {_EXPLORER} > API Explorer, and set {_TOKEN} anew.")
+    _check(token, needs, f"Look at {_EXPLORER} > API Explorer, and set {_TOKEN} again.")
     return TokenWay(wire, base_url, token, f"A token with {{scope}} comes from {_EXPLORER} > API Explorer.")
 
 

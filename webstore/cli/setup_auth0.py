@@ -132,6 +132,8 @@ def auth0(
         document(_document(plan, needs, access, applied=applies))
     else:
         click.echo(_outcome(plan, applied=applies))
+        if applies and needs.keeps_credentials:
+            click.echo(f"AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET are in {read.path}.")
 
 
 def _needs(
@@ -222,7 +224,8 @@ def _check(left: Plan) -> None:
 
 def _show(plan: Plan, needs: Needs, access: Access) -> None:
     out = console()
-    out.print(text(f"Tenant {needs.domain}, store {needs.base_url}, through {access.by}\n"))
+    out.print(text(f"Tenant {needs.domain}, store {needs.base_url}, through {access.by}"))
+    out.print()
     for item in plan.items:
         style = _STYLES[item.act]
         out.print(text(f"{item.act:<7} {item.kind}: {item.name}", style=f"bold {style}"))
@@ -237,10 +240,11 @@ def _outcome(plan: Plan, *, applied: bool) -> str:
     if not plan.changes:
         return "The tenant has everything that the store needs. Nothing was changed."
     counts = [(plan.count(act), act) for act in (Act.CREATE, Act.CHANGE)]
-    words = " and ".join(f"{number} to {act}" for number, act in counts if number)
     if applied:
-        return f"Done ({words}). The tenant was read again, and has everything that the store needs."
-    return f"{words.capitalize()}. Nothing was changed: add --apply to do it."
+        words = " and ".join(f"{number} {act}d" for number, act in counts if number)
+        return f"Done: {words}. The tenant was read again, and has everything that the store needs."
+    words = " and ".join(f"{number} to {act}" for number, act in counts if number)
+    return f"{words}. Nothing was changed: add --apply to do it."
 
 
 def _document(plan: Plan, needs: Needs, access: Access, *, applied: bool) -> dict[str, object]:

@@ -26,7 +26,7 @@ from .tenant_documents import (
 )
 from .wire import Sender, WireError
 
-#: What is read of an application. Its secret and its keys are not.
+#: The fields of an application that are read: not its secret, not its keys.
 _CLIENT_FIELDS = (
     "client_id,name,app_type,callbacks,allowed_logout_urls,oidc_logout,grant_types,jwt_configuration,"
     "oidc_conformant,token_endpoint_auth_method,client_authentication_methods,client_metadata"
@@ -243,7 +243,7 @@ class Auth0Tenant:
     def bind(self, before: Sequence[Binding], action: Action) -> None:
         """Set the post-login flow: what it has, and the Action behind it.
 
-        The list replaces the flow. What is there is named by its binding, as the dashboard does.
+        The list replaces the flow. The bindings that are there are named by their IDs, as the dashboard does.
         Source: https://auth0.com/docs/api/management/v2/actions/patch-bindings
         """
         bindings = [

@@ -95,7 +95,7 @@ def scopes(permissions: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def action_of(it: dict[str, Any]) -> Action:
-    """An Action, with its draft and what is deployed."""
+    """An Action, with its draft and its deployed version."""
     deployed = it.get("deployed_version")
     live = deployed if isinstance(deployed, dict) and "code" in deployed else None
     return Action(

@@ -1,4 +1,4 @@
-"""An Auth0 tenant in memory, which takes down what is written to it."""
+"""An Auth0 tenant in memory, which lists the writes to it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_a_second_time_nothing_is_written() -> None:
 
 def test_what_stopped_half_way_goes_on_from_there() -> None:
     tenant = MemoryTenant(fails_to_build=True)
-    with pytest.raises(CannotSetUp, match=r"could not build .*What was deployed before still runs"):
+    with pytest.raises(CannotSetUp, match=r"could not build .*was deployed before still runs"):
         applied(tenant)
     assert tenant.flow == []
     tenant.written.clear()

@@ -20,11 +20,11 @@ _BIND_PAUSES_S = (1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What carrying out needs besides the tenant."""
+    """The side effects of carrying out, besides those at the tenant."""
 
     #: Keeps the client ID and the client secret of the login's application.
     keep: Callable[[str, str], None]
-    #: Says what is done, in a few words.
+    #: Tells the operator about the next step, in a few words.
     tell: Callable[[str], None]
     #: Waits for some seconds.
     pause: Callable[[float], None]
@@ -129,8 +129,8 @@ def _deployed(tenant: Tenant, needs: Needs, action: Action, means: Means) -> Act
             return now
         if now.status == "failed":
             raise CannotSetUp(
-                f"Auth0 could not build the Action {action.name}. The reason: {_page(action)}. What was "
-                "deployed before still runs."
+                f"Auth0 could not build the Action {action.name}. The reason: {_page(action)}. The version "
+                "that was deployed before still runs."
             )
         if not deployed and now.status in ("built", ""):
             deployed = tenant.deploy(action.id)

@@ -27,7 +27,7 @@ TRIGGER = "post-login"
 
 
 class CannotSetUp(WebstoreError):
-    """Something at the tenant stands in the way; the message says what, and what to do."""
+    """Something at the tenant or in the settings prevents the set-up; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Action:
     deployed_secret_names: tuple[str, ...] = ()
 
     def runs(self, wanted: WantedAction) -> bool:
-        """Whether what is deployed is what is wanted, as far as Auth0 shows it."""
+        """Whether the deployed version is the wanted one, as far as Auth0 shows it."""
         has_secrets = set(wanted.secrets) <= set(self.deployed_secret_names)
         return wanted.code.does_the_same_as(self.deployed) and has_secrets
 
@@ -180,7 +180,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the tenant has of it."""
+    """The objects that the tenant has for the store."""
 
     application: Application | None = None
     #: The application for the Management API, if it is another one.

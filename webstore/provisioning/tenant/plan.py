@@ -1,4 +1,4 @@
-"""The plan: what is created, changed and left as it is, line by line. Pure; it holds no secret."""
+"""The plan: each object that is created, changed or left, line by line. Pure; it holds no secret."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from . import wanted
 from .models import STORE_SCOPES, TRIGGER, Action, Api, Application, Binding, Code, Found, Grant, Needs
 
 _SECRETS = (
-    "The secret's value comes from this machine's settings. It is kept at Auth0, where whoever may edit "
-    "Actions can use it."
+    "The secret's value comes from this machine's settings. It is kept at Auth0, where everybody who may "
+    "edit Actions can use it."
 )
 #: A change of the Action's code is shown if it has no more lines than this.
 _SHORT_DIFF = 12
@@ -34,7 +34,7 @@ class Item:
     kind: str
     name: str
     act: Act
-    #: What is added ("+ ..."), taken away ("- ...") and stays, for people.
+    #: The differences, for people: "+ ..." is added, "- ..." is taken away, "  ..." stays.
     lines: tuple[str, ...] = ()
     #: What an operator has to know about it.
     notes: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Plan:
 
 
 def make_plan(needs: Needs, found: Found) -> Plan:
-    """Compare what is there with what is needed. Raises `CannotSetUp`."""
+    """Compare the tenant with the needs. Raises `CannotSetUp`."""
     login = wanted.application(needs, found.application)
     items = [_application("application", found.application, login)]
     if needs.keeps_credentials:
@@ -144,7 +144,9 @@ def _action(needs: Needs, found: Action | None) -> Item:
         return _item("Action", needs.name, new=True, lines=lines, notes=notes)
     if found.runs(needs.action) and not secrets:
         if not code.does_the_same_as(found.draft):
-            notes.append("What is deployed is current. Its draft has other changes, which are left alone.")
+            notes.append(
+                "The deployed version is current. Other changes in the draft are left alone."
+            )
     else:
         lines = [*_code_lines(found.draft, code), *lines, "+ deploy it"]
     if unused := [name for name in found.secret_names if name not in needs.action.secrets]:
@@ -181,9 +183,11 @@ def _backchannel(needs: Needs, found: Found, login: Application) -> Item:
     url = f"{needs.base_url}/backchannel-logout"
     notes = []
     if not needs.is_public:
-        notes.append("Auth0 calls public https addresses only, so the store learns of no logout elsewhere.")
+        notes.append(
+            "Auth0 calls public https addresses only. Logouts elsewhere do not end the store's sessions."
+        )
     elif not found.has_backchannel_logout:
-        notes.append("The tenant's plan has none, so the store learns of no logout elsewhere.")
+        notes.append("The tenant's plan has none. Logouts elsewhere do not end the store's sessions.")
     elif url not in to_be.backchannel_logout_urls:
         notes.append(
             f"Auth0 allows one address, and {', '.join(to_be.backchannel_logout_urls)} has the place: it is "

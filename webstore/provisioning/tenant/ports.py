@@ -12,7 +12,7 @@ class Tenant(Protocol):
     """One tenant's configuration.
 
     Every method raises `DirectoryRefused` if the right for it is missing or Auth0 refuses the request, and
-    `DirectoryUnavailable` if there is no usable answer. Lists are complete, whatever the number of pages.
+    `DirectoryUnavailable` if Auth0 does not answer or its answer is malformed. Lists are complete.
     """
 
     def application(self, client_id: str) -> Application | None:

@@ -27,7 +27,7 @@ def needed(needs: Needs) -> tuple[str, ...]:
 def check_token(token: str, needs: Needs, now: float) -> None:
     """Raise `CannotSetUp` if the token says that it cannot be used; `now`: Unix seconds.
 
-    A token that is no JSON Web Token tells nothing. Auth0 then says what is missing.
+    A token that is not a JSON Web Token tells nothing. Auth0 then names a missing right.
     Source: https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens
     """
     claims = _claims(token)

@@ -13,7 +13,7 @@ from .models import TRIGGER, Needs, WantedAction
 
 _HEAD = """\
 # What the web store at {base_url} needs of its tenant {domain}.
-# Printed by `flask --app wsgi setup auth0 --print-terraform`. There is no secret in it.
+# Printed by `flask --app wsgi setup auth0 --print-terraform`. It has no secrets.
 
 terraform {{
   required_providers {{

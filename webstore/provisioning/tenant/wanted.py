@@ -1,4 +1,4 @@
-"""What each object of the tenant is to be: what is there, and what the store needs. Nothing is taken away."""
+"""Each object of the tenant as the store wants it: as it is, with the missing things added."""
 
 from __future__ import annotations
 

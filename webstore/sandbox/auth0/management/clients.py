@@ -74,7 +74,9 @@ _LACKING = frozenset(
     }
 )
 # A PATCH with null removes these.
-_NULLABLE = frozenset(_PROPERTIES) - {"name", "app_type", "grant_types", "client_secret", "jwt_configuration"}
+_NULLABLE = frozenset(name for name, kind in _PROPERTIES.items() if kind is not bool) - {
+    *("app_type", "client_secret", "grant_types", "jwt_configuration", "name"),
+}
 _JWT: Shape = {"alg": str, "lifetime_in_seconds": int, "scopes": dict, "secret_encoded": bool}
 _LOGOUT: Shape = {
     "backchannel_logout_urls": list,
