@@ -104,6 +104,7 @@ class Clinic:
 
     def install_action(self) -> None:
         """Put the Action for the claims into the login's flow."""
+        self.tenant.settings.action_build_s = self.tenant.settings.action_deploy_s = 0.0
         trigger = {"id": POST_LOGIN, "version": "v3"}
         content = Content(code=claims_only_action(self.shop.url))
         made = self.tenant.actions.create("Web store", trigger, content, deploy=True)

@@ -87,7 +87,8 @@ def _refused_deliveries(clinic: Clinic) -> Iterator[None]:
     """The endpoint has another secret than the store, and something has happened since."""
     with clinic.endpoint(secret="whsec_of_another_endpoint"):
         made = clinic.shop.stripe("POST", "/customers", email="grace@example.com")
-        (event,) = [it for it in clinic.world.events.about(made["id"]) if it.type == "customer.created"]
+        clinic.shop.stripe("POST", f"/customers/{made['id']}", name="Grace")
+        (event,) = [it for it in clinic.world.events.about(made["id"]) if it.type == "customer.updated"]
         until(lambda: bool(event.deliveries) and bool(event.deliveries[0].attempts))
         yield
     clinic.shop.sandbox.stripe.redeliver(event.id)

@@ -159,10 +159,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Undelivered:
-    """Events of the last day that Stripe could not deliver everywhere."""
+    """The types of the events of the last day that Stripe could not deliver everywhere, the newest first."""
 
-    count: int
-    last_type: str = ""
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

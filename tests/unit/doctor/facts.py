@@ -79,7 +79,7 @@ STRIPE = StripeFacts(
     endpoints=(ENDPOINT,),
     destinations=(),
     default_version=VERSION,
-    undelivered=Undelivered(0),
+    undelivered=Undelivered(),
     portal=True,
     clock_ahead_s=-0.3,
 )

@@ -78,7 +78,10 @@ AFTER_THE_KEY = {
             ),
             {"webhook-version": "warning"},
         ),
-        (with_stripe(sound(), undelivered=Undelivered(2, "invoice.paid")), {"webhook-deliveries": "warning"}),
+        (
+            with_stripe(sound(), undelivered=Undelivered(("invoice.paid", "x"))),
+            {"webhook-deliveries": "warning"},
+        ),
     ],
 )
 def test_one_cause_is_one_finding(facts: Facts, expected: dict[str, str]) -> None:
@@ -140,6 +143,18 @@ def test_endpoints_that_the_key_may_not_read_cannot_be_checked() -> None:
     facts = with_stripe(sound(STRIPE_SECRET_KEY="rk_live_1"), endpoints=FORBIDDEN)
     assert found(facts) == {}
     assert "may not read webhook endpoints" in skipped(facts)["webhook-endpoint"]
+
+
+def test_events_of_other_programs_do_not_count() -> None:
+    assert found(with_stripe(sound(), undelivered=Undelivered(("payout.paid",)))) == {}
+    two = with_stripe(sound(), undelivered=Undelivered(("payout.paid", "invoice.paid", "invoice.paid")))
+    assert "2 events of the last day, such as invoice.paid" in told(two, "webhook-deliveries")
+
+
+def test_what_the_key_may_not_see_is_not_called_missing() -> None:
+    facts = with_stripe(sound(STRIPE_SECRET_KEY="rk_live_1"), endpoints=(), destinations=FORBIDDEN)
+    assert found(facts) == {"webhook-endpoint": "warning"}
+    assert "as far as the key may see" in told(facts, "webhook-endpoint")
 
 
 def test_an_endpoint_at_another_path_is_named() -> None:

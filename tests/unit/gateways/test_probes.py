@@ -87,6 +87,9 @@ def test_a_clock_is_compared_with_the_middle_of_a_second() -> None:
     found = reply(document({}, date="Thu, 01 Jan 1970 00:01:40 GMT"), now=110.5)
     assert isinstance(found, Reply)
     assert found.clock_ahead_s == pytest.approx(10.0)
+    cached = reply(document({}, date="Thu, 01 Jan 1970 00:01:40 GMT", age="10"), now=110.5)
+    assert isinstance(cached, Reply)
+    assert cached.clock_ahead_s == pytest.approx(0.0)
     for date in ("", "yesterday", "Thu, 99 Jan 1970 00:01:40 GMT"):
         found = reply(document({}, date=date))
         assert isinstance(found, Reply)

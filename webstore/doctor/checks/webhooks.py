@@ -96,6 +96,13 @@ def _endpoint(facts: Facts) -> Finding | None:
             f"Add an endpoint for {url}, and set STRIPE_WEBHOOK_SECRET to its signing secret.",
             _page(facts),
         )
+    if isinstance(_stripe(facts).destinations, Trouble):
+        return warning(
+            f"No webhook endpoint is registered for {url}, as far as the key may see: event destinations "
+            "cannot be read.",
+            "Look at the page, or give the restricted key the permission to read event destinations.",
+            _page(facts),
+        )
     return failure(
         f"No webhook endpoint is registered for {url}{_elsewhere(facts)}.",
         f"Add an endpoint for {url}, and set STRIPE_WEBHOOK_SECRET to its signing secret.",
@@ -183,10 +190,12 @@ def _deliveries(facts: Facts) -> Finding | None:
         return None
     if isinstance(found, Trouble):
         return unanswered(facts, found)
-    if not found.count:
+    # Other programs of the account have endpoints of their own.
+    lost = [kind for kind in found.types if kind in facts.expected.events]
+    if not lost:
         return ok("Stripe delivered all events of the last day.")
     return warning(
-        f"Stripe could not deliver {found.count} events of the last day, such as {found.last_type}.",
+        f"Stripe could not deliver {len(lost)} events of the last day, such as {lost[0]}.",
         "Open the endpoint and look at the answers. 400: STRIPE_WEBHOOK_SECRET is not this endpoint's. No "
         "answer: Stripe cannot reach the store. 503: see the store's log.",
         _page(facts),

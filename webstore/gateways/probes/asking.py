@@ -86,7 +86,7 @@ class Asker:
         found: object = None
         with suppress(ValueError, RecursionError):
             found = json.loads(answer.body)
-        ahead = _ahead(answer.headers.get("date"), (began + self._now()) / 2)
+        ahead = _ahead(answer.headers, (began + self._now()) / 2)
         return Reply(answer.status, answer.headers, answer.body.decode("utf-8", "replace"), found, ahead)
 
 
@@ -96,10 +96,16 @@ def _reason(exc: WireError) -> str:
     return f"{printable(str(exc), _MAX_REASON)}: {cause}" if cause else printable(str(exc), _MAX_REASON)
 
 
-def _ahead(date: str | None, now: float) -> float | None:
-    """How far `now` is ahead of the header Date, which has whole seconds: RFC 9110, section 6.6.1"""
+def _ahead(headers: Mapping[str, str], now: float) -> float | None:
+    """How far `now` is ahead of the server's clock, which tells whole seconds.
+
+    A cache keeps the header Date and tells the seconds since in Age: RFC 9110, section 6.6.1, and RFC 9111,
+    section 5.1
+    """
+    age = headers.get("age", "")
     try:
-        return now - (parsedate_to_datetime(date or "").timestamp() + 0.5)
+        told = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        return now - (told + (int(age) if age.isascii() and age.isdecimal() else 0) + 0.5)
     except (ValueError, TypeError, OverflowError):
         return None
 

@@ -215,8 +215,7 @@ def _undelivered(api: _Stripe, now: float) -> Undelivered | Trouble:
     answer = api.get("v1/events", {"delivery_success": "false", "limit": "100", **between})
     if isinstance(answer, Trouble):
         return answer
-    types = [str(it.get("type")) for it in _items(answer)]
-    return Undelivered(len(types), types[0] if types else "")
+    return Undelivered(tuple(str(it.get("type")) for it in _items(answer)))
 
 
 def _portal(api: _Stripe) -> bool | Trouble:
