@@ -190,6 +190,12 @@ def _read(read: environment.Reader) -> Settings:
         )
     api_base = read.optional("STRIPE_API_BASE", _STRIPE_API, environment.url).rstrip("/")
     mgmt_domain = read.optional("AUTH0_MGMT_DOMAIN", domain, environment.domain)
+    former_tenants = read.many("AUTH0_FORMER_TENANTS", environment.domain)
+    if mgmt_domain in former_tenants:
+        read.problems.append(
+            f"AUTH0_FORMER_TENANTS names the tenant that the store uses now, {mgmt_domain}. It is for "
+            "domains that the tenant had before: take this one out of the list"
+        )
     return Settings(
         auth0_client_id=client_id,
         auth0_client_secret=client_secret,
@@ -200,7 +206,7 @@ def _read(read: environment.Reader) -> Settings:
         auth0_mgmt_client_secret=read.optional(
             "AUTH0_MGMT_CLIENT_SECRET", client_secret, environment.client_secret
         ),
-        auth0_former_tenants=read.many("AUTH0_FORMER_TENANTS", environment.domain),
+        auth0_former_tenants=former_tenants,
         auth0_claim_namespace=read.optional("AUTH0_CLAIM_NAMESPACE", base_url, environment.word).rstrip("/"),
         auth0_dashboard_url=read.optional(
             "AUTH0_DASHBOARD_URL", auth0_dashboard(mgmt_domain), environment.url

@@ -177,6 +177,15 @@ def test_event_that_is_not_as_expected_never_fails_the_login(
     assert asked.nothing
 
 
+@pytest.mark.parametrize("key", [" {}", "{} ", "{}\n"], ids=["space before", "space behind", "line break"])
+def test_a_secret_that_was_pasted_with_white_space_is_the_same_secret(tenant: Tenant, key: str) -> None:
+    event = tenant.event(new_user(tenant))
+    event["secrets"]["STRIPE_SECRET_KEY"] = key.format(tenant.secret_key)
+    asked = tenant.action.log_in(event)
+    assert asked.log == []
+    assert asked.metadata.keys() == {"stripe_customer_id", "stripe_account"}
+
+
 def test_without_the_dependency_the_login_goes_on(tenant: Tenant) -> None:
     asked = tenant.action.log_in(tenant.event(new_user(tenant)), withoutStripe=True)
     assert asked.nothing

@@ -62,6 +62,13 @@ MUTATIONS = [
         _http("at_login", "customer_of_a_worker_killed_before_recording_is_found_again"),
     ),
     Mutation(
+        "a failure that Stripe has forgotten does not settle a later one",
+        PROTOCOL,
+        "if user.link_failed_at is None or now - user.link_failed_at >= policy.key_window_s:",
+        "if user.link_failed_at is None:",
+        _unit("protocol_creates", "a_note_older_than_the_keys_says_nothing_about_a_replayed_failure"),
+    ),
+    Mutation(
         "a create that timed out is met again under its key",
         PROTOCOL,
         _KEY,
@@ -381,7 +388,7 @@ MUTATIONS = [
         "tests/unit/linking/action_model.py",
         "young = now - user.created_at < policy.key_window_s",
         "young = True",
-        "tests/unit/linking/test_protocol_machine.py::TestLinking::runTest",
+        "tests/unit/linking/test_protocol_machine.py::TestLinking",
     ),
     # Search
     Mutation(

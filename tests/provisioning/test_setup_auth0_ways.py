@@ -100,6 +100,7 @@ def test_the_linking_action_gets_a_key_of_its_own_once(shop: Shop) -> None:
     assert "+ secret: STRIPE_SECRET_KEY" in changed
     (action,) = shop.sandbox.auth0.state.actions.all()
     assert action.draft.secrets[0].value == shop.environment["STRIPE_SECRET_KEY"]
-    # Back to the claims alone: the same Action, and its place in the flow.
-    assert "- package: stripe" in set_up(shop, "--apply")
+    # It stays what it is until somebody says otherwise.
+    assert "Nothing was changed." in set_up(shop, "--apply")
+    assert "- package: stripe" in set_up(shop, "--apply", "--claims-only")
     assert len(shop.sandbox.auth0.state.actions.all()) == 1

@@ -24,7 +24,8 @@ def is_there(test: str) -> bool:
     """Whether this test, or this state machine, exists: file and name."""
     file, _, name = test.partition("::")
     path = _TOP / "tests" / file
-    return path.is_file() and re.search(rf"^(def|class) {name}\b", path.read_text(), re.MULTILINE) is not None
+    pattern = rf"^(?:(?:def|class) {name}\b|{name} = )"
+    return path.is_file() and re.search(pattern, path.read_text(), re.MULTILINE) is not None
 
 
 def test_each_disturbance_names_tests_that_exist() -> None:

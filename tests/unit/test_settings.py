@@ -349,6 +349,28 @@ def test_former_tenants_are_bare_domains() -> None:
         settings(AUTH0_FORMER_TENANTS="https://old.eu.auth0.com/")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"AUTH0_FORMER_TENANTS": "old.eu.auth0.com, Shop.eu.auth0.com"},
+        {"AUTH0_MGMT_DOMAIN": "main.eu.auth0.com", "AUTH0_FORMER_TENANTS": "main.eu.auth0.com"},
+    ],
+    ids=["AUTH0_DOMAIN", "AUTH0_MGMT_DOMAIN"],
+)
+def test_the_tenant_itself_is_no_former_one(given: dict[str, str]) -> None:
+    (problem,) = problems(AUTH0_DOMAIN="shop.eu.auth0.com", **given)
+    assert problem.startswith("AUTH0_FORMER_TENANTS names the tenant that the store uses now")
+
+
+def test_a_custom_domain_may_have_been_taken_for_the_tenant() -> None:
+    given = settings(
+        AUTH0_DOMAIN="login.example.com",
+        AUTH0_MGMT_DOMAIN="shop.eu.auth0.com",
+        AUTH0_FORMER_TENANTS="login.example.com",
+    )
+    assert given.auth0_former_tenants == ("login.example.com",)
+
+
 def test_dashboard_links_are_shown_with_test_keys_unless_said_otherwise() -> None:
     assert settings().dashboard_links
     assert not settings(DASHBOARD_LINKS="0").dashboard_links

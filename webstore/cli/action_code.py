@@ -24,17 +24,14 @@ def account_id(_ctx: click.Context, _param: click.Parameter, value: str | None) 
         raise click.BadParameter(f"{value!r} {exc}.") from None
 
 
-def linking_code(services: Services, given: str | None, *, instead: str) -> str:
-    """The Action that links users. Raises `ClickException`.
-
-    `given`: the account of the Stripe key. `instead`: what to do if this store cannot have the Action.
-    """
+def linking_code(services: Services, given: str | None) -> str:
+    """The Action that links users; `given`: the account of the Stripe key. Raises `ClickException`."""
     settings, linker = services.settings, services.linker
     if linker.policy.looks_up_everyone:
         raise click.ClickException(
             "With LINK_LOOKUP=always, LINK_EXISTING_BY_EMAIL=1 or AUTH0_FORMER_TENANTS, the store looks for "
             "an existing customer of every new user first. The Action cannot, and would make a second one. "
-            f"{instead}"
+            "Use --claims-only."
         )
     if given and settings.stripe_account and given != settings.stripe_account:
         raise click.UsageError(f"--account is {given}, but STRIPE_ACCOUNT is {settings.stripe_account}.")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import click
 from flask.cli import with_appcontext
+
+from webstore.addresses import is_loopback
 
 from .action_code import account_id, linking_code
 from .auth0_action import claims_only_action
@@ -47,12 +51,20 @@ def setup() -> None:
 @with_appcontext
 def action(given: str | None, *, claims_only: bool) -> None:
     """Print the Action. Exits with 0, 1 or 2."""
+    namespace = store().settings.auth0_claim_namespace
+    if claims_only and given is not None:
+        raise click.UsageError("--account has no use with --claims-only.")
+    if is_loopback(urlsplit(namespace).hostname):
+        click.echo(
+            f"Warning: the claim namespace is {namespace}, an address of this machine, because neither "
+            "AUTH0_CLAIM_NAMESPACE nor a public BASE_URL is set. A store with another namespace does not "
+            "read these claims. Run this with the settings of the store that the Action is for.",
+            err=True,
+        )
     if claims_only:
-        if given is not None:
-            raise click.UsageError("--account has no use with --claims-only.")
-        click.echo(claims_only_action(store().settings.auth0_claim_namespace), nl=False)
+        click.echo(claims_only_action(namespace), nl=False)
         return
-    click.echo(linking_code(store(), given, instead="Use --claims-only."), nl=False)
+    click.echo(linking_code(store(), given), nl=False)
 
 
 setup.add_command(auth0)

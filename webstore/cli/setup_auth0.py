@@ -70,8 +70,13 @@ def _domain(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--apply", "applies", is_flag=True, help="Do what the plan says.")
 @click.option("--domain", callback=_domain, help="The tenant, instead of AUTH0_DOMAIN.")
 @click.option("--via", type=click.Choice(WAYS), help="How Auth0 lets this command in.")
-@click.option("--linking", is_flag=True, help="The Action links users, too. It gets a Stripe key.")
-@click.option("--no-action", is_flag=True, help="Leave the Actions and the flow alone.")
+@click.option(
+    "--claims-only", "variant", flag_value="claims", help="The Action only sets the claims (default)."
+)
+@click.option(
+    "--linking", "variant", flag_value="linking", help="It links users, too, and gets a Stripe key."
+)
+@click.option("--no-action", "variant", flag_value="none", help="Leave the Actions and the flow alone.")
 @click.option("--account", callback=account_id, help="With --linking: the account of the key, acct_...")
 @click.option("--renew-secrets", is_flag=True, help="With --linking: send the Stripe key again.")
 @click.option("--exact-scopes", is_flag=True, help="Take scopes that the store does not use from its grant.")
@@ -81,20 +86,17 @@ def _domain(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 def auth0(
     domain: str | None,
     via: str | None,
+    variant: str | None,
     account: str | None,
     *,
     applies: bool,
-    linking: bool,
-    no_action: bool,
     renew_secrets: bool,
     exact_scopes: bool,
     print_terraform: bool,
     as_json: bool,
 ) -> None:
     """Set up the tenant. Exits with 0, 1 or 2."""
-    if linking and no_action:
-        raise click.UsageError("--linking and --no-action exclude each other.")
-    if (account or renew_secrets) and not linking:
+    if (account or renew_secrets) and variant != "linking":
         raise click.UsageError("--account and --renew-secrets have a use with --linking alone.")
     if print_terraform and (applies or as_json):
         raise click.UsageError("--print-terraform only prints: leave --apply and --json out.")
@@ -103,21 +105,20 @@ def auth0(
     variables = read.together()
     try:
         _require_sound(read)
-        needs = _needs(
-            variables,
-            domain,
-            action=None if no_action else "linking" if linking else "claims",
-            account=account,
-            renew_secrets=renew_secrets,
-            exact_scopes=exact_scopes,
-            as_json=as_json,
-        )
+        needs = _needs(variables, domain, renew_secrets=renew_secrets, exact_scopes=exact_scopes)
+        namespace = _namespace(variables, needs)
+        if variant == "linking":
+            needs = replace(needs, action=_linking(namespace, account, variables, as_json=as_json))
+        elif variant != "none":
+            needs = replace(needs, action=WantedAction(Code(claims_only_action(namespace)), namespace))
         if print_terraform:
             click.echo(terraform(needs), nl=False)
             return
-        with reached(via, needs, variables, time.sleep) as access:
+        with reached(via, needs, variables, _wait_for_auth0) as access:
             with progress("reading the tenant"):
                 found = look(access.tenant, needs)
+            if variant is None and found.action and found.action.links:
+                needs = replace(needs, action=_linking(namespace, account, variables, as_json=as_json))
             plan = make_plan(needs, found)
             if not as_json:
                 _show(plan, needs, access)
@@ -140,13 +141,10 @@ def _needs(
     variables: Mapping[str, str],
     domain: str | None,
     *,
-    action: str | None,
-    account: str | None,
     renew_secrets: bool,
     exact_scopes: bool,
-    as_json: bool,
 ) -> Needs:
-    """What this store needs, from the few settings that say it. Raises `CannotSetUp`."""
+    """What this store needs besides an Action, from the few settings that say it. Raises `CannotSetUp`."""
     read = environment.Reader(variables)
     base_url = read.origin("BASE_URL", "http://127.0.0.1:8000", "the address shoppers use")
     login_domain = domain or read.required("AUTH0_DOMAIN", _DOMAIN, environment.domain)
@@ -155,7 +153,9 @@ def _needs(
     secret = read.optional("AUTH0_CLIENT_SECRET", "", environment.client_secret)
     mgmt_client_id = read.optional("AUTH0_MGMT_CLIENT_ID", "", environment.word) or None
     audience = read.optional("AUTH0_AUDIENCE", "", environment.word) or None
-    namespace = read.optional("AUTH0_CLAIM_NAMESPACE", base_url, environment.word).rstrip("/")
+    read.optional("AUTH0_CLAIM_NAMESPACE", "", environment.word)
+    if domain and not environment.is_custom_domain(domain):
+        mgmt_domain = domain
     if not mgmt_domain and login_domain and environment.is_custom_domain(login_domain):
         read.problems.append(
             f"AUTH0_MGMT_DOMAIN is missing. {login_domain} is a custom domain, and the Management API has "
@@ -171,26 +171,32 @@ def _needs(
         client_id=client_id,
         mgmt_client_id=mgmt_client_id if mgmt_client_id != client_id else None,
         audience=audience,
-        action=_wanted_action(action, namespace, account, variables, as_json=as_json),
         keeps_credentials=not (client_id and secret),
         exact_scopes=exact_scopes,
         renew_secrets=renew_secrets,
     )
 
 
-def _wanted_action(
-    action: str | None, namespace: str, account: str | None, variables: Mapping[str, str], *, as_json: bool
-) -> WantedAction | None:
-    if action is None:
-        return None
-    if action == "claims":
-        return WantedAction(Code(claims_only_action(namespace)), namespace)
+def _namespace(variables: Mapping[str, str], needs: Needs) -> str:
+    """The prefix of the claims."""
+    return (variables.get("AUTH0_CLAIM_NAMESPACE", "").strip() or needs.base_url).rstrip("/")
+
+
+def _linking(
+    namespace: str, account: str | None, variables: Mapping[str, str], *, as_json: bool
+) -> WantedAction:
+    """The Action that links users. Ends the command if the store's settings are not complete."""
     services = store(as_json=as_json)
-    code = linking_code(services, account, instead="Leave --linking out.")
+    code = linking_code(services, account)
     key = variables.get("AUTH0_ACTION_STRIPE_KEY", "").strip() or services.settings.stripe_secret_key
     return WantedAction(
         Code(code, dependencies={"stripe": STRIPE_PACKAGE}), namespace, {"STRIPE_SECRET_KEY": key}
     )
+
+
+def _wait_for_auth0(seconds: float) -> None:
+    click.echo(f"Auth0 takes no more calls just now: waiting for {seconds:.0f} seconds.", err=True)
+    time.sleep(seconds)
 
 
 def _require_sound(read: Variables) -> None:

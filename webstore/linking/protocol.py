@@ -498,7 +498,7 @@ def _create(
         except KeyReused:
             return (yield from _find_earlier(user, account, policy))
         except PaymentsFailed as exc:
-            noted = _noted_generation(user, replaces)
+            noted = _noted_generation(user, replaces, policy, now)
             if not exc.replayed or generation > noted:
                 which = worlds.note_of(account, replaces, generation)
                 yield from ask(NoteFailure(user.user_id, now, which, user.note_suffix))
@@ -522,15 +522,26 @@ def _create(
             if names(customer, user, policy):
                 return (yield from _record(user, [customer], account, policy, status))
             replaces, generation = customer.id, 0
+    if generation:
+        raise NotYet(
+            f"{MAX_CREATES} creates in a row failed at Stripe, which repeats such an answer for a day; wait, "
+            "or name a customer with `flask customers relink`",
+            alarm=True,
+        )
     raise NotYet("too many deleted predecessors in one attempt", alarm=True)
 
 
-def _noted_generation(user: User, replaces: str | None) -> int:
-    """The generation whose failure is noted; -1 if the note is about another predecessor, or missing."""
+def _noted_generation(user: User, replaces: str | None, policy: Policy, now: float) -> int:
+    """The generation whose failure is noted; -1 if the note is about another predecessor, or missing.
+
+    A note as old as Stripe's idempotency keys counts as missing. Stripe has forgotten that failure: one that
+    is replayed is of a later run, maybe of a moment ago, whose effect may still appear.
+    """
     predecessor, _, rest = (user.link_failed_try or "").rpartition(" ")
     generation = rest.partition("_")[0]
-    known = user.link_failed_at is not None and predecessor == (replaces or "") and generation.isdecimal()
-    return int(generation) if known else -1
+    if user.link_failed_at is None or now - user.link_failed_at >= policy.key_window_s:
+        return -1
+    return int(generation) if predecessor == (replaces or "") and generation.isdecimal() else -1
 
 
 def _create_once(user: User, policy: Policy, replaces: str | None, generation: int) -> Steps[Creation]:

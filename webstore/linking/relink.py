@@ -103,10 +103,7 @@ def carry_out(shown: Relink, policy: Policy, *, take_over: bool) -> Steps[Relink
     if (now.user.customer_id, now.customer.owner) != (shown.user.customer_id, shown.customer.owner):
         raise CannotRelink("The user or the customer has just changed. Nothing was written; look again.")
     if now.claims and (yield from claim(now.user, now.customer, policy)) is None:
-        raise CannotRelink(
-            f"{customer_id} could not be claimed and still names {named(now.customer)}. Stripe does not "
-            "repeat a claim that was made from the same former user within a day; try again later."
-        )
+        raise CannotRelink(_not_claimed(now, (yield from _living(customer_id))))
     if now.records:
         kept = [it for it in now.user.replaced if it not in (now.left, customer_id)]
         replaced = (*kept, now.left) if now.left else tuple(kept)
@@ -115,6 +112,18 @@ def carry_out(shown: Relink, policy: Policy, *, take_over: bool) -> Steps[Relink
     if done.claims or done.records:
         raise CannotRelink("Somebody else has just changed the user or the customer. Look again.")
     return replace(done, left=now.left, running=now.running)
+
+
+def _not_claimed(shown: Relink, found: Customer) -> str:
+    """Why the claim had no effect. `found`: the customer as it is after it."""
+    if (found.owner, found.tenant) != (shown.customer.owner, shown.customer.tenant):
+        return f"Somebody else has just linked {found.id}: it names {named(found)}. Look again."
+    return (
+        f"{found.id} still names {named(found)}. It was linked to somebody else within the last day while it "
+        f"named {'nobody' if found.owner is None else 'them'}, and Stripe repeats its answer to that change "
+        "instead of making it again. Run this again a day later; or set the metadata "
+        f"auth0_user_id = {shown.user.user_id} on the customer's page in Stripe's dashboard, and run it then."
+    )
 
 
 def named(customer: Customer) -> str:

@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from flask import Blueprint, Flask, request
-from flask.typing import ResponseReturnValue
+from flask import Flask
 from werkzeug.wrappers import Response
 
 from webstore.sandbox.clock import Clock
+from webstore.sandbox.control_http import endpoints
 from webstore.sandbox.faults import Faults
 from webstore.sandbox.guard import refusal
 
@@ -27,18 +27,6 @@ LOG_LIMIT = 200_000
 PREFIX = "/_sandbox/"
 # Paths that only a person's browser requests. They are not logged, because the store does not call them.
 DEFAULT_PAGES = r"/dashboard(/.*)?|/static/.*|/favicon\.ico"
-
-_INDEX = {
-    "POST /_sandbox/reset": (
-        "restore the initial state, clock and settings; remove faults and requests; "
-        'with {"empty": true} no demo data stays either, as in a new account, if the vendor can do that'
-    ),
-    "POST /_sandbox/seed": 'add made-up data, for example {"users": 1000}',
-    "GET, DELETE /_sandbox/requests": "the log of requests",
-    "GET, POST /_sandbox/clock": 'the time; move it on with {"advance": seconds}',
-    "GET, PATCH /_sandbox/settings": "the vendor's switches",
-    "GET, POST, DELETE /_sandbox/faults": "latency, hangs, resets, other statuses and bodies, cut answers",
-}
 
 # Any: each vendor decides the shape of its seeds and of their results, which are JSON.
 Reset = Callable[[], None]
@@ -76,7 +64,6 @@ class Control:
         self._settings_lock = threading.Lock()
         self._reset: Reset = _nothing_to_reset
         self._empty: Empty | None = None
-        self._index = dict(_INDEX)
         self._seed: Seed = _nothing_to_seed
         # Any: each vendor has its own settings dataclass.
         self._settings: Any = None
@@ -102,17 +89,12 @@ class Control:
         whole path matches the regular expression `pages` are not logged.
         """
         self._reset, self._seed, self._empty = reset, seed, empty
-        self._index = {**_INDEX, **(index or {})}
         self._settings = settings
         self._first_settings = self.settings()
         self._pages = re.compile(pages)
-        app.register_blueprint(_endpoints(self))
+        app.register_blueprint(endpoints(self, index or {}))
         # Flask's documented way to add middleware: https://flask.palletsprojects.com/en/stable/quickstart/#hooking-in-wsgi-middleware
         app.wsgi_app = _Middleware(app.wsgi_app, self)  # type: ignore[method-assign]  # documented
-
-    def index(self) -> dict[str, str]:
-        """The controls over HTTP, each with a description."""
-        return dict(self._index)
 
     def reset(self, *, empty: bool = False) -> None:
         """Restore the initial state, clock and settings, and remove all faults and the request log.
@@ -249,95 +231,3 @@ def _fits(value: object, hint: Any) -> bool:  # Any: type hints have no type of 
     if hint in (int, float) and isinstance(value, bool):
         return False
     return isinstance(value, int | float if hint is float else hint)
-
-
-def _endpoints(control: Control) -> Blueprint:
-    """The HTTP endpoints of `control`. They read and return JSON; an invalid request gets 400 and `error`."""
-    endpoints = Blueprint("sandbox_control", __name__, url_prefix="/_sandbox")
-
-    @endpoints.errorhandler(ValueError)
-    def refuse(problem: ValueError) -> ResponseReturnValue:
-        return {"error": str(problem)}, 400
-
-    @endpoints.get("/")
-    def index() -> ResponseReturnValue:
-        return {"endpoints": control.index()}
-
-    @endpoints.post("/reset")
-    def reset() -> ResponseReturnValue:
-        control.reset(empty=_wants_empty(json_object()))
-        return "", 204
-
-    @endpoints.post("/seed")
-    def seed() -> ResponseReturnValue:
-        return dict(control.seed(json_object()))
-
-    @endpoints.get("/requests")
-    def requests() -> ResponseReturnValue:
-        return {"requests": [_shown(entry) for entry in control.requests()]}
-
-    @endpoints.delete("/requests")
-    def clear_requests() -> ResponseReturnValue:
-        control.clear_requests()
-        return "", 204
-
-    @endpoints.get("/clock")
-    def clock() -> ResponseReturnValue:
-        return {"now": control.clock.now()}
-
-    @endpoints.post("/clock")
-    def advance() -> ResponseReturnValue:
-        seconds = json_object().get("advance")
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-            raise ValueError("advance must be a number of seconds")
-        control.clock.advance(seconds)
-        return {"now": control.clock.now()}
-
-    @endpoints.get("/settings")
-    def settings() -> ResponseReturnValue:
-        return control.settings()
-
-    @endpoints.patch("/settings")
-    def change_settings() -> ResponseReturnValue:
-        control.change_settings(json_object())
-        return control.settings()
-
-    @endpoints.get("/faults")
-    def faults() -> ResponseReturnValue:
-        return {"faults": control.faults()}
-
-    @endpoints.post("/faults")
-    def add_fault() -> ResponseReturnValue:
-        return {"id": control.add_fault(**json_object())}, 201
-
-    @endpoints.delete("/faults")
-    def clear_faults() -> ResponseReturnValue:
-        control.clear_faults()
-        return "", 204
-
-    return endpoints
-
-
-def _wants_empty(spec: Mapping[str, object]) -> bool:
-    empty = spec.get("empty", False)
-    if not set(spec) <= {"empty"} or not isinstance(empty, bool):
-        raise ValueError('a reset takes {"empty": true} only')
-    return empty
-
-
-def _shown(entry: LoggedRequest) -> dict[str, object]:
-    """The entry as JSON shows it: with the caller's ID only if it sent one."""
-    shown = dataclasses.asdict(entry)
-    if entry.request_id is None:
-        del shown["request_id"]
-    return shown
-
-
-def json_object() -> dict[str, object]:
-    """The JSON object in the request's body; empty without a body. Raises ValueError for other bodies."""
-    if not request.get_data():
-        return {}
-    body = request.get_json(force=True, silent=True)
-    if not isinstance(body, dict):
-        raise ValueError("the body must be a JSON object")
-    return body

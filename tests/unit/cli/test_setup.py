@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from tests.unit.offline import offline_settings, offline_store
+from tests.unit.offline import URL, offline_settings, offline_store
 from webstore import create_app
 from webstore.cli.auth0_action import STRIPE_PACKAGE
 from webstore.errors import PaymentsUnavailable
@@ -27,6 +27,7 @@ SECRETS = {
     "AUTH0_MGMT_CLIENT_SECRET": "the-secret-of-the-management-application",
     "APP_SECRET_KEY": "a-secret-that-signs-the-cookies-of-the-store",
 }
+NAMESPACE = {"AUTH0_CLAIM_NAMESPACE": "https://shop.example.com"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Payments:
 
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with offline_store(tmp_path_factory.mktemp("setup"), **SECRETS) as app:
+    with offline_store(tmp_path_factory.mktemp("setup"), **SECRETS, **NAMESPACE) as app:
         yield app
 
 
@@ -117,6 +118,17 @@ def test_claims_only_needs_no_key_and_makes_no_call(offline: Flask) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert constants(done.stdout).keys() == {"NAMESPACE"}
     assert not re.search(r"require\(|event\.secrets|setAppMetadata", done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [["--account", "acct_1A"], ["--claims-only"]], ids=" ".join)
+def test_a_namespace_that_is_only_this_machines_address_is_told(tmp_path: Path, arguments: list[str]) -> None:
+    """Neither BASE_URL nor AUTH0_CLAIM_NAMESPACE is set: this is rarely the address that shoppers use."""
+    with offline_store(tmp_path) as app:
+        done = setup_action(app, *arguments)
+    assert done.exit_code == 0
+    assert constants(done.stdout)["NAMESPACE"] == URL
+    assert URL in done.stderr
+    assert "AUTH0_CLAIM_NAMESPACE" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,6 @@ def test_the_domain_may_be_given(bare: Flask) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--linking", "--no-action"],
         ["--account", "acct_1"],
         ["--renew-secrets"],
         ["--print-terraform", "--apply"],
@@ -132,7 +131,7 @@ def test_terraform_for_the_linking_action_has_the_key_as_a_variable(tmp_path: Pa
 def test_a_store_that_looks_up_new_users_has_no_linking_action(tmp_path: Path) -> None:
     with offline_store(tmp_path, LINK_LOOKUP="always") as app:
         done = run(app, "--linking", "--account", "acct_1A")
-    assert (done.exit_code, "Leave --linking out." in done.stderr) == (1, True)
+    assert (done.exit_code, "Use --claims-only." in done.stderr) == (1, True)
 
 
 def test_the_help_shows_examples_and_the_ways_in(bare: Flask) -> None:

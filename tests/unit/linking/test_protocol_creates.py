@@ -91,6 +91,23 @@ def test_next_generation_does_not_overwrite_what_another_worker_recorded_meanwhi
     assert vendors.users[ADA].customer_id == "cus_1"
 
 
+def test_a_note_older_than_the_keys_says_nothing_about_a_replayed_failure(vendors: Vendors) -> None:
+    """After a day the key runs again, and fails for one worker. Another one has read the old note."""
+    run(vendors, login(vendors), errors=[(CreateCustomer, PaymentsFailed("500"))])
+    vendors.advance(DAY_S + 1)
+    other = Attempt(vendors, login(vendors))
+    other.until(CreateCustomer)
+    failing = Attempt(vendors, login(vendors))
+    failing.until(CreateCustomer)
+    failing.step(fault="500 late")
+    assert other.finish().status is LinkStatus.PENDING
+    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now, "0_acct_1_test")
+    assert failing.finish().status is LinkStatus.PENDING
+    vendors.advance(599)
+    assert run(vendors, login(vendors)).status is LinkStatus.ADOPTED
+    assert vendors.made == 1
+
+
 def test_endless_chain_of_dead_predecessors_is_given_up_with_an_alarm(vendors: Vendors) -> None:
     for _ in range(12):
         run(vendors, login(vendors))
@@ -98,7 +115,22 @@ def test_endless_chain_of_dead_predecessors_is_given_up_with_an_alarm(vendors: V
         change(vendors, customer_id=None)
     outcome = run(vendors, login(vendors))
     assert (outcome.status, outcome.alarm) == (LinkStatus.PENDING, True)
+    assert "deleted predecessors" in outcome.reason
     assert vendors.made == 12
+
+
+def test_creates_that_all_failed_are_given_up_with_their_own_reason(vendors: Vendors) -> None:
+    for _ in range(12):
+        attempt = Attempt(vendors, login(vendors))
+        while attempt.outcome is None:
+            # The next generation fails, too; those before it are replayed.
+            attempt.step(fault="500" if isinstance(attempt.call, CreateCustomer) else None)
+        vendors.advance(601)
+    outcome = run(vendors, login(vendors))
+    assert (outcome.status, outcome.alarm) == (LinkStatus.PENDING, True)
+    assert "12 creates in a row failed" in outcome.reason
+    vendors.advance(DAY_S)
+    assert run(vendors, login(vendors)).status is LinkStatus.CREATED
 
 
 def test_existing_customer_that_is_given_away_after_the_list_was_read_is_not_claimed(

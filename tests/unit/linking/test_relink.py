@@ -86,7 +86,7 @@ def test_a_customer_that_somebody_else_claims_at_the_last_moment_is_not_recorded
             hers = replace(call.draft, metadata={**call.draft.metadata, "auth0_user_id": GRACE})
             linked.answer(UpdateCustomer(call.customer_id, hers, call.key))
 
-    with pytest.raises(CannotRelink, match="could not be claimed and still names"):
+    with pytest.raises(CannotRelink, match=r"Somebody else has just linked cus_2: it names auth0.*2\b"):
         done(linked, shown, claimed_first)
     assert linked.customers["cus_2"].owner == GRACE
     assert linked.users[ADA].customer_id == "cus_1"
@@ -115,6 +115,24 @@ def test_another_users_customer_is_not_taken_without_saying_so(linked: Vendors) 
     assert linked.calls == []
     done(linked, shown, take_over=True)
     assert linked.customers["cus_2"].owner == ADA
+
+
+def test_a_second_take_over_within_a_day_says_why_it_has_no_effect_and_what_has(linked: Vendors) -> None:
+    linked.users[GRACE] = replace(linked.users[ADA], user_id=GRACE, customer_id=None, account=None)
+    linked.put(replace(linked.customers["cus_2"], owner=GRACE, tenant=TENANT))
+    done(linked, planned(linked), take_over=True)
+    back = drive(linked, plan(GRACE, "cus_2", policy_of(linked)))
+    drive(linked, carry_out(back, policy_of(linked), take_over=True))
+    with pytest.raises(CannotRelink) as told:
+        done(linked, planned(linked), take_over=True)
+    assert f"cus_2 still names {GRACE}" in str(told.value)
+    assert "within the last day" in str(told.value)
+    assert f"auth0_user_id = {ADA}" in str(told.value)
+    assert writes(linked) == [UpdateCustomer]
+    # What the message says, done by hand.
+    linked.put(replace(linked.customers["cus_2"], owner=ADA))
+    done(linked, planned(linked))
+    assert run(linked, use(linked)).customer_id == "cus_2"
 
 
 def test_the_customer_of_a_merged_account_is_no_strangers(linked: Vendors) -> None:

@@ -17,6 +17,7 @@ from tests.unit.provisioning.tenant import (
     own_application,
     planned,
 )
+from webstore.cli.auth0_action import claims_only_action
 from webstore.provisioning.tenant.models import (
     STORE_SCOPES,
     Action,
@@ -212,8 +213,7 @@ def test_a_draft_that_somebody_works_on_is_left_alone_while_the_deployed_code_is
 
 
 def test_an_action_that_was_installed_by_hand_is_found_by_its_code() -> None:
-    text = f'// Auth0 post-login Action of the web store: words\n\nconst NAMESPACE = "{URL}";\n'
-    others = text.replace(URL, "https://other.example.com")
+    text, others = claims_only_action(URL), claims_only_action("https://other.example.com")
     tenant = MemoryTenant(
         library={
             "other": Action("other", "Other store", Code(others), Code(others), "built"),

@@ -134,7 +134,9 @@ async function createCustomer(user, secretKey) {
   return made.id;
 }
 
-function stripeClient(secretKey) {
+function stripeClient(secret) {
+  // A key that was pasted into the dashboard may have a space or a line break around it.
+  const secretKey = String(secret ?? "").trim();
   const mode = /^(?:sk|rk|rkcs|sk_org)_(test|live)_/.exec(secretKey)?.[1];
   if (mode !== MODE) throw new LeftToStore(`the secret STRIPE_SECRET_KEY is not a key of ${MODE} mode`);
   const config = { apiVersion: STRIPE_API_VERSION, maxNetworkRetries: 0, timeout: TIME_LIMIT_MS, telemetry: false };

@@ -109,6 +109,11 @@ class Action:
     secret_names: tuple[str, ...] = ()
     deployed_secret_names: tuple[str, ...] = ()
 
+    @property
+    def links(self) -> bool:
+        """Whether it is the Action that links users: it alone needs Stripe's package."""
+        return "stripe" in (self.deployed or self.draft).dependencies
+
     def runs(self, wanted: WantedAction) -> bool:
         """Whether the deployed version is the wanted one, as far as Auth0 shows it."""
         has_secrets = set(wanted.secrets) <= set(self.deployed_secret_names)

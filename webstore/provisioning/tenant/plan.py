@@ -144,9 +144,7 @@ def _action(needs: Needs, found: Action | None) -> Item:
         return _item("Action", needs.name, new=True, lines=lines, notes=notes)
     if found.runs(needs.action) and not secrets:
         if not code.does_the_same_as(found.draft):
-            notes.append(
-                "The deployed version is current. Other changes in the draft are left alone."
-            )
+            notes.append("The deployed version is current. Other changes in the draft are left alone.")
     else:
         lines = [*_code_lines(found.draft, code), *lines, "+ deploy it"]
     if unused := [name for name in found.secret_names if name not in needs.action.secrets]:

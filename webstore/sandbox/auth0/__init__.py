@@ -26,7 +26,8 @@ from webstore.sandbox.auth0.scopes import MANAGEMENT_SCOPES
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.universal_login import UniversalLogin
 from webstore.sandbox.clock import Clock
-from webstore.sandbox.control import Control, json_object
+from webstore.sandbox.control import Control
+from webstore.sandbox.control_http import json_object
 
 __all__ = ["Auth0", "Auth0Config", "Settings", "create_auth0"]
 

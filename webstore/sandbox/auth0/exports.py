@@ -114,7 +114,7 @@ def reader(path: str) -> Read:
     It reads None where a user lacks the field.
     """
     parts = [name or int(number) for name, number in _PART.findall(path)]
-    root, inner = _ROOTS.get(str(parts[0]), lambda user: None), parts[1:]
+    root, inner = _ROOTS.get(str(parts[0]), _nothing), parts[1:]
     if not inner:
         return root
 
@@ -130,6 +130,10 @@ def reader(path: str) -> Read:
         return value
 
     return read
+
+
+def _nothing(user: User) -> None:
+    del user  # no user has a field of this name
 
 
 def _attribute(name: str) -> Read:

@@ -14,7 +14,8 @@ from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 
 from webstore.sandbox.clock import Clock
-from webstore.sandbox.control import Control, json_object
+from webstore.sandbox.control import Control
+from webstore.sandbox.control_http import json_object
 from webstore.sandbox.stripe import controls
 from webstore.sandbox.stripe.amounts import shown
 from webstore.sandbox.stripe.api import create_api

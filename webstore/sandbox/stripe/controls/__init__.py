@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from webstore.sandbox.control import json_object
+from webstore.sandbox.control_http import json_object
 from webstore.sandbox.stripe.controls.base import ControlBase
 from webstore.sandbox.stripe.controls.checkout import CheckoutControls
 from webstore.sandbox.stripe.controls.events import EventControls
