@@ -222,4 +222,5 @@ def _summary(counts: Counter[Status], seconds: float) -> str:
         for status, name in names.items()
         if counts[status]
     )
-    return f"{sum(counts.values())} checks in {seconds:.1f} s: {told}."
+    total = sum(counts.values())
+    return f"{total} check{'' if total == 1 else 's'} in {seconds:.1f} s: {told}."

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.offline import NOWHERE, URL
 from webstore.doctor.check import run
 from webstore.doctor.checks import CHECKS
 from webstore.doctor.facts import Facts, SiteFacts, StoreReport, Trouble
+from webstore.sandbox.vendors import auth0_config, environment
 
 from .facts import REPORT, found, results, skipped, sound, told, with_login, with_state, with_stripe
 
@@ -94,6 +96,13 @@ def test_a_store_that_does_not_run_on_this_machine_is_no_fault() -> None:
     facts = replace(sound(**LOCAL), site=SiteFacts(Trouble("nobody listens")))
     assert "store" not in found(facts)
     assert skipped(facts)["machines"] == "because of store"
+
+
+def test_the_sandboxs_key_is_not_the_key_of_the_store_that_make_run_starts() -> None:
+    public = environment(auth0_config(NOWHERE, URL), NOWHERE, URL)["APP_SECRET_KEY"]
+    facts = replace(sound(**LOCAL, APP_SECRET_KEY=public), site=SiteFacts(Trouble("status 404", 404)))
+    assert "store" not in found(facts)
+    assert skipped(facts)["proxy-hops"] == "because of store"
 
 
 def test_tmpfs_is_good_enough_for_a_trial() -> None:

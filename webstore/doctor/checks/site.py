@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from webstore.doctor.check import Because, Check
 from webstore.doctor.facts import Facts, SiteFacts, StoreReport, Trouble
 from webstore.doctor.models import Finding, failure, ok, skipped, warning
+from webstore.environment import is_published
 
 from .settings import is_local
 
@@ -40,6 +41,11 @@ def _store(facts: Facts) -> Finding:
     if not isinstance(found, Trouble):
         return ok(f"The store answers at {url}.")
     if found.status == 404 and not _site(facts).something_else:
+        if is_local(facts) and is_published(facts.settings.app_secret_key):
+            return replace(
+                skipped(f"The store at {url} has an APP_SECRET_KEY of its own, as `make run` gives it."),
+                blocks=True,
+            )
         return failure(
             f"The store at {url} does not accept this command's APP_SECRET_KEY, or is another release.",
             "Run the command with the store's settings, and restart the store after a change.",
