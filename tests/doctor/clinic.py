@@ -102,6 +102,11 @@ class Clinic:
         finally:
             self.world.webhook_endpoints.change(before)
 
+    def has_delivered_all(self) -> bool:
+        """Whether Stripe has delivered every event so far."""
+        events = self.world.events
+        return all(not events.at(number).pending_webhooks for number in range(len(events)))
+
     def install_action(self) -> None:
         """Put the Action for the claims into the login's flow."""
         self.tenant.settings.action_build_s = self.tenant.settings.action_deploy_s = 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import running_shop
+from tests.support import running_shop, until
 from webstore.sandbox.auth0.scopes import MANAGEMENT_SCOPES
 
 from .clinic import Clinic
@@ -29,6 +29,7 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         shop.browser().log_in()
         clinic = Clinic(shop)
         clinic.install_action()
+        until(clinic.has_delivered_all)
         yield clinic
 
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 import stripe
 
+from tests.sandbox.auth0 import NO_AUTHORITIES
 from tests.sandbox.checkout import price, session
-from tests.sandbox.conftest import KEYS, NO_AUTHORITIES, OTHER_ACCOUNT, OTHER_KEY, RunningStripe
+from tests.sandbox.conftest import KEYS, OTHER_ACCOUNT, OTHER_KEY, RunningStripe
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, TEST_KEY, StripeConfig, create_stripe
 
