@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import textwrap
 import time
@@ -19,6 +18,7 @@ from rich.text import Text
 from webstore.doctor.check import GROUPS, run
 from webstore.doctor.checks import CHECKS
 from webstore.doctor.models import Result, Status
+from webstore.dotenv_file import read_variables
 from webstore.logs import printable
 from webstore.routes import services
 from webstore.settings import Settings
@@ -96,7 +96,7 @@ def _examined(
             settings,
             problems,
             only=only,
-            setup_token=os.environ.get("AUTH0_SETUP_TOKEN", "").strip(),
+            setup_token=read_variables().together().get("AUTH0_SETUP_TOKEN", "").strip(),
             done=lambda _: bar.advance(bar.task_ids[0]),
         )
     results = list(run(CHECKS, facts, only or None))

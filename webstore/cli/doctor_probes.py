@@ -106,7 +106,7 @@ def facts_of(
             for name, probe in probes.items()
             if name in wanted and wrong.isdisjoint(_NEEDED[name])
         }
-        found, late = gather(asked, done)
+        found, lost = gather(asked, done)
     facts = replace(
         facts,
         login=_one(found.values(), LoginFacts),
@@ -114,7 +114,7 @@ def facts_of(
         stripe=_one(found.values(), StripeFacts),
         state=_one(found.values(), StateFacts),
         site=_one(found.values(), SiteFacts),
-        late=late,
+        lost=lost,
     )
     return _with_actions(facts)
 

@@ -83,11 +83,12 @@ def _findings(check: Check, facts: Facts, causes: dict[str, str]) -> Sequence[Fi
         causes[check.id] = "settings"
         return (skipped(f"because {wrong[0]} is missing or wrong"),)
     main = _MAIN.get(check.group)
-    if main is not None and main not in facts.late and getattr(facts, main) is None:
+    if main is not None and main not in facts.lost and getattr(facts, main) is None:
         return ()  # it was not asked for
     cause = next((causes[it] for it in check.needs if it in causes), None)
-    if cause is None and main in facts.late:
-        return (failure("The time for this ran out.", "Run the doctor again, or look at the network."),)
+    if cause is None and main in facts.lost:
+        summary = f"It was not found out: {facts.lost[main]}."
+        return (failure(summary, "Run the doctor again, or look at the network."),)
     answer: Answer = None
     if cause is None:
         try:

@@ -257,5 +257,5 @@ class Facts:
     stripe: StripeFacts | None = None
     state: StateFacts | None = None
     site: SiteFacts | None = None
-    #: The groups of probes that did not end in time.
-    late: frozenset[str] = frozenset()
+    #: Why probes found out nothing, by their names: they did not end in time, for instance.
+    lost: Mapping[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from webstore import deadline
 
 #: Seconds that the probes may take, and that the whole run may take if one of them hangs nevertheless.
 PROBES_S, RUN_S = 15.0, 20.0
+_LATE = "its time ran out"
 
 
 def gather(
@@ -17,21 +18,21 @@ def gather(
     *,
     probes_s: float = PROBES_S,
     run_s: float = RUN_S,
-) -> tuple[dict[str, object], frozenset[str]]:
-    """What the probes found out, by their names, and the names of those that did not end in time.
+) -> tuple[dict[str, object], dict[str, str]]:
+    """What the probes found out, by their names, and why the others did not find out anything.
 
-    `done`: called with each name when its probe has ended. An unexpected error of a probe is raised.
+    `done`: called with each name when its probe has ended.
     """
     found: dict[str, object] = {}
-    errors: list[BaseException] = []
+    lost = dict.fromkeys(probes, _LATE)
     over = threading.Event()
 
     def ask(name: str, probe: Callable[[], object]) -> None:
         try:
             with deadline.within(probes_s):
                 answer = probe()
-        except BaseException as exc:  # noqa: BLE001 (raised below, in the command's own thread)
-            errors.append(exc)
+        except Exception as exc:  # noqa: BLE001 (a defect of one probe must not hide what the others found)
+            lost[name] = f"the doctor itself failed ({type(exc).__name__})"
             return
         if not over.is_set():
             found[name] = answer
@@ -47,6 +48,4 @@ def gather(
         for thread in threads.values():
             thread.join(deadline.left())
     over.set()
-    if errors:
-        raise errors[0]
-    return found, frozenset(name for name in probes if name not in found)
+    return found, {name: why for name, why in lost.items() if name not in found}

@@ -130,7 +130,7 @@ def test_a_group_alone_is_told_with_what_keeps_it_from_being_checked() -> None:
 
 
 def test_a_probe_that_hangs_is_named_once() -> None:
-    facts = replace(sound(), site=None, late=frozenset({"site"}))
+    facts = replace(sound(), site=None, lost={"site": "its time ran out"})
     assert found(facts) == {"store": "failure"}
     assert "ran out" in told(facts, "store")
     assert skipped(facts)["machines"] == "because of store"
