@@ -82,8 +82,8 @@ def _findings(check: Check, facts: Facts, causes: dict[str, str]) -> Sequence[Fi
     if wrong:
         causes[check.id] = "settings"
         return (skipped(f"because {wrong[0]} is missing or wrong"),)
-    main = _MAIN.get(check.group)
-    if main is not None and main not in facts.lost and getattr(facts, main) is None:
+    main = _MAIN.get(check.group, "")
+    if main and main not in facts.lost and getattr(facts, main) is None:
         return ()  # it was not asked for
     cause = next((causes[it] for it in check.needs if it in causes), None)
     if cause is None and main in facts.lost:
