@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 _LINKING = "webstore/linking"
 PROTOCOL, WORLDS, ATTEMPT = (f"{_LINKING}/{name}.py" for name in ("protocol", "worlds", "attempt"))
-MODELS = f"{_LINKING}/models.py"
+MODELS, UNLINK = f"{_LINKING}/models.py", f"{_LINKING}/unlink.py"
 CUSTOMERS = "webstore/gateways/stripe/customers.py"
 PROFILES = "webstore/gateways/profiles.py"
 
@@ -188,6 +188,34 @@ MUTATIONS = [
         _REPLAY,
         _REPLAY.replace("names(customer, user, policy)", "not customer.deleted"),
         _http("use", "unlinked_customer_is_not_taken_again_by_the_next_login"),
+    ),
+    Mutation(
+        "an unlinked customer is not adopted again by its address",
+        PROTOCOL,
+        "        and hit.id not in user.replaced\n",
+        "",
+        _unit("unlink", "the_next_login_makes_a_new_customer_whose_predecessor_stays"),
+    ),
+    Mutation(
+        "an attempt that found a customer before it was unlinked does not record it",
+        PROTOCOL,
+        "if fresh.customer_id is None and customer.id in set(fresh.replaced) - set(user.replaced):",
+        "if False:",
+        _unit("unlink", "a_login_that_found_the_customer_before_does_not_record_it_again"),
+    ),
+    Mutation(
+        "an unlink looks whether a page has taken the customer back",
+        UNLINK,
+        "if not _restored(now, shown):",
+        "if True:",
+        _unit("unlink", "a_page_that_takes_the_customer_back_in_the_middle_does_not_keep_it"),
+    ),
+    Mutation(
+        "an unlink removes no other customer than the one that was seen",
+        UNLINK,
+        "if user.customer_id not in (None, shown.recorded, *shown.left):",
+        "if False:",
+        _unit("unlink", "another_customer_that_is_recorded_in_the_middle_stays"),
     ),
     Mutation(
         "of two claimants one wins",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.gateways.tenant import ADA, TOKEN, USER, Tenant
-from webstore.errors import DirectoryUnavailable, UserGone
+from webstore.errors import DirectoryRefused, DirectoryUnavailable, UserGone
 from webstore.gateways.auth0 import Auth0Directory
 from webstore.linking import worlds
 from webstore.linking.calls import RecordLink
@@ -49,6 +49,23 @@ def test_a_user_without_an_email_has_none(tenant: Tenant, directory: Auth0Direct
     tenant.auth0.state.users.add(nameless)
     user = directory.read_user(nameless.user_id)
     assert (user.email, user.email_verified, user.name) == (None, False, None)
+
+
+def test_users_are_listed_newest_first_by_page(tenant: Tenant, directory: Auth0Directory) -> None:
+    tenant.keep({"stripe_customer_id": "cus_1"})
+    newest = social_user("an account", None, None, tenant.auth0.control.clock.now())
+    tenant.auth0.state.users.add(newest)
+    # The list lags.
+    tenant.auth0.control.clock.advance(60)
+    first, second = directory.list_users(0, 2), directory.list_users(1, 2)
+    assert [len(first), len(second), first[0].user_id] == [2, 1, newest.user_id]
+    ada = next(it for it in (*first, *second) if it.user_id == ADA)
+    assert (ada.email, ada.customer_id) == ("ada@example.com", "cus_1")
+
+
+def test_auth0_lists_a_thousand_users(directory: Auth0Directory) -> None:
+    with pytest.raises(DirectoryRefused, match="invalid_paging"):
+        directory.list_users(20, 50)
 
 
 @pytest.mark.parametrize(
@@ -220,12 +237,12 @@ def test_a_user_is_deleted_for_good_and_deleting_them_again_raises_nothing(
         directory.read_user(ADA)
 
 
-def test_a_link_to_an_unknown_account_leaves_the_account_as_it_is(
+def test_a_link_to_an_unknown_account_takes_the_account_of_another_link_away(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:
     tenant.keep({"stripe_account": "acct_1 test"})
     record_link(directory, "cus_2", None)
-    assert tenant.metadata() == {"stripe_customer_id": "cus_2", "stripe_account": "acct_1 test"}
+    assert tenant.metadata() == {"stripe_customer_id": "cus_2"}
 
 
 def test_a_failure_is_noted_beside_everything_else(tenant: Tenant, directory: Auth0Directory) -> None:

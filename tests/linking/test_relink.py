@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from itertools import count
-from typing import Any
 
 import pytest
 from click.testing import Result
 
+from tests.linking.operators import Eve, customers, linked_user, made, owner, subscription, written
 from tests.linking.steps import USER
 from tests.support import ADA, GRACE, OTHER_ACCOUNT, RESTRICTED_KEY, SECOND_LIVE_KEY, Shop
 from webstore.linking.models import LinkStatus
-from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY
-
-
-@dataclass(frozen=True)
-class Eve:
-    """A linked user of the shared store, in one test alone."""
-
-    shop: Shop
-    id: str
-    email: str
-    customer: str
-
-
-_numbers = count(1)
+from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY
 
 
 @pytest.fixture
 def eve(shared: Shop) -> Eve:
     """A linked user."""
-    email = f"eve{next(_numbers)}@example.com"
-    user_id = shared.add_user(email)
-    customer = shared.use(user_id).customer_id
-    assert customer is not None
-    shared.forget_requests()
-    return Eve(shared, user_id, email, customer)
+    return linked_user(shared)
 
 
 @pytest.fixture
@@ -49,26 +29,7 @@ def ada(shop: Shop) -> str:
 
 
 def relink(shop: Shop, *arguments: str, typed: str | None = None) -> Result:
-    done = shop.app.test_cli_runner().invoke(args=["customers", "relink", *arguments], input=typed)
-    assert "Traceback" not in done.output
-    assert TEST_KEY not in done.output
-    return done
-
-
-def made(shop: Shop, owner: str | None = None, **form: str) -> str:
-    """A customer that an operator made."""
-    names = {"metadata[auth0_user_id]": owner} if owner else {}
-    return str(shop.stripe("POST", "/customers", **names, **form)["id"])
-
-
-def owner(shop: Shop, customer: str) -> str | None:
-    found: dict[str, Any] = shop.stripe("GET", f"/customers/{customer}")["metadata"]
-    return found.get("auth0_user_id")
-
-
-def written(shop: Shop) -> list[str]:
-    asked = [*shop.stripe_requests(), *shop.management_requests()]
-    return [request.split()[0] for request in asked if not request.startswith("GET")]
+    return customers(shop, "relink", *arguments, typed=typed)
 
 
 def test_both_sides_are_shown_asked_about_and_written(eve: Eve) -> None:
@@ -229,12 +190,9 @@ def test_a_link_of_a_second_live_account_is_not_overwritten(shop: Shop) -> None:
 
 
 def test_subscriptions_that_run_on_the_customer_that_is_left_are_named(eve: Eve) -> None:
-    product = eve.shop.stripe("POST", "/products", name="Tea box")["id"]
-    form = {"product": product, "unit_amount": "900", "currency": "eur", "recurring[interval]": "month"}
-    price = eve.shop.stripe("POST", "/prices", **form)["id"]
-    running = eve.shop.sandbox.stripe.subscribe(customer=eve.customer, prices=[price])
+    running = subscription(eve.shop, eve.customer)
     done = relink(eve.shop, eve.id, made(eve.shop), "--dry-run")
-    assert f"{running['id']} runs on {eve.customer}" in done.stdout
+    assert f"{running} runs on {eve.customer}" in done.stdout
 
 
 def test_an_address_of_several_users_asks_for_the_id(eve: Eve) -> None:

@@ -15,6 +15,7 @@ COMMANDS: tuple[list[str], ...] = (
     ["setup", "auth0"],
     ["setup", "env"],
     ["customers", "relink"],
+    ["customers", "show"],
     [],
 )
 

@@ -43,12 +43,15 @@ def text(value: str, style: str = "") -> Text:
     return Text(printable(value), style=style)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """Print a table. In a pipe, it has no lines and no colours, and no cell is wrapped."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, whole: Sequence[str] = ()) -> None:
+    """Print a table. In a pipe, it has no lines and no colours, and no cell is wrapped.
+
+    `whole`: columns whose cells are not wrapped on a terminal either, such as IDs to copy.
+    """
     out = console()
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for column in columns:
-        shown.add_column(column, no_wrap=not out.is_terminal, overflow="fold")
+        shown.add_column(column, no_wrap=column in whole or not out.is_terminal, overflow="fold")
     for row in rows:
         shown.add_row(*(text(cell) if isinstance(cell, str) else cell for cell in row))
     if out.is_terminal:

@@ -33,7 +33,8 @@ class RecordLink(Call[None]):
     """One PATCH of `app_metadata`: writes the ID and the account, removes the failure note."""
 
     user_id: str
-    customer_id: str
+    #: None removes the link. The account stays: it says whose keys these are.
+    customer_id: str | None
     #: The account and mode that the link names; None if they are not known.
     account: str | None
     #: Deleted customers that were recorded before; empty: the list in the directory stays.

@@ -56,13 +56,13 @@ def _compare(linker: Linker, user_id: str, since: float | None, *, count: bool) 
     except DirectoryError as exc:
         return Comparison("unavailable", user_id, problems=(_unread("Auth0", user_id, exc),))
     require_admitted(read, since)
-    user, found, customer = _judged(linker, read)
+    user, found, customer = judged(linker, read)
     if count and found.status != "unavailable":
         found = replace(found, living=living_customers(linker, user, customer))
     raw_customer = shown(customer.raw) if customer is not None and customer.raw else None
     return replace(
         found,
-        links=_links(read),
+        links=recorded_links(read),
         facts=facts(user, customer),
         raw_user=_object(shown(user.raw)),
         raw_customer=_object(raw_customer),
@@ -73,7 +73,7 @@ def _object(value: object) -> Mapping[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def _judged(linker: Linker, user: User) -> tuple[User, Comparison, Customer | None]:
+def judged(linker: Linker, user: User) -> tuple[User, Comparison, Customer | None]:
     """The user in this world, the verdict on the link, and the customer if it is the user's."""
     payments, policy, user_id = linker.payments, linker.policy, user.user_id
     try:
@@ -153,7 +153,7 @@ def _unread(vendor: str, user_id: str, exc: DirectoryError | PaymentsError) -> s
     return f"{vendor} refuses the store's request. The log says what has to be changed."
 
 
-def _links(user: User) -> tuple[RecordedLink, ...]:
+def recorded_links(user: User) -> tuple[RecordedLink, ...]:
     """The links that are recorded for the user, of every account and mode."""
     return tuple(
         RecordedLink(f"app_metadata.stripe_customer_id{suffix}", it.customer_id[:_MAX_SHOWN], it.account)

@@ -14,6 +14,9 @@ class Directory(Protocol):
     def read_user(self, user_id: str) -> User:
         """The user, immediately consistent."""
 
+    def list_users(self, page: int, per_page: int) -> tuple[User, ...]:
+        """A page of the users, the newest first, for operators. It lags; `page` counts from 0."""
+
     def find_by_email(self, email: str) -> tuple[str, ...]:
         """The IDs of the users with this address, for operators."""
 

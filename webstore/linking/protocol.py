@@ -371,8 +371,8 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
 
     An empty list is a proven absence. Raises where the absence is not proven.
     """
-    by_email = yield from _listed(user)
-    own = yield from _confirmed(by_email, user, policy)
+    by_email = yield from listed(user)
+    own = yield from confirmed(by_email, user, policy)
     if not any(customer.owner == user.user_id for customer in own):
         try:
             hits: list[Customer] = []
@@ -380,7 +380,7 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
                 hits += yield from ask(SearchByOwner(owner))
         except SearchUnavailable:
             page = yield from ask(ListCreatedSince(user.created_at))
-            by_name = yield from _confirmed(page.customers, user, policy)
+            by_name = yield from confirmed(page.customers, user, policy)
             if not own and not by_name and not page.complete:
                 raise NotYet(
                     "too many customers to look through without search; name the user's customer with "
@@ -388,7 +388,7 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
                     alarm=True,
                 ) from None
         else:
-            by_name = yield from _confirmed(hits, user, policy)
+            by_name = yield from confirmed(hits, user, policy)
         own = list({customer.id: customer for customer in (*own, *by_name)}.values())
     if not own and policy.adopt_by_email and user.email_verified and user.email:
         return (yield from _adopt_unowned(by_email, user, user.email, policy))
@@ -396,7 +396,7 @@ def _look_up(user: User, policy: Policy) -> Steps[list[Customer]]:
     return sorted(own, key=lambda c: (c.owner != user.user_id, -c.generation, c.created, c.id))
 
 
-def _listed(user: User) -> Steps[list[Customer]]:
+def listed(user: User) -> Steps[list[Customer]]:
     """Customers with the address of the user, or of an account merged into it: the list does not lag."""
     hits: list[Customer] = []
     for address in user.addresses[:MAX_OWNERS]:
@@ -404,7 +404,7 @@ def _listed(user: User) -> Steps[list[Customer]]:
     return hits
 
 
-def _confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
+def confirmed(hits: Iterable[Customer], user: User, policy: Policy) -> Steps[list[Customer]]:
     """The hits that live and name this user when they are read again: listings and search may be stale."""
     own = []
     for hit in [hit for hit in hits if names(hit, user, policy)][:MAX_CONFIRMED]:
@@ -430,7 +430,11 @@ def _adopt_unowned(
     unowned = [
         hit
         for hit in sorted(hits.values(), key=lambda c: (c.created, c.id))[:MAX_CONFIRMED]
-        if not hit.deleted and hit.owner is None and _same_address(hit.email, email)
+        if not hit.deleted
+        and hit.owner is None
+        and _same_address(hit.email, email)
+        # An operator has unlinked it from this user.
+        and hit.id not in user.replaced
     ]
     for number, hit in enumerate(unowned):
         customer = yield from ask(GetCustomer(hit.id))
@@ -608,6 +612,8 @@ def _record(
             raise NotYet("the link was removed while it was being replaced")
         _check_shape(fresh)
         return LinkOutcome(LinkStatus.ALREADY_LINKED, fresh.customer_id, "another worker recorded it")
+    if fresh.customer_id is None and customer.id in set(fresh.replaced) - set(user.replaced):
+        raise NotYet("the customer was unlinked from the user a moment ago")
     if fresh.customer_id != customer.id:
         # The deleted one joins the list in the same PATCH, so that its orders stay in sight.
         replaced = user.replaced if user.replaced != fresh.replaced or fresh.moved else ()
@@ -623,12 +629,12 @@ def _record(
 
 def recording(
     user: User,
-    customer_id: str,
+    customer_id: str | None,
     account: Account,
     replaced: tuple[str, ...],
     merged: tuple[str, ...] | None = None,
 ) -> RecordLink:
-    """The PATCH that records the customer where this world's keys are, or moves them to."""
+    """The PATCH that records the customer where this world's keys are, or moves them to; None removes it."""
     return RecordLink(
         user.user_id,
         customer_id,
@@ -658,13 +664,13 @@ def _with_merged(user: User, customer: Customer, account: Account, policy: Polic
     if not new and set(user.merged) <= set(user.identities):
         return outcome
     with suppress(PaymentsError, DirectoryError, WrongAccount):
-        hits = (yield from _listed(user)) if new else []
+        hits = (yield from listed(user)) if new else []
         with suppress(SearchUnavailable):
             for identity in new:
                 hits += yield from ask(SearchByOwner(identity))
         known = (customer.id, *user.replaced)
         unknown = {it.id: it for it in hits if it.owner in user.identities and it.id not in known}
-        theirs = [it.id for it in (yield from _confirmed(unknown.values(), user, policy))]
+        theirs = [it.id for it in (yield from confirmed(unknown.values(), user, policy))]
         for merged_id in theirs:
             user = _leaving(user, merged_id)
         running = yield from _running_on(theirs)

@@ -68,24 +68,17 @@ def plan(user_id: str, customer_id: str, policy: Policy) -> Steps[Relink]:
     """
     account = yield from ask(ReadAccount())
     read = yield from ask(ReadUser(user_id))
-    try:
-        user = worlds.in_world(read, account, second_account=policy.second_account)
-    except worlds.SecondAccount as exc:
-        raise CannotRelink(
-            f"The user's link is {exc}. Use the key that made the link, or set LINK_SECOND_ACCOUNT=1."
-        ) from exc
     customer = yield from _living(customer_id)
+    try:
+        user = yield from own_keys(read, account, policy, known=customer_id)
+    except worlds.SecondAccount as exc:
+        raise CannotRelink(second_account(exc)) from exc
     left = user.customer_id if CUSTOMER_ID.fullmatch(user.customer_id or "") else None
-    unpinned = user.account is None and left not in (None, customer_id)
-    if unpinned and (yield from _of_another_world(left, policy)):
-        # The plain keys hold a link of another world without saying so.
-        user = worlds.beside(read, account)
-        left = user.customer_id
     foreign = customer.owner is not None and not names(customer, user, policy)
     claims = customer.owner != user_id or customer.tenant not in (None, policy.tenant)
     if left == customer_id:
         left = None
-    running = yield from _running(left)
+    running = (yield from running_on(left)) if left else ()
     # A link without an account names one from then on.
     records = user.customer_id != customer_id or user.account != (account.pin or user.account)
     return Relink(user, customer, account, claims, foreign, records, left, running)
@@ -119,7 +112,7 @@ def _not_claimed(shown: Relink, found: Customer) -> str:
     if (found.owner, found.tenant) != (shown.customer.owner, shown.customer.tenant):
         return f"Somebody else has just linked {found.id}: it names {named(found)}. Look again."
     return (
-        f"{found.id} still names {named(found)}. It was linked to somebody else within the last day while it "
+        f"{found.id} still names {named(found)}. It was linked within the last day while it "
         f"named {'nobody' if found.owner is None else 'them'}, and Stripe repeats its answer to that change "
         "instead of making it again. Run this again a day later; or set the metadata "
         f"auth0_user_id = {shown.user.user_id} on the customer's page in Stripe's dashboard, and run it then."
@@ -161,18 +154,30 @@ def _living(customer_id: str) -> Steps[Customer]:
     return customer
 
 
-def _of_another_world(customer_id: str | None, policy: Policy) -> Steps[bool]:
-    """Whether a customer that was recorded without an account is another world's."""
+def own_keys(read: User, account: Account, policy: Policy, known: str | None = None) -> Steps[User]:
+    """The user with the keys of this world, also where the plain keys hold another world's link unsaid.
+
+    `known`: a customer that is known to be of this world. Raises `worlds.SecondAccount` and `PaymentsError`.
+    """
+    user = worlds.in_world(read, account, second_account=policy.second_account)
+    recorded = user.customer_id or ""
+    if user.account is not None or recorded == known or not CUSTOMER_ID.fullmatch(recorded):
+        return user
     try:
-        yield from ask(GetCustomer(customer_id or ""))
+        yield from ask(GetCustomer(recorded))
     except NoSuchCustomer as exc:
-        return exc.other_mode or not policy.livemode
-    return False
+        if exc.other_mode or not policy.livemode:
+            return worlds.beside(read, account)
+    return user
 
 
-def _running(customer_id: str | None) -> Steps[tuple[str, ...] | None]:
-    if customer_id is None:
-        return ()
+def second_account(exc: worlds.SecondAccount) -> str:
+    """Why a link of another live account is left alone, and what to do."""
+    return f"The user's link is {exc}. Use the key that made the link, or set LINK_SECOND_ACCOUNT=1."
+
+
+def running_on(customer_id: str) -> Steps[tuple[str, ...] | None]:
+    """The subscriptions that run on the customer; None if they cannot be read."""
     try:
         return (yield from ask(ListRunning(customer_id)))
     except NoSuchCustomer:

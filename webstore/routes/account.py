@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from urllib.parse import quote
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore import linking
+from webstore.dashboards import customer_page, user_page
 from webstore.errors import PaymentsError, PaymentsUnavailable, StateUnavailable, UserGone
 from webstore.linking import LinkStatus, evidence
 from webstore.linking.models import Comparison, LinkOutcome
@@ -167,7 +166,7 @@ def _customer_url(settings: Settings, customer_id: str | None) -> str | None:
     """The customer's page in Stripe's dashboard; None without a customer, or if such links are off."""
     if not settings.dashboard_links or customer_id is None:
         return None
-    return f"{settings.stripe_dashboard_url}/customers/{quote(customer_id, safe='')}"
+    return customer_page(settings.stripe_dashboard_url, customer_id)
 
 
 def _raw(found: Comparison) -> dict[str, str]:
@@ -187,11 +186,7 @@ def _json(value: object) -> str:
 
 
 def _auth0_url(settings: Settings, found: Comparison) -> str | None:
-    """The user's page in Auth0's dashboard; None if such links are off.
-
-    The page's address contains the unpadded base64 of the percent-encoded user ID.
-    """
+    """The user's page in Auth0's dashboard; None if such links are off."""
     if not settings.dashboard_links or settings.auth0_dashboard_url is None:
         return None
-    encoded = b64encode(quote(found.user_id, safe="").encode()).decode().rstrip("=")
-    return f"{settings.auth0_dashboard_url.rstrip('/')}/users/{quote(encoded, safe='')}"
+    return user_page(settings.auth0_dashboard_url, found.user_id)

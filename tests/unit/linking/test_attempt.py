@@ -64,6 +64,9 @@ class Ports:
     def find_by_email(self, email: str) -> tuple[str, ...]:
         raise NotImplementedError
 
+    def list_users(self, page: int, per_page: int) -> tuple[User, ...]:
+        raise NotImplementedError
+
     def delete_user(self, user_id: str) -> None:
         raise NotImplementedError
 

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.fakes import as_recorded
 from tests.unit.linking.action_model import at_action
+from tests.unit.linking.operators import unlinking
 from tests.unit.linking.tenant import link_of, place_of, record, rename_tenant, stripe_of, without_metadata
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
@@ -60,6 +61,8 @@ class Worker:
     for_use: bool
     #: The user and all accounts that were merged with it at any time during the attempt.
     owners: set[str | None]
+    #: Whether it is an operator's command.
+    unlinks: bool = False
     deleted_since: set[str] = field(default_factory=set)
     saw: str | None = None
 
@@ -153,12 +156,15 @@ class Linking(RuleBasedStateMachine):
         if how == "use":
             remembered = link_of(vendors, self.users[user_id])
             steps = protocol.before_use(user_id, remembered, policy, self.now)
+        elif how == "unlink":
+            steps = unlinking(user_id, policy)
         elif how == "action" and not policy.looks_up_everyone:
             steps = at_action(user_id, vendors.account, policy, self.now)
         else:
             steps = protocol.at_login(user_id, ClaimedLink(), policy, self.now)
         owners: set[str | None] = {None, *self.users[user_id].owners}
-        self.workers[worker] = Worker(world, user_id, steps, next(steps), how == "use", owners)
+        call = next(steps)
+        self.workers[worker] = Worker(world, user_id, steps, call, how == "use", owners, how == "unlink")
 
     @rule(
         data=ANY,
@@ -339,9 +345,15 @@ class Linking(RuleBasedStateMachine):
         return customer.id
 
     @precondition(lambda self: not self.calm)
+    @rule(data=ANY, worker=st.sampled_from(WORKERS), user_id=st.sampled_from(USERS))
+    def operator_unlinks(self, data: st.DataObject, worker: int, user_id: str) -> None:
+        """Begins to run the command, beside the workers of the stores."""
+        self.begin_attempt(worker, self.a_world(data), user_id, "unlink")
+
+    @precondition(lambda self: not self.calm)
     @rule(data=ANY, user_id=st.sampled_from(USERS))
-    def operator_unlinks(self, data: st.DataObject, user_id: str) -> None:
-        """Clears both sides."""
+    def operator_unlinks_by_hand(self, data: st.DataObject, user_id: str) -> None:
+        """Clears both sides in the dashboards."""
         vendors = self.stripe[self.a_world(data)]
         linked = link_of(vendors, self.users[user_id]) if user_id in self.users else None
         if linked is None:
@@ -411,7 +423,7 @@ class Linking(RuleBasedStateMachine):
             assert left_one.id in there.replaced
         # A living one is left only if it names somebody else.
         left = [vendors.customers[it] for it in there.replaced if it not in here.replaced]
-        assert all(it.deleted or it.owner != before.user_id for it in left)
+        assert worker.unlinks or all(it.deleted or it.owner != before.user_id for it in left)
 
     def check_outcome(self, worker: Worker, outcome: LinkOutcome) -> None:
         """No user ever pays, or reads data, as another user, or in another world."""

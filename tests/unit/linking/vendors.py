@@ -222,8 +222,8 @@ class Vendors:
             customer,
             email=draft.email or customer.email,
             name=draft.name or customer.name,
-            owner=draft.metadata.get("auth0_user_id", customer.owner),
-            tenant=draft.metadata.get("auth0_tenant", customer.tenant),
+            owner=draft.metadata.get("auth0_user_id", customer.owner) or None,
+            tenant=draft.metadata.get("auth0_tenant", customer.tenant) or None,
         )
         self.put(changed)
         return changed

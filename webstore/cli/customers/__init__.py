@@ -1,0 +1,21 @@
+"""`flask customers`: users, their customers in Stripe, and the links between them."""
+
+from __future__ import annotations
+
+import click
+
+from .link import link
+from .listing import list_command
+from .opening import open_pages
+from .relink import relink
+from .show import show
+from .unlink import unlink
+
+
+@click.group(short_help="Look at and change the links of users and customers.")
+def customers() -> None:
+    """Users, their customers in Stripe, and the links between them."""
+
+
+for _command in (list_command, show, open_pages, link, unlink, relink):
+    customers.add_command(_command)

@@ -1,0 +1,29 @@
+"""The addresses of the vendors' pages about a user and a customer."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from urllib.parse import quote
+
+
+def user_page(dashboard: str, user_id: str) -> str:
+    """The user's page in Auth0's dashboard, whose address for this tenant is `dashboard`.
+
+    The page's address contains the unpadded base64 of the percent-encoded user ID.
+    """
+    encoded = b64encode(quote(user_id, safe="").encode()).decode().rstrip("=")
+    return f"{dashboard.rstrip('/')}/users/{quote(encoded, safe='')}"
+
+
+def customer_page(dashboard: str, customer_id: str, pin: str | None = None) -> str:
+    """The customer's page in Stripe's dashboard.
+
+    `dashboard`: its address for the store's own account and mode. `pin`: another account and mode, such as
+    "acct_1A live".
+    """
+    if pin is not None:
+        account, _, mode = pin.partition(" ")
+        dashboard = (
+            f"{dashboard.rstrip('/').removesuffix('/test')}/{account}{'' if mode == 'live' else '/test'}"
+        )
+    return f"{dashboard.rstrip('/')}/customers/{quote(customer_id, safe='')}"
