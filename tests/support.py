@@ -48,6 +48,9 @@ STRIPE_KEYS = {
     OTHER_KEY: (OTHER_ACCOUNT, False),
     SECOND_LIVE_KEY: (OTHER_ACCOUNT, True),
 }
+#: Of an organization with both accounts.
+ORGANIZATION_KEY = "sk_org_test_key_of_both_accounts"
+STRIPE = StripeConfig(keys=STRIPE_KEYS, organizations={ORGANIZATION_KEY: ((ACCOUNT, OTHER_ACCOUNT), False)})
 #: Not the sandbox's, which a store with a live key or a public address refuses.
 APP_SECRET_KEY = "the-secret-of-a-store-under-test-and-of-no-other"
 DAY_S = 24 * 3600.0
@@ -337,7 +340,7 @@ def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
 def running_shop(state_dir: Path, *others: str, **environment: str) -> Iterator[Shop]:
     """Both vendors and one store in this process, on free ports; Auth0 knows the stores at `others` too."""
     server = Server()
-    sandbox = Sandbox(server.url, *others, stripe=StripeConfig(keys=STRIPE_KEYS))
+    sandbox = Sandbox(server.url, *others, stripe=STRIPE)
     with sandbox:
         own = {"APP_SECRET_KEY": APP_SECRET_KEY, "STATE_DIR": str(state_dir)}
         settings = {**sandbox.environment(), **own, **environment}

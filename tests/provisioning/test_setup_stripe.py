@@ -12,9 +12,9 @@ import pytest
 from click.testing import Result
 from dotenv import dotenv_values
 
-from tests.support import RESTRICTED_KEY, Shop, running_shop, until
+from tests.support import ORGANIZATION_KEY, OTHER_ACCOUNT, RESTRICTED_KEY, Shop, running_shop, until
 from webstore.routes import Services
-from webstore.sandbox.stripe import TEST_KEY
+from webstore.sandbox.stripe import ACCOUNT, TEST_KEY
 from webstore.shop.event_effects import HANDLED
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "catalogue.yaml"
@@ -32,7 +32,12 @@ def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 #: A store that has only its keys.
-NOT_SET_UP = {"STRIPE_WEBHOOK_SECRET": "", "STRIPE_PORTAL_CONFIGURATION": "", "STRIPE_SECRET_KEY": TEST_KEY}
+NOT_SET_UP = {
+    "STRIPE_WEBHOOK_SECRET": "",
+    "STRIPE_PORTAL_CONFIGURATION": "",
+    "STRIPE_SECRET_KEY": TEST_KEY,
+    "STRIPE_ACCOUNT": "",
+}
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +184,15 @@ def test_a_change_is_shown_and_done(bare: Shop, env_file: Path) -> None:
         ("status", ["disabled"]),
     ]
     assert account(bare)["webhook_endpoints"] == [endpoint]
+
+
+def test_an_organization_key_sets_up_the_account_of_the_settings(bare: Shop) -> None:
+    bare.restart(STRIPE_SECRET_KEY=ORGANIZATION_KEY, STRIPE_ACCOUNT=OTHER_ACCOUNT)
+    done = setup_stripe(bare, "--apply").stdout
+    assert done.startswith(f"Stripe account {OTHER_ACCOUNT}, test mode\n")
+    state = bare.sandbox.stripe.state
+    made = [len(list(state.world(it, livemode=False).webhook_endpoints)) for it in (ACCOUNT, OTHER_ACCOUNT)]
+    assert made == [0, 1]
 
 
 # When Stripe refuses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.goods import Good, add_price, go_to_payment, pay, read_again, sell, session_of
@@ -101,6 +102,19 @@ def missed_events(shop: Shop) -> None:
     for event in events:
         handle(webhooks, event)
     assert webhooks.events.has_event(events[-1])
+
+
+def set_up_the_account(shop: Shop) -> None:
+    """The operator runs the set-up: with an endpoint that receives all events, and without one."""
+    catalogue = Path(__file__).parents[2] / "docs" / "examples" / "catalogue.yaml"
+    apply = ["setup", "stripe", "--apply", "--catalogue", str(catalogue)]
+    done = shop.app.test_cli_runner().invoke(args=apply)
+    assert "- enabled_events: *" in done.output, done.output
+    url = f"{shop.url}/webhooks/stripe"
+    (own,) = [it for it in shop.stripe("GET", "/webhook_endpoints")["data"] if it["url"] == url]
+    shop.stripe("DELETE", f"/webhook_endpoints/{own['id']}")
+    done = shop.app.test_cli_runner().invoke(args=apply)
+    assert "create  webhook endpoint" in done.output, done.output
 
 
 def rare_charges(shop: Shop) -> None:

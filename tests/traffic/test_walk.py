@@ -83,6 +83,7 @@ def _walk(shop: Shop, traffic: Traffic) -> None:
     operators.thin_events(shop, traffic, "thin@example.com")
     walk.all_options(shop, traffic, "optional@example.com", mug)
     operators.many_prices(shop)
+    operators.set_up_the_account(shop)
     walk.quiet(shop)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 from flask.cli import with_appcontext
 
 from webstore.addresses import is_loopback
-from webstore.dotenv_file import chosen
+from webstore.dotenv_file import VARIABLE, read_variables
 from webstore.errors import EnvFileError, PaymentsError, PaymentsRefused
 from webstore.gateways.stripe import API_VERSION, StripeSetup, stripe_client
 from webstore.gateways.wire import Wire
@@ -162,9 +161,9 @@ def _account(settings: Settings) -> Iterator[StripeSetup]:
 
 def _keep(values: Mapping[str, str]) -> None:
     """Add settings to `.env`. Raises `EnvFileError`."""
-    path = chosen(os.environ)
+    path = read_variables().path
     if path is None:
-        raise EnvFileError("WEBSTORE_ENV_FILE is empty, so no file can be written.")
+        raise EnvFileError(f"{VARIABLE} is set to nothing, so no file can be written.")
     add_to_env_file(path, values)
 
 

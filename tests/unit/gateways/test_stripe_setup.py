@@ -70,7 +70,7 @@ def test_event_destinations_of_all_pages_are_read() -> None:
 
     def answer(call: Call) -> tuple[int, Any, bool]:
         if "page" in call.params:
-            return 200, {"data": [bus], "next_page_url": None, "previous_page_url": None}, False
+            return 200, {"data": [bus], "next_page_url": None}, False
         return 200, {"data": [first], "next_page_url": "/v2/core/event_destinations?page=2"}, False
 
     setup, wire = account(answer)

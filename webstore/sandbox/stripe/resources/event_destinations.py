@@ -33,7 +33,7 @@ def retrieve(call: Call) -> dict[str, object]:
 def list_all(call: Call) -> dict[str, object]:
     """https://docs.stripe.com/api/v2/core/event-destinations/list
 
-    The sandbox leads to the next page, as the SDK reads it, and never back to the previous one.
+    A page has the fields that the SDK declares.
     """
     limit = call.params.get("limit", 20)
     after = {"starting_after": call.params["page"]} if "page" in call.params else {}
@@ -50,7 +50,7 @@ def list_all(call: Call) -> dict[str, object]:
         last = cast(list[dict[str, object]], listed["data"])[-1]["id"]
         included = [(f"include[{number}]", it) for number, it in enumerate(_included(call))]
         following = f"{_ROOT}?{urlencode([('limit', limit), ('page', last), *included])}"
-    return {"data": listed["data"], "next_page_url": following, "previous_page_url": None}
+    return {"data": listed["data"], "next_page_url": following}
 
 
 def _to_json(endpoint: WebhookEndpoint, call: Call) -> dict[str, object]:
