@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,7 @@ from .routes import (
     auth,
     closing,
     customer,
+    doctor,
     edge,
     errors,
     formats,
@@ -74,7 +76,7 @@ from .shop.fulfilment import log_order_event
 from .shop.places import Places
 from .shop.ports import Fulfil
 from .shop.replay import CatchUp
-from .shop.texts import read_texts
+from .shop.texts import ShopText, read_texts
 
 #: Seconds that a call to a vendor may take; within linking and near a page's deadline it has fewer.
 _VENDOR_CALL_S = 7.0
@@ -94,7 +96,7 @@ def build(settings: Settings | None = None) -> Flask:
     logs.install(settings.log_format)
     attach(app, _services(settings, _hooks(settings)))
     commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
-    for routes in (shop, auth, account, closing, health, *commerce):
+    for routes in (shop, auth, account, closing, health, doctor, *commerce):
         app.register_blueprint(routes.blueprint)
     if settings.auth0_audience:
         app.register_blueprint(api.blueprint)
@@ -187,15 +189,7 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
             livemode=settings.stripe_livemode,
             account_key=f"stripe-account:{key_digest}",
         ),
-        policy=Policy(
-            tenant=settings.auth0_mgmt_domain,
-            livemode=settings.stripe_livemode,
-            former_tenants=settings.auth0_former_tenants,
-            second_account=settings.link_second_account,
-            lookup_always=settings.link_lookup_always,
-            adopt_by_email=settings.link_existing_by_email,
-            settle_s=settings.link_settle_s,
-        ),
+        policy=policy_of(settings),
         budget_s=settings.link_budget_s,
         executor=BoundedExecutor(threads.linking, "linking"),
         side=BoundedExecutor(threads.linking, "reading"),
@@ -259,7 +253,7 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
             base_url=settings.base_url,
             configuration=settings.stripe_portal_configuration,
         ),
-        texts=read_texts(_TOP / "templates" / "shop" / "texts"),
+        texts=shop_texts(),
         webhooks=webhooks,
         background_webhooks=in_the_background,
         catch_up=CatchUp(in_the_background, in_background) if settings.stripe_webhook_secrets else None,
@@ -268,6 +262,24 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
         logout_tokens=LogoutTokens(Provider(to_provider, settings.auth0_issuer), settings.auth0_client_id),
         close=close,
     )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The rules of linking that the settings choose."""
+    return Policy(
+        tenant=settings.auth0_mgmt_domain,
+        livemode=settings.stripe_livemode,
+        former_tenants=settings.auth0_former_tenants,
+        second_account=settings.link_second_account,
+        lookup_always=settings.link_lookup_always,
+        adopt_by_email=settings.link_existing_by_email,
+        settle_s=settings.link_settle_s,
+    )
+
+
+def shop_texts() -> Mapping[str, ShopText]:
+    """The shop's own texts, by the name of their page."""
+    return read_texts(_TOP / "templates" / "shop" / "texts")
 
 
 def _digest(*parts: str | None) -> str:

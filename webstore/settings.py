@@ -142,16 +142,24 @@ class Settings:
         name. It is asked only if there are others already, so that all are in one list; settings that are
         wrong are empty then, or have their default.
         """
+        settings, problems = cls.as_far_as_known(environ)
+        if problems:
+            raise SettingsError([*problems, *(more(settings) if more else [])])
+        return settings
+
+    @classmethod
+    def as_far_as_known(cls, environ: Mapping[str, str] | None = None) -> tuple[Settings, tuple[str, ...]]:
+        """The same as `from_env` with the problems beside them; what is missing or wrong is empty.
+
+        For the doctor, who looks at everything that can still be looked at. No store runs with problems.
+        """
         faults: tuple[str, ...] = ()
         if environ is None:
             variables = read_variables()
             environ, faults = variables.together(), variables.problems
         read = environment.Reader(environ)
         settings = _read(read)
-        read.problems = [*faults, *read.problems, *_published_secrets(settings)]
-        if read.problems:
-            raise SettingsError([*read.problems, *(more(settings) if more else [])])
-        return settings
+        return settings, (*faults, *read.problems, *_published_secrets(settings))
 
 
 def described() -> environment.Reader:

@@ -32,6 +32,16 @@ def _given_folder(settings: Settings) -> Path | None:
     return settings.state_dir / settings.fingerprint if settings.state_dir else None
 
 
+def folder_of(settings: Settings) -> Path | None:
+    """The folder of what the processes share; None if that is in Redis."""
+    return None if settings.redis_url else _given_folder(settings) or default_directory(settings.fingerprint)
+
+
+def redis_prefix(settings: Settings) -> str:
+    """What the names of the store's keys in Redis begin with."""
+    return f"webstore:{settings.fingerprint}:"
+
+
 def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
     """What the processes share: the cache, the records of ended sessions, and the counters of rate limits.
 
@@ -40,7 +50,7 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
     state: State
     counters: Counters
     if settings.redis_url:
-        url, prefix = settings.redis_url, f"webstore:{settings.fingerprint}:"
+        url, prefix = settings.redis_url, redis_prefix(settings)
         state, counters = (RedisState(url, prefix, watch=Watch()) for _ in range(2))
         ended = RedisState(url, prefix, watch=Watch(), urgent_writes=True)
         return state, KeptRecords(ended, background=in_background), counters

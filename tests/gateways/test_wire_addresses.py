@@ -51,6 +51,15 @@ def resolving(*addresses: str) -> NameLookup:
     return NameLookup(resolve=resolve)
 
 
+def test_plain_http_to_any_host_is_for_a_wire_that_was_made_for_it() -> None:
+    with RawServer(answering(OK)) as server:
+        names, url = resolving("127.0.0.1"), f"http://shop.example.com:{server.port}/"
+        with wire_within(names=names, plain_http=True) as wire:
+            assert get(wire, url).body == b"ok"
+            with pytest.raises(WireError, match="only https"):
+                get(wire, url.replace("http", "ftp"))
+
+
 def to_localhost(port: int) -> str:
     return f"http://localhost:{port}/"
 

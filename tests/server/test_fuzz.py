@@ -85,7 +85,15 @@ WORDS = (
 )
 PATHS = (
     *("/", "/login", "/callback", "/logout", "/backchannel-logout", "/account", "/account/link"),
-    *("/healthz", "/readyz", "/metrics", "/static/css/store.css", "/static/../wsgi.py", "/static/"),
+    *(
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/doctor",
+        "/static/css/store.css",
+        "/static/../wsgi.py",
+        "/static/",
+    ),
     *("//evil.example/account", "/\\evil.example", "/account/", "/%00", "/%ff", "/login/..", "/.env"),
     *("/api/products", "/api/products/x", "/api/me", "/api/checkout", "/api/openapi.json", "/api/", "/api"),
     *("/cart", "/cart/add", "/cart/change", "/cart/remove", "/checkout", "/checkout/success", "/orders"),

@@ -30,6 +30,7 @@ ANSWERS = {
     ("POST", "/logout"): 302,
     ("GET", "/healthz"): 200,
     ("GET", "/readyz"): 200,
+    ("GET", "/doctor"): 404,
     ("GET", "/nowhere"): 404,
     ("POST", "/"): 405,
     ("GET", "/static/nothing.css"): 404,

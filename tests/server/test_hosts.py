@@ -72,7 +72,8 @@ def test_a_proxy_that_keeps_the_name_in_x_forwarded_host_is_believed(shared: Sho
 
 
 @pytest.mark.parametrize(
-    "path", ["/healthz", "/readyz", "/metrics", "/static/css/store.css", "/api/openapi.json", "/nowhere"]
+    "path",
+    ["/healthz", "/readyz", "/metrics", "/doctor", "/static/css/store.css", "/api/openapi.json", "/nowhere"],
 )
 def test_what_programs_ask_for_is_answered_under_every_name(shared: Shop, path: str) -> None:
     here = visit(shared, path, "127.0.0.1")

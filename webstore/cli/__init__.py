@@ -8,6 +8,7 @@ from flask import Flask
 from webstore.errors import SettingsError
 
 from .customers import customers
+from .doctor import doctor
 from .events import events
 from .setup import setup
 from .terminal import keep_settings_problem
@@ -16,6 +17,7 @@ from .terminal import keep_settings_problem
 def register(app: Flask) -> None:
     """Add the commands to the application."""
     app.cli.add_command(customers)
+    app.cli.add_command(doctor)
     app.cli.add_command(events)
     app.cli.add_command(setup)
 

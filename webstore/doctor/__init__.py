@@ -1,1 +1,1 @@
-"""Finds out what is wrong with a store's set-up, one check at a time."""
+"""Finds the faults of a store's set-up, one check at a time."""

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 VISITED = "webstore.visited_host"
 #: The query parameter of a redirect to BASE_URL. A request that has it is never redirected there again.
 _MARK = "host_checked"
+#: The blueprints that programs ask, without cookies.
+_FOR_PROGRAMS = ("api", "doctor", "health")
 #: Seconds for which a browser behind a proxy that replaces the Host header is not redirected again.
 _REMEMBERED_S = 3600
 #: How many different Host headers a process warns of. Any client can send one.
@@ -57,7 +59,7 @@ def require_own_host() -> ResponseReturnValue | None:
 
 def _is_for_programs() -> bool:
     """Whether this address begins nothing in a browser, or none of the store's views has it."""
-    if request.endpoint is None or request.endpoint == "static" or request.blueprint in ("health", "api"):
+    if request.endpoint is None or request.endpoint == "static" or request.blueprint in _FOR_PROGRAMS:
         return True
     return is_signed() or _is_probe()
 

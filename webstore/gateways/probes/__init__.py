@@ -1,0 +1,1 @@
+"""The doctor's questions to the vendors, the shared state and the running store. They change nothing."""
