@@ -19,7 +19,7 @@ PY := $(VENV)/bin/python
 RUN_TIME := $(VENV)/run-time.stamp
 TOOLS := $(VENV)/tools.stamp
 NODE_PACKAGES := tests/action/node_modules/.package-lock.json
-PIP := $(PY) -m pip install -qq --no-input --disable-pip-version-check
+PIP := $(PY) -m pip install --no-input --disable-pip-version-check --progress-bar off
 # One module or one test runs in one process, which starts sooner.
 PARALLEL := $(if $(strip $(ARGS)),,-n 2 --dist loadscope)
 
@@ -31,9 +31,9 @@ help: ## List the commands
 
 run: usable-port $(RUN_TIME) ## Start the store on PORT (default 8000), with a local Auth0 and Stripe on the two ports after it
 	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
-	    -- $(PY) -m gunicorn -c gunicorn.conf.py wsgi:app
+	    -- $(PY) -m gunicorn --log-level warning -c gunicorn.conf.py wsgi:app
 
-setup: $(TOOLS) ## Make .venv with everything that the store, its tests and its checks need
+setup: $(RUN_TIME) ## Make .venv with the packages that the store needs; tests and checks add their tools when they run
 	@echo "$(VENV) is ready."
 
 unit: $(TOOLS) ## Run the tests without sockets, browser and sandbox: seconds (ARGS="-k cart" to choose some)
@@ -90,18 +90,38 @@ $(RUN_TIME): requirements.txt $(PY)
 	@$(make_venv)
 	@rm -f $@
 	@echo "Installing the store's packages into $(VENV); the first time, this takes about a minute."
-	@$(PIP) -r requirements.txt || { $(install_failed); }
+	@$(call install,requirements.txt)
 	@touch $@
 
 $(TOOLS): requirements-dev.txt $(RUN_TIME)
 	@echo "Installing the tools for tests and checks into $(VENV); this takes about a minute, too."
-	@$(PIP) -r requirements-dev.txt || { $(install_failed); }
+	@$(call install,requirements-dev.txt)
 	@touch $@
 
 # When .venv's Python is missing or a dead link, the recipe of the stamp makes it.
 $(PY): ;
 
 install_failed = echo "The packages could not be installed; pip's reason is above. (Without a network, pip finds no version.)" >&2; exit 1
+
+# Every three seconds at most, a line says how far pip has come, by what it writes and by what is in .venv.
+define install
+total=$$(grep -c '^[A-Za-z][^;]*$$' $(1)); \
+present() { ls -d $(VENV)/lib/python3*/site-packages/*.dist-info 2>/dev/null | wc -l; }; \
+before=$$(present); \
+(last=; \
+while sleep 3 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do \
+    fetched=$$(grep -cE '^(Collecting|Processing) .*\(from -r ' $(VENV)/pip.log 2>/dev/null); \
+    installed=$$(($$(present) - before)); \
+    if [ $$installed = 0 ]; then now="$${fetched:-0} of $$total packages fetched"; \
+    else now="$$installed of $$total packages installed"; fi; \
+    [ "$$now" = "$$last" ] || echo "  $$now"; \
+    last=$$now; \
+done) & \
+watcher=$$!; \
+trap 'kill $$watcher 2>/dev/null' EXIT; \
+trap 'exit 130' INT TERM; \
+$(PIP) -r $(1) >$(VENV)/pip.log 2>$(VENV)/pip.errors || { cat $(VENV)/pip.errors >&2; $(install_failed); }
+endef
 
 define make_venv
 if [ -L $(VENV) ]; then \

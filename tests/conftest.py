@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,7 +20,9 @@ os.environ[NO_ENV_FILE] = ""
 
 def _refuse_to_read_env_file(event: str, arguments: tuple[object, ...]) -> None:
     """Make it an error to start a program with an environment that does not switch `.env` off."""
-    if event == "subprocess.Popen" and NO_ENV_FILE not in (arguments[3] or {NO_ENV_FILE: ""}):  # type: ignore[operator]  # a mapping
+    if event != "subprocess.Popen" or (environment := arguments[3]) is None:
+        return
+    if NO_ENV_FILE not in cast("Mapping[str, str]", environment):
         raise RuntimeError(f"a program that a test starts needs {NO_ENV_FILE}='' in its environment")
 
 

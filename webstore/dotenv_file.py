@@ -33,7 +33,7 @@ class Variables:
     path: Path | None
     environment: Mapping[str, str] = field(repr=False)
     file: Mapping[str, str] = field(repr=False)
-    #: What is wrong with the file, one sentence each.
+    #: The faults of the file, one sentence each.
     problems: tuple[str, ...] = ()
 
     def together(self) -> dict[str, str]:

@@ -60,7 +60,8 @@ class SettingsError(WebstoreError):
         return (
             f"The store cannot start: {len(self.problems)} "
             f"{'setting is' if len(self.problems) == 1 else 'settings are'} missing or wrong.\n{lines}\n"
-            "Every setting is described in .env.example; `make run` needs none of them."
+            "`flask --app wsgi setup env` asks for what is missing. Every setting is described in "
+            ".env.example; `make run` needs none of them."
         )
 
 

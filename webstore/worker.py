@@ -2,10 +2,12 @@
 
 Gunicorn's own threaded worker gives a connection to a thread as soon as its first byte has come, and the
 thread waits for the rest, however long that takes. Here the worker's main loop waits until the whole request
-has come: its headers and a small body. A larger body is read on a thread, within a time limit.
+has come: its headers and a small body. A larger body is read on a thread, within a time limit. After the last
+answer on a connection, gunicorn's main loop waits up to two seconds for the client to close it. Here it goes
+on meanwhile.
 
 This does not replace a proxy that buffers requests and answers: somebody who opens thousands of connections,
-or who reads answers slowly, still uses up the server.
+or who takes large answers bit by bit, still uses up the server.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import select
 import selectors
 import signal
 import socket
+import sys
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,19 +27,25 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gunicorn.config import Config
 
 #: Seconds from the connection, or from the first byte of a later request, until a request has to be complete.
 ARRIVAL_S = 10.0
 #: Seconds that a thread waits for the rest of a large body.
 BODY_S = 5.0
+#: Seconds for which a client may take nothing of an answer. Linux alone can limit that.
+ANSWER_S = 10.0
+#: Seconds, and bytes, for which a client may go on sending after the last answer.
+LEAVING_S, LEAVING_BYTES = 2.0, 64 * 1024
 #: Bytes that may wait outside of a thread. Less than a socket's buffer holds by default.
 WAITING_BYTES = 32 * 1024
 #: Seconds between two attempts to accept a connection while no more files can be opened.
 FULL_S = 0.05
 _NO_MORE_FILES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?:\r|$)")
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+(?=[0-9])0*+([0-9]*+)[ \t]*+(?:\r|$)")
 _EXPECTS = re.compile(
     rb"^[^\r\n]* http/1\.1\r\n(?:.*\r\n)?expect:[ \t]*100-continue[ \t]*(?:\r|$)", re.DOTALL
 )
@@ -69,6 +78,8 @@ class Connection(TConn):
         self.told_to_continue = False
         #: When it has to be complete, and when its body has to be read, on the monotonic clock.
         self.late_at = self.read_until = 0.0
+        #: Bytes that came after the last answer.
+        self.dropped = 0
 
     def init(self) -> None:
         """Make the parser."""
@@ -124,7 +135,8 @@ def is_complete(data: bytes) -> bool:
     if b"\r\ntransfer-encoding:" in head:
         return _has_all_chunks(data, end + 4)
     length = _LENGTH.search(head)
-    return length is None or len(data) >= end + 4 + int(length[1])
+    # Nine digits without leading zeros are more than anybody waits for.
+    return length is None or len(data) >= end + 4 + int(length[1][:9] or b"0")
 
 
 def _has_all_chunks(data: bytes, start: int) -> bool:
@@ -145,7 +157,8 @@ class Worker(ThreadWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # as in gunicorn
         super().__init__(*args, **kwargs)
-        self._arriving: set[Connection] = set()
+        #: Connections whose next request, or whose end, the main loop waits for.
+        self._awaited: set[Connection] = set()
 
     def accept(self, listener: Any) -> None:
         """Accept a connection. A UNIX socket is for a proxy on this machine, so its requests come at once.
@@ -164,6 +177,9 @@ class Worker(ThreadWorker):
             elif exc.errno not in (errno.EAGAIN, errno.ECONNABORTED):
                 raise
             return
+        if sys.platform == "linux":
+            # tcp(7). Without it, a client that never reads would keep a thread forever.
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(ANSWER_S * 1000))
         self.nr_conns += 1
         self._await_request(Connection(self.cfg, client, address, listener.getsockname()))
 
@@ -189,29 +205,37 @@ class Worker(ThreadWorker):
             conn.read_until = time.monotonic() + BODY_S
         return super().handle(conn)
 
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request that was read. A client that takes nothing of the answer counts as gone."""
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError as exc:
+            # Which gunicorn passes over; it would log a traceback of the other.
+            raise ConnectionResetError(errno.ECONNRESET, "the client did not take the answer") from exc
+
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Go on after an answer. The client may have sent the beginning of its next request before it."""
         answered = isinstance(conn, Connection) and not fs.cancelled() and fs.exception() is None
-        if answered and fs.result() and conn.held():
+        if answered and not fs.result():
+            self._await_end(conn)
+        elif answered and conn.held():
             conn.sock.settimeout(0)
             self._await_request(conn)
         else:
             super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """Close the connections whose request is not complete in time."""
+        """Close the connections whose request is not complete in time, or that the client does not close."""
         super().murder_pending()
         now = time.monotonic()
-        for conn in [conn for conn in self._arriving if conn.late_at <= now]:
-            self._arriving.discard(conn)
-            self.poller.unregister(conn.sock)
-            self.nr_conns -= 1
-            conn.close()
+        for conn in [conn for conn in self._awaited if conn.late_at <= now]:
+            self._stop_waiting(conn)
+            self._close(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close connections without a request by `deadline`: the worker is stopping."""
         super()._cap_keepalive(deadline)  # type: ignore[misc]  # the types are of an older release
-        for conn in self._arriving:
+        for conn in self._awaited:
             conn.late_at = min(conn.late_at, deadline)
 
     def _await_request(self, conn: Connection) -> None:
@@ -219,15 +243,52 @@ class Worker(ThreadWorker):
         if conn.has_request():
             self._hand_over(conn)
             return
-        conn.late_at = time.monotonic() + ARRIVAL_S
-        self._arriving.add(conn)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_more, conn))
+        self._wait(conn, ARRIVAL_S, self._on_more)
 
-    def _on_more(self, conn: Connection, client: Any) -> None:
+    def _on_more(self, conn: Connection, _: Any) -> None:
         if conn.has_request():
-            self._arriving.discard(conn)
-            self.poller.unregister(client)
+            self._stop_waiting(conn)
             self._hand_over(conn)
+
+    def _await_end(self, conn: Connection) -> None:
+        """Close a connection after its last answer.
+
+        What the client sends until it closes its side is dropped. Unread, it would make the kernel reset the
+        connection, and the client could lose the answer (RFC 9112, section 9.6).
+        """
+        try:
+            conn.sock.settimeout(0)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close(conn)
+        else:
+            self._wait(conn, LEAVING_S, self._on_leftover)
+
+    def _on_leftover(self, conn: Connection, _: Any) -> None:
+        try:
+            left = conn.sock.recv(WAITING_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            left = b""
+        conn.dropped += len(left)
+        if not left or conn.dropped > LEAVING_BYTES:
+            self._stop_waiting(conn)
+            self._close(conn)
+
+    def _wait(self, conn: Connection, seconds: float, then: Callable[[Connection, Any], None]) -> None:
+        """Wait for more on the connection, for so many seconds at most."""
+        conn.late_at = time.monotonic() + seconds
+        self._awaited.add(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(then, conn))
+
+    def _stop_waiting(self, conn: Connection) -> None:
+        self._awaited.discard(conn)
+        self.poller.unregister(conn.sock)
+
+    def _close(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
 
     def _hand_over(self, conn: Connection) -> None:
         conn.data_ready = True

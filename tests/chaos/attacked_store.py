@@ -9,11 +9,14 @@ from pathlib import Path
 from tests.chaos.logouts import Attack, attack, final_tries, log_in
 from tests.redis_server import running_redis
 from tests.server.under_gunicorn import Store, running_store
+from webstore.routes.limits import WINDOW_S
 
 FILES, REDIS, KILLED = "files", "redis", "redis killed"
 FORMS = (FILES, REDIS, KILLED)
 #: Kills of Redis during one attack.
 _KILLS = 3
+#: Logins that one address may begin in a window, by default.
+LOGIN_LIMIT = 300
 
 
 def attacked(form: str, folder: Path, *, connections: int, seconds: float, logouts: int) -> Attack:
@@ -55,8 +58,14 @@ def _attacked(
     return found
 
 
-def check(form: str, found: Attack) -> None:
-    """While nobody kills anything, every logout is promised and no page fails."""
+def check(form: str, found: Attack, seconds: float) -> None:
+    """The limit on logins holds. While nobody kills anything, every logout is promised and no page fails.
+
+    `seconds`: of the attack. In each window a process that cannot use the counters has its share of the limit
+    beside what was counted: twice the limit at most.
+    """
+    windows = int(seconds // WINDOW_S) + 2
+    assert found.flood.get(302, 0) <= 2 * LOGIN_LIMIT * windows, str(found)
     if form != KILLED:
         assert found.not_promised == 0, str(found)
         assert found.broken == [], str(found)

@@ -64,9 +64,23 @@ MUTATIONS = [
     Mutation(
         "a failure that Stripe has forgotten does not settle a later one",
         PROTOCOL,
-        "if user.link_failed_at is None or now - user.link_failed_at >= policy.key_window_s:",
-        "if user.link_failed_at is None:",
+        "return noted if age < policy.key_window_s else -1",
+        "return noted",
         _unit("protocol_creates", "a_note_older_than_the_keys_says_nothing_about_a_replayed_failure"),
+    ),
+    Mutation(
+        "a generation that failed for good is not run again",
+        PROTOCOL,
+        "    generation = max(_noted_generation(user, replaces, policy, now), 0)\n    for",
+        "    generation = 0\n    for",
+        _unit("protocol_creates", "a_forgotten_generation_before_the_noted_one_is_not_tried_again"),
+    ),
+    Mutation(
+        "two workers never begin at different generations",
+        PROTOCOL,
+        "if noted > 0 and policy.key_window_s <= age < policy.key_window_s + policy.settle_s:",
+        "if False:",
+        _unit("protocol_creates", "two_workers_never_begin_at_different_generations"),
     ),
     Mutation(
         "a create that timed out is met again under its key",

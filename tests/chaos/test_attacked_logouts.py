@@ -26,4 +26,4 @@ def test_no_logged_out_copy_is_accepted(
     found = attacked(form, tmp_path, connections=connections, seconds=SECONDS, logouts=LOGOUTS)
     with capsys.disabled():
         say(f"\n  {form}, {connections} connections, {SECONDS:g} s: {found}")
-    check(form, found)
+    check(form, found, SECONDS)

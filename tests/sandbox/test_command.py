@@ -27,11 +27,15 @@ class Store(http.server.BaseHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
 print("issuer", os.environ["AUTH0_ISSUER"], "left over", os.environ.get("AUTH0_MGMT_DOMAIN"), flush=True)
+print("key", os.environ["APP_SECRET_KEY"], flush=True)
 signal.signal(signal.SIGTERM, lambda *_: (print("the store was asked to end", flush=True), sys.exit(0)))
 host, port = os.environ["BIND"].split(":")
 http.server.HTTPServer((host, int(port)), Store).serve_forever()
 """
 STUBBORN = STORE.replace("sys.exit(0)", "None")
+TOP = Path(__file__).parents[2]
+#: What `make run` starts beside the sandbox.
+RUN = re.findall(r"-- \$\(PY\) (-m gunicorn .*)", (TOP / "Makefile").read_text())[0].split()
 
 
 def _free_ports() -> tuple[int, int]:
@@ -65,6 +69,7 @@ def _running(output: Path, *command: str) -> Iterator[tuple["subprocess.Popen[by
     with output.open("wb") as sink:
         sandbox = subprocess.Popen(  # noqa: S603 (ourselves)
             _arguments(port, store_port, *more),
+            cwd=TOP,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -168,6 +173,51 @@ def test_a_store_runs_with_them_and_ends_with_them(tmp_path: Path, number: signa
         assert not any(map(_is_open, (port, port + 1, store_port)))
     assert "the store was asked to end" in output.read_text()
     assert "Traceback" not in output.read_text()
+
+
+def test_make_run_never_reads_a_developers_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBSTORE_ENV_FILE", "/developers/own.env")
+    command = ("--", sys.executable, "-c", "import os; print('file', repr(os.environ['WEBSTORE_ENV_FILE']))")
+    assert _finish(*_arguments(*_free_ports(), *command)).stdout == "file ''\n"
+    assert "export WEBSTORE_ENV_FILE=''\n" in _finish(*_arguments(9001, 9000, "--env")).stdout
+
+
+def test_commands_of_the_summary_work_against_this_run_until_it_ends(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with _running(output, sys.executable, "-c", STORE) as (sandbox, port, _):
+        _until(output, "Ctrl-C stops everything.")
+        text = output.read_text()
+        commands = re.findall(
+            r"^  WEBSTORE_ENV_FILE=(\S+) (\.venv/bin/flask --app wsgi .*)$", text, re.MULTILINE
+        )
+        assert [command.removeprefix(".venv/bin/flask --app wsgi ") for _, command in commands] == [
+            "doctor",
+            "customers show ada@example.com",
+        ]
+        ((path,), key) = {Path(it) for it, _ in commands}, re.findall("^key (.{32,})$", text, re.MULTILINE)[0]
+        assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        assert f"APP_SECRET_KEY={shlex.quote(key)}\n" in path.read_text()
+        # A command of the store that needs settings alone.
+        flask = [sys.executable, "-m", "flask", "--app", "wsgi", "setup", "action", "--account", "acct_1A"]
+        variables = {"PATH": os.environ["PATH"], "WEBSTORE_ENV_FILE": str(path)}
+        done = subprocess.run(flask, cwd=TOP, env=variables, capture_output=True, text=True, check=True)  # noqa: S603
+        assert f'TENANT = "127.0.0.1:{port}"' in done.stdout
+        sandbox.send_signal(signal.SIGINT)
+        assert sandbox.wait(20) == 0
+    assert not path.parent.exists()
+
+
+def test_nothing_of_the_server_follows_or_interrupts_the_summary(tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    with _running(output, sys.executable, *RUN) as (sandbox, _, _):
+        _until(output, "Ctrl-C stops everything.", 100)
+        sandbox.send_signal(signal.SIGINT)
+        assert sandbox.wait(60) == 0
+    before, _, after = output.read_text().partition("\nThe store  ")
+    assert before == ""
+    assert after.endswith("\nCtrl-C stops everything.\n\nStopped.\n")
+    assert "gunicorn" not in after
+    assert after.count("/account/link") == 1
 
 
 def test_a_store_that_will_not_end_is_made_to(tmp_path: Path) -> None:

@@ -80,6 +80,10 @@ class Machines:
         ]
         return [(answer.status_code, answer.headers.get("Location", "")) for answer in seen]
 
+    def says(self, words: str) -> bool:
+        """Whether the log of a machine has these words."""
+        return any(words in store.said() for store in self._all())
+
     def warnings(self) -> list[int]:
         """How many lines of each machine's log name REDIS_URL."""
         return [store.said().count("Give all of them the same REDIS_URL") for store in self._all()]
@@ -99,7 +103,7 @@ def answers_at(store: Store) -> bool:
 
 @contextmanager
 def machines_behind_nginx(folder: Path, number: int, **more: str) -> Iterator[Machines]:
-    """Addresses for so many machines behind nginx, of which none runs yet; `more`: settings of all."""
+    """Addresses for so many machines behind nginx. No machine runs yet. `more`: settings of all."""
     url = f"http://127.0.0.1:{free_port()}"
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(number)]
     with Sandbox(url) as sandbox:

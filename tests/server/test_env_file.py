@@ -79,7 +79,7 @@ def shown(folder: Path, *command: str, **more: str | None) -> list[str]:
     [
         ["-m", "gunicorn", "--check-config", "-c", "gunicorn.conf.py", "wsgi:app"],
         ["-m", "webstore", "--check-config"],
-        ["-m", "flask", "--app", "wsgi", "setup", "action", "--claims-only"],
+        ["-m", "flask", "--app", "wsgi", "routes"],
     ],
     ids=["gunicorn", "python -m webstore", "flask"],
 )

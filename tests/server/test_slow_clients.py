@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.under_gunicorn import ROOT, Store, running_store
+from tests.server.under_gunicorn import COMMAND, ROOT, Store, running_store
 from tests.support import until
 from webstore.worker import WAITING_BYTES, expects_continue, is_complete
 
@@ -32,11 +32,26 @@ SLOW = {
 }
 
 
+#: Added to the server's configuration: clients that do not read are given up soon, and the buffer of a
+#: connection holds little of an answer.
+IMPATIENT = """
+import webstore.worker
+webstore.worker.ANSWER_S = 1.0
+
+def when_ready(server):
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+"""
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One process with two threads."""
-    few = running_store(tmp_path_factory.mktemp("slow"), WEB_CONCURRENCY="1", WEB_THREADS="2")
-    with few as running:
+    """One process with two threads. It soon gives up clients that do not read."""
+    folder = tmp_path_factory.mktemp("slow")
+    configuration = folder / "impatient.conf.py"
+    configuration.write_text((ROOT / "gunicorn.conf.py").read_text() + IMPATIENT)
+    command = [*COMMAND[:-2], str(configuration), "wsgi:app"]
+    with running_store(folder, command=command, WEB_CONCURRENCY="1", WEB_THREADS="2") as running:
         yield running
 
 
@@ -102,6 +117,49 @@ def test_half_of_a_second_request_beside_the_first_occupies_no_thread(store: Sto
             connection.recv(4096)
             connection.sendall(b"/1.1\r\nHost: x\r\n\r\n")
             assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+#: Requests after whose answer the server closes the connection.
+LAST = {
+    "the last one": b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "HTTP/1.0": b"GET /healthz HTTP/1.0\r\n\r\n",
+    "malformed": b"GET /healthz\r\n\r\n",
+    # https://www.haproxy.org/download/3.2/doc/proxy-protocol.txt, section 2.2
+    "a PROXY header": b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01\x12\x34\x1f\x90",
+}
+
+
+@pytest.mark.parametrize("last", LAST.values(), ids=LAST)
+def test_clients_that_keep_their_side_open_after_the_last_answer_stop_nobody(
+    store: Store, last: bytes
+) -> None:
+    with ExitStack() as opened:
+        slow = [opened.enter_context(connect(store)) for _ in range(24)]
+        for connection in slow:
+            connection.sendall(last)
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+        for connection in slow[:3]:
+            answer = b""
+            while more := connection.recv(4096):
+                answer += more
+            assert b" 200 OK\r\n" in answer or b" 400 Bad Request\r\n" in answer
+            with suppress(OSError):
+                connection.sendall(b"more" * 20_000)
+        assert is_served(store)
+    assert "WORKER TIMEOUT" not in store.said()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs TCP_USER_TIMEOUT")
+def test_clients_that_never_read_their_answers_are_given_up(store: Store) -> None:
+    with ExitStack() as opened:
+        url = httpx.URL(store.url)
+        for _ in range(4):
+            connection = opened.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            connection.connect((url.host, url.port))
+            connection.sendall(b"GET /static/css/store.css HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert [is_served(store) for _ in range(4)] == [True] * 4
+    assert "Traceback" not in store.said()
 
 
 def test_a_request_that_does_not_come_to_its_end_is_given_up(store: Store) -> None:
@@ -174,6 +232,11 @@ def test_a_process_takes_fewer_connections_than_it_can_open_files(
         ),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n", True),
         (b"POST / HTTP/1.1\r\nContent-Length: much\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0000000000003\r\n\r\nab", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0000000000003\r\n\r\nabc", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 000\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"0" * 16_000 + b"x\r\n\r\n", True),
     ],
 )
 def test_a_thread_gets_complete_requests(request_: bytes, complete: object) -> None:

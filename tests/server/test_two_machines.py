@@ -57,15 +57,35 @@ def prompts(machines: Machines) -> list[str | None]:
 def visit(browser: Browser, *paths: str) -> None:
     """Open pages as a logged-in shopper. No redirect may lead elsewhere, and there are few of them."""
     for path in paths:
-        page = browser.open(path)
-        assert (page.status_code, page.url.path) == (200, path)
-        assert "Log out" in page.text
-        assert len(page.history) <= 5
+        until(lambda path=path: is_shown(browser, path), within_s=60)  # type: ignore[misc]
+
+
+def is_shown(browser: Browser, path: str) -> bool:
+    """Whether the page came. It does not if a busy machine kept Redis from answering in time."""
+    page = browser.open(path)
+    assert len(page.history) <= 5
+    if page.status_code == 503 and "cannot check at the moment" in page.text:
+        return False
+    assert (page.status_code, page.url.path) == (200, path)
+    assert "Log out" in page.text
+    return True
 
 
 def to_login(path: str) -> tuple[int, str]:
     """The answer to a stranger. If the store cannot tell, it asks the provider with `prompt=none` first."""
     return 302, f"/login?next={path}"
+
+
+def assert_refused(machines: Machines, path: str, cookies: str) -> None:
+    """No machine takes the cookies for a shopper's."""
+    answers = machines.ask_each(path, cookies)
+    assert all(status == 302 and "/login" in location for status, location in answers), answers
+
+
+def assert_nobodys(machines: Machines, path: str, cookies: str) -> None:
+    """The same, and every machine knows that the session has ended, as soon as it can read the records."""
+    assert_refused(machines, path, cookies)
+    until(lambda: machines.ask_each(path, cookies) == [to_login(path)] * 2, within_s=60)
 
 
 # Without REDIS_URL
@@ -124,15 +144,16 @@ def test_with_a_common_redis_no_machine_asks_and_a_logout_on_one_holds_on_the_ot
         visit(browser, *PAGES)
         copied = copied_cookies(browser)
         for path in DATA:
-            assert together.ask_each(path, copied) == [(200, "")] * 2
+            until(lambda path=path: together.ask_each(path, copied) == [(200, "")] * 2)  # type: ignore[misc]
         # The provider is not told, so its back channel does not help.
         assert post_logout(browser, csrf_token(browser)).status_code == 302
         for path in DATA:
-            assert together.ask_each(path, copied) == [to_login(path)] * 2
+            assert_nobodys(together, path, copied)
         thief.client.headers["Cookie"] = copied
         for path in DATA * 2:
             assert thief.client.get(path, follow_redirects=False).status_code == 302
-    assert prompts(together) == [None]
+    # Unless a busy machine kept Redis from answering in time.
+    assert prompts(together) == [None] or together.says("without its shared state")
     assert sum(together.warnings()) == 0
     assert together.tracebacks() == 0
 
@@ -151,15 +172,14 @@ def test_a_logout_while_redis_is_down_says_so_and_holds_everywhere_before_and_af
             assert (page.status_code, NOT_EVERYWHERE in page.text) == (200, True)
             # Only the provider could tell the machine that does not know, and a copy has no session there.
             for path in DATA:
-                answers = together.ask_each(path, copied)
-                assert to_login(path) in answers
-                assert all(status == 302 and "/login" in location for status, location in answers)
+                assert to_login(path) in together.ask_each(path, copied)
+                assert_refused(together, path, copied)
             visit(staying, *PAGES)
         finally:
             redis.start()
-        until(lambda: sum(store.said().count("are recorded now") for store in together.running.values()) > 0)
+        until(lambda: together.says("are recorded now"), within_s=60)
         for path in DATA:
-            assert together.ask_each(path, copied) == [to_login(path)] * 2
+            assert_nobodys(together, path, copied)
         visit(staying, *PAGES * 3)
     # One silent login for the outage, and one for the records that were lost with it.
     assert 1 <= prompts(together).count("none") <= 2

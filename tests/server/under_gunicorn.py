@@ -86,12 +86,13 @@ class Store:
 
 
 @contextmanager
-def running_store(folder: Path, **more: str) -> Iterator[Store]:
+def running_store(folder: Path, *, command: Sequence[str] = COMMAND, **more: str) -> Iterator[Store]:
+    """A store and its two vendors. `more`: further settings."""
     port = free_port()
     with Sandbox(f"http://127.0.0.1:{port}") as sandbox:
         environment = {**sandbox.environment(), **more}
         assert environment["BIND"] == f"127.0.0.1:{port}"
-        process = start(environment, folder / "tmp", folder / "output")
+        process = start(environment, folder / "tmp", folder / "output", command)
         store = Store(sandbox, environment, process, folder / "tmp", folder / "output")
         try:
             until(lambda: process.poll() is not None or answers(store.url), AMPLE_S)

@@ -1,4 +1,4 @@
-"""The table of disturbances in docs/linking.md names tests that exist; the listed safeguards exist, too."""
+"""The tables of disturbances in docs name tests that exist; the listed safeguards exist, too."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _TOP = Path(__file__).resolve().parents[2]
 _ROW = re.compile(r"^\| (?P<disturbance>[^|]+) \| [^|]+ \| (?P<tests>`.+`) \|$", re.MULTILINE)
 
 
-def table() -> dict[str, list[str]]:
-    """The tests of each disturbance."""
-    text = (_TOP / "docs/linking.md").read_text()
-    section = text.partition("## Disturbances and outcomes")[2].partition("\n## ")[0]
+def table(page: str, heading: str) -> dict[str, list[str]]:
+    """The tests of each disturbance in the section of this page."""
+    text = (_TOP / "docs" / page).read_text()
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return {row["disturbance"]: re.findall(r"`([^`]+)`", row["tests"]) for row in _ROW.finditer(section)}
 
 
@@ -28,8 +28,12 @@ def is_there(test: str) -> bool:
     return path.is_file() and re.search(pattern, path.read_text(), re.MULTILINE) is not None
 
 
-def test_each_disturbance_names_tests_that_exist() -> None:
-    rows = table()
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [("linking.md", "Disturbances and outcomes"), ("reliability.md", "Deployments and attackers")],
+)
+def test_each_disturbance_names_tests_that_exist(page: str, heading: str) -> None:
+    rows = table(page, heading)
     assert len(rows) > 40
     assert [test for tests in rows.values() for test in tests if not is_there(test)] == []
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from webstore.dotenv_file import VARIABLE
 from webstore.errors import SettingsError
 from webstore.settings import Settings
 
@@ -50,7 +51,7 @@ def test_the_readme_lists_every_setting(known: set[str]) -> None:
     readme = (TOP / "README.md").read_text()
     rows = [row for row in readme.splitlines() if row.startswith("| `")]
     listed = {name for row in rows for name in re.findall(r"`([A-Z][A-Z0-9_]{3,})`", row.split(" | ")[0])}
-    assert listed == known
+    assert listed == known | {VARIABLE}
 
 
 def test_the_server_has_no_settings_of_its_own() -> None:
@@ -58,3 +59,8 @@ def test_the_server_has_no_settings_of_its_own() -> None:
     # Another server that hands its sockets over sets the second one; the first one is set for the workers.
     read = set(re.findall(r'"([A-Z][A-Z0-9_]{3,})"', configuration))
     assert read == {"PROMETHEUS_MULTIPROC_DIR", "LISTEN_FDS"}
+
+
+def test_the_name_of_another_file_is_no_setting_in_the_file(known: set[str]) -> None:
+    assert VARIABLE not in known
+    assert VARIABLE in (TOP / ".env.example").read_text()

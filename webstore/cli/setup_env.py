@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -27,13 +26,13 @@ from webstore.provisioning.env_questions import (
     Vendors,
     converse,
     faults,
-    judge,
+    judge_all,
     missing,
     new_secret,
 )
 from webstore.settings import Settings, described
 
-from .terminal import console, document, fail
+from .terminal import console, document, fail, quietly
 
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """Ask for the settings that are missing, and write them to .env, which the store reads.
@@ -42,7 +41,7 @@ Each answer is checked at once, by its form and then at the vendor: the domain a
 the key at Stripe. Secrets are not shown while you type, and APP_SECRET_KEY is generated. What is in .env
 already is never overwritten, and only your user may read the file.
 
-Without a terminal, nothing is asked: what is missing is listed.
+Without a terminal, the command asks nothing and lists the settings that are missing.
 
 \b
 Examples:
@@ -64,8 +63,7 @@ _AUTH0 = "flask --app wsgi setup auth0 --apply"
 )
 @click.option("--json", "as_json", is_flag=True, help="Ask nothing, and print one JSON document.")
 def env(*, offline: bool, from_environment: bool, as_json: bool) -> None:
-    """Ask for what is missing and write it. Exits with 0, 1 or 2."""
-    logging.getLogger("webstore.gateways.call_log").setLevel(logging.WARNING)
+    """Ask for the missing settings and write them. Exits with 0, 1 or 2."""
     variables = read_variables()
     path, known = variables.path, variables.together()
     if path is None:
@@ -75,7 +73,8 @@ def env(*, offline: bool, from_environment: bool, as_json: bool) -> None:
     asks = sys.stdin.isatty() and not (from_environment or as_json)
     if from_environment:
         new = _of_environment(variables)
-        _require_accepted(new, known, vendors, as_json=as_json)
+        with quietly():
+            _require_accepted(new, known, vendors, as_json=as_json)
     else:
         new = _answers(known, vendors) if asks else {}
     complete = not missing({**known, **new})
@@ -97,7 +96,7 @@ def env(*, offline: bool, from_environment: bool, as_json: bool) -> None:
 
 
 def _require_sound(variables: Variables, known: Mapping[str, str], *, as_json: bool) -> None:
-    """End the command if something is wrong that stands in the way: it is never overwritten."""
+    """End the command if a line of the file or a setting is wrong: neither is ever overwritten."""
     is_new = variables.path is not None and not variables.path.exists()
     wrong = [*(() if is_new else variables.problems), *faults(known)]
     if wrong:
@@ -115,12 +114,7 @@ def _require_accepted(
     new: Mapping[str, str], known: Mapping[str, str], vendors: Vendors | None, *, as_json: bool
 ) -> None:
     """End the command if a vendor does not accept a setting, or cannot be asked."""
-    told: set[str] = set()
-    for name in new:
-        verdict = judge(name, known, vendors) if vendors else None
-        if verdict is None or verdict.words in told:
-            continue
-        told.add(verdict.words)
+    for name, verdict in judge_all(new, known, vendors) if vendors else ():
         if not verdict.right:
             hint = "" if verdict.right is False else " With --offline, no vendor is asked."
             fail(f"{name}: {verdict.words}{hint} Nothing was written.", as_json=as_json)
@@ -131,13 +125,14 @@ def _require_accepted(
 def _answers(known: Mapping[str, str], vendors: Vendors | None) -> dict[str, str]:
     """Ask the operator. Ends the command if they do not go on."""
     try:
-        return converse(
-            known,
-            vendors,
-            ask=_ask,
-            say=lambda words: click.echo(f"  {printable(words)}"),
-            keep_unchecked=lambda: click.confirm("  Take it all the same?"),
-        )
+        with quietly():
+            return converse(
+                known,
+                vendors,
+                ask=_ask,
+                say=lambda words: click.echo(f"  {printable(words)}"),
+                keep_unchecked=lambda: click.confirm("  Take it all the same?"),
+            )
     except (click.Abort, KeyboardInterrupt):
         click.echo("\nNothing was written.", err=True)
         sys.exit(1)

@@ -72,17 +72,15 @@ def progress(description: str, total: int | None = None) -> Iterator[Progress]:
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
-    """Leave out the log's lines about each event and call: the command prints its own summary."""
-    loggers = [logging.getLogger(name) for name in ("webstore.shop.webhooks", "webstore.gateways.call_log")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
+def quietly(least: int = logging.WARNING) -> Iterator[None]:
+    """Leave out the log's lines below this level: the command says by itself what it does and how it went."""
+    logger = logging.getLogger("webstore")
+    level = logger.level
+    logger.setLevel(least)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        logger.setLevel(level)
 
 
 def document(value: object) -> None:

@@ -494,7 +494,7 @@ def _create(
     user: User, account: Account, policy: Policy, now: float, *, replaces: str | None, looked_up: bool
 ) -> Steps[LinkOutcome]:
     """Create under the key that every worker derives alike, and continue from what the key did before."""
-    generation = 0
+    generation = max(_noted_generation(user, replaces, policy, now), 0)
     for _ in range(MAX_CREATES):
         status = LinkStatus.HEALED if replaces else LinkStatus.CREATED
         try:
@@ -507,9 +507,8 @@ def _create(
                 which = worlds.note_of(account, replaces, generation)
                 yield from ask(NoteFailure(user.user_id, now, which, user.note_suffix))
                 raise
-            # Earlier generations count as failed: otherwise the noted one would not have been tried.
             failed_for_good = looked_up and now - (user.link_failed_at or now) >= policy.settle_s
-            if generation == noted and not failed_for_good:
+            if not failed_for_good:
                 raise
             generation += 1
         else:
@@ -525,27 +524,28 @@ def _create(
             customer = yield from _replayed(creation.customer, policy)
             if names(customer, user, policy):
                 return (yield from _record(user, [customer], account, policy, status))
-            replaces, generation = customer.id, 0
-    if generation:
-        raise NotYet(
-            f"{MAX_CREATES} creates in a row failed at Stripe, which repeats such an answer for a day; wait, "
-            "or name a customer with `flask customers relink`",
-            alarm=True,
-        )
+            replaces = customer.id
+            generation = max(_noted_generation(user, replaces, policy, now), 0)
     raise NotYet("too many deleted predecessors in one attempt", alarm=True)
 
 
 def _noted_generation(user: User, replaces: str | None, policy: Policy, now: float) -> int:
     """The generation whose failure is noted; -1 if the note is about another predecessor, or missing.
 
-    A note as old as Stripe's idempotency keys counts as missing. Stripe has forgotten that failure: one that
-    is replayed is of a later run, maybe of a moment ago, whose effect may still appear.
+    Those before it failed for good. Nobody runs them again while the note counts: Stripe may have forgotten
+    them, and a replay would be of a failure of a moment ago, whose effect may still appear.
+
+    A note as old as Stripe's idempotency keys counts as missing, for the same reason. A worker that comes
+    then begins with the first generation, so for some minutes it must not come at all: another one may still
+    be going on from the noted generation. Raises `NotYet`.
     """
     predecessor, _, rest = (user.link_failed_try or "").rpartition(" ")
     generation = rest.partition("_")[0]
-    if user.link_failed_at is None or now - user.link_failed_at >= policy.key_window_s:
-        return -1
-    return int(generation) if predecessor == (replaces or "") and generation.isdecimal() else -1
+    noted = int(generation) if predecessor == (replaces or "") and generation.isdecimal() else -1
+    age = float("inf") if user.link_failed_at is None else now - user.link_failed_at
+    if noted > 0 and policy.key_window_s <= age < policy.key_window_s + policy.settle_s:
+        raise NotYet("Stripe is about to forget the creates that failed; the next one waits for that")
+    return noted if age < policy.key_window_s else -1
 
 
 def _create_once(user: User, policy: Policy, replaces: str | None, generation: int) -> Steps[Creation]:

@@ -1,4 +1,4 @@
-"""Adds settings to `.env`. No value that stands there is ever overwritten."""
+"""Adds settings to `.env`. No value in the file is ever overwritten."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 def add_to_env_file(path: Path, values: Mapping[str, str]) -> tuple[str, ...]:
     """Add settings to the file, and make it if there is none. Returns the names that were added.
 
-    A name that stands there without a value gets the value in its place. The others follow at the end.
-    Comments and order are kept, and a name that has this very value already is left alone. The file is
+    A name that is in the file without a value gets the value in its place. The others follow at the end.
+    Comments and order are kept, and a name that has the same value already is left alone. The file is
     replaced as a whole or not at all. A new file is readable by its owner alone, and so is one that others
     could read before.
 
@@ -90,7 +90,7 @@ def _read(place: Path) -> str:
 
 
 def _filled(found: list[Binding], lines: Mapping[str, str]) -> str:
-    """The new text. If a name stands there twice, readers take the last one."""
+    """The new text. If the file has a name twice, readers take the last one."""
     last = {it.key: number for number, it in enumerate(found) if it.key in lines}
     parts = [
         _in_place(it, lines[it.key]) if it.key and last.get(it.key) == number else it.original.string

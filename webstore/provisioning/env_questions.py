@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -85,7 +85,7 @@ def missing(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def faults(values: Mapping[str, str]) -> tuple[str, ...]:
-    """What is wrong with the settings that are there, one sentence each."""
+    """The faults of the settings that are set, one sentence each."""
     try:
         Settings.from_env(_completed(values))
     except SettingsError as problem:
@@ -150,15 +150,27 @@ def judge(name: str, values: Mapping[str, str], vendors: Vendors) -> Verdict | N
         return Verdict(f"This is not right: {exc}.", right=False)
     except ClientRefused:
         return Verdict("Auth0 does not know this client ID, or the secret is of another one.", right=False)
-    except DirectoryRefused as exc:
+    except DirectoryRefused:
         return Verdict(
-            f"Auth0 knows this application, but gives it no token for the Management API: {exc}. "
-            "`flask --app wsgi setup auth0` shows what it lacks."
+            "Auth0 knows this application, but it may not use the Management API yet: "
+            "`flask --app wsgi setup auth0 --apply` changes that. The first login shows whether the secret "
+            "is right."
         )
     except (PaymentsRefused, NoSuchCustomer) as exc:
         return Verdict(f"Stripe does not accept it: {exc}.", right=False)
     except WebstoreError as exc:
         return Verdict(f"It cannot be checked now: {exc}.", right=None)
+
+
+def judge_all(
+    names: Collection[str], values: Mapping[str, str], vendors: Vendors
+) -> Iterator[tuple[str, Verdict]]:
+    """What the vendors say of these settings, each vendor's call made once."""
+    for together in _TOGETHER:
+        name = next((name for name in together if name in names), None)
+        verdict = judge(name, values, vendors) if name else None
+        if name and verdict:
+            yield name, verdict
 
 
 def _questions(values: Mapping[str, str]) -> Iterator[Question]:

@@ -10,9 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from webstore.sandbox.vendors import Sandbox, auth0_config, environment
 
@@ -118,13 +120,14 @@ def _run(command: Sequence[str], ports: Mapping[str, int], store_url: str, stop:
         sandbox.open_shop()
         sandbox.send_webhooks()
         if not command:
-            print(_summary(sandbox, store_url, with_store=False), flush=True)
+            print(_summary_without_store(sandbox, store_url), flush=True)
             stop.wait()
             return 0
         # A key for this run: the sessions of an earlier run name users and customers that are gone.
-        with _child(command, {**sandbox.environment(), "APP_SECRET_KEY": secrets.token_urlsafe(48)}) as child:
+        store = {**sandbox.environment(), "APP_SECRET_KEY": secrets.token_urlsafe(48)}
+        with _environment_file(store) as path, _child(command, store) as child:
             if _wait_for_store(ports["the store"], child, stop):
-                print(_summary(sandbox, store_url, with_store=True), flush=True)
+                print(_summary(sandbox, store_url, path), flush=True)
             while child.poll() is None and not stop.wait(_POLL_S):
                 pass
             code = child.poll()
@@ -162,6 +165,21 @@ def _stop_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _environment_file(store: Mapping[str, str]) -> Iterator[Path | None]:
+    """A file with the store's environment, for commands in another terminal. None if none can be written."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="webstore-")
+    except OSError:
+        yield None
+        return
+    with folder as name:  # the user's own: nobody else may open what is in it
+        path = Path(name) / "env"
+        path.touch(mode=0o600)
+        path.write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in store.items()))
+        yield path
 
 
 @contextlib.contextmanager
@@ -210,32 +228,41 @@ def _wait_for_store(port: int, child: subprocess.Popen[bytes], stop: threading.E
     return False
 
 
-def _summary(sandbox: Sandbox, store_url: str, *, with_store: bool) -> str:
-    auth0, stripe = sandbox.auth0_server.url, sandbox.stripe_server.url
-    if not with_store:
-        return (
-            f"\nAuth0's users       {auth0}/dashboard/users"
-            f"\nStripe's customers  {stripe}/test/customers"
-            f"\nStripe's products   {stripe}/test/products"
-            f"\nStripe's events     {stripe}/test/events"
-            f"\nShoppers            {_shoppers()}\n"
-            f"\nPrint the environment for a store at {store_url} with: python -m webstore.sandbox --env"
-            "\nCtrl-C stops everything."
-        )
+def _summary(sandbox: Sandbox, store_url: str, environment_file: Path | None) -> str:
+    flask = f"WEBSTORE_ENV_FILE={shlex.quote(str(environment_file))} .venv/bin/flask --app wsgi"
+    commands = (
+        f"\n\nIn another terminal, in this folder\n  {flask} doctor\n  {flask} customers show ada@example.com"
+    )
     return (
         f"\nThe store           {store_url}"
-        f"\nAuth0's users       {auth0}/dashboard/users"
-        f"\nStripe's customers  {stripe}/test/customers"
-        f"\nStripe's products   {stripe}/test/products"
-        f"\nStripe's events     {stripe}/test/events"
-        f"\nShoppers            {_shoppers()}\n"
-        "\nWhat to try"
+        f"\n{_pages(sandbox)}"
+        "\n\nWhat to try"
         "\n  1. Log in at the store as one of the shoppers, or sign up: the page shows a new customer's ID."
-        "\n  2. Find the link on both sides: app_metadata at Auth0, metadata at Stripe."
+        f"\n  2. Compare the Auth0 user and the Stripe customer, field by field: {store_url}/account/link"
         "\n  3. Log out and in again: it is still the same customer."
         "\n  4. Add a product to the cart, pay with the card 4242 4242 4242 4242, and see it under Orders."
         "\n  5. Delete the customer at Stripe and buy again: a new customer, and the old order stays."
+        f"{commands if environment_file else ''}"
         "\n\nCtrl-C stops everything."
+    )
+
+
+def _summary_without_store(sandbox: Sandbox, store_url: str) -> str:
+    return (
+        f"\n{_pages(sandbox)}\n"
+        f"\nPrint the environment for a store at {store_url} with: python -m webstore.sandbox --env"
+        "\nCtrl-C stops everything."
+    )
+
+
+def _pages(sandbox: Sandbox) -> str:
+    auth0, stripe = sandbox.auth0_server.url, sandbox.stripe_server.url
+    return (
+        f"Auth0's users       {auth0}/dashboard/users"
+        f"\nStripe's customers  {stripe}/test/customers"
+        f"\nStripe's products   {stripe}/test/products"
+        f"\nStripe's events     {stripe}/test/events"
+        f"\nShoppers            {_shoppers()}"
     )
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.fakes import USER, Accounts, Memory
+from tests.fakes import USER, Accounts, Clock, Memory, TimedMemory
 from tests.unit.linking.attempts import ADA, NOTHING_CLAIMED, change, policy_of, run, with_a_new_user
 from tests.unit.linking.vendors import Vendors
-from webstore.linking import LinkStatus
+from webstore.linking import LinkStatus, verified_customer
 from webstore.linking.admission import TOLERANCE_S
 from webstore.linking.calls import ReadBoth, ReadUser
 from webstore.linking.models import LinkOutcome, User
@@ -94,6 +94,19 @@ def test_a_verdict_serves_logins_from_before_it_was_read_alone() -> None:
     for since, reads in ((1990.0, 2), (1980.0, 2), (2000.5, 4)):
         assert verdict(linker, state, USER, since=since).customer_id == "cus_1"
         assert len(accounts.reads) == reads
+
+
+def test_a_block_counts_at_once_for_money_and_after_a_minute_at_most_for_data() -> None:
+    clock, accounts = Clock(), Accounts()
+    state, linker = TimedMemory(clock), replace(accounts.linker(), now=clock)
+    assert verdict(linker, state, USER).customer_id == "cus_1"
+    assert accounts.user is not None
+    accounts.user = replace(accounts.user, blocked=True)
+    assert verified_customer(linker, USER, None).status is LinkStatus.BLOCKED
+    clock.now += 59.9
+    assert verdict(linker, state, USER).status is LinkStatus.VERIFIED
+    clock.now += 0.1
+    assert verdict(linker, state, USER).status is LinkStatus.BLOCKED
 
 
 def test_a_verdict_of_another_release_is_not_used() -> None:

@@ -119,18 +119,52 @@ def test_endless_chain_of_dead_predecessors_is_given_up_with_an_alarm(vendors: V
     assert vendors.made == 12
 
 
-def test_creates_that_all_failed_are_given_up_with_their_own_reason(vendors: Vendors) -> None:
+def fail(vendors: Vendors, fault: str = "500") -> None:
+    """A login whose first create that is not replayed fails like this."""
+    attempt = Attempt(vendors, login(vendors))
+    while attempt.outcome is None:
+        attempt.step(fault=fault if isinstance(attempt.call, CreateCustomer) else None)
+    assert attempt.outcome.status is LinkStatus.PENDING
+
+
+def test_the_thirteenth_generation_is_tried_like_the_second(vendors: Vendors) -> None:
     for _ in range(12):
-        attempt = Attempt(vendors, login(vendors))
-        while attempt.outcome is None:
-            # The next generation fails, too; those before it are replayed.
-            attempt.step(fault="500" if isinstance(attempt.call, CreateCustomer) else None)
+        fail(vendors)
         vendors.advance(601)
-    outcome = run(vendors, login(vendors))
-    assert (outcome.status, outcome.alarm) == (LinkStatus.PENDING, True)
-    assert "12 creates in a row failed" in outcome.reason
-    vendors.advance(DAY_S)
     assert run(vendors, login(vendors)).status is LinkStatus.CREATED
+    assert [customer.generation for customer in vendors.owned_by(ADA)] == [12]
+
+
+def test_a_forgotten_generation_before_the_noted_one_is_not_tried_again(vendors: Vendors) -> None:
+    """Where one worker tries it and fails, another one must not go on to the next."""
+    fail(vendors)
+    vendors.advance(20 * 3600)
+    fail(vendors)
+    vendors.advance(5 * 3600)
+    assert run(vendors, login(vendors)).status is LinkStatus.CREATED
+    assert [customer.generation for customer in vendors.owned_by(ADA)] == [2]
+
+
+def test_two_workers_never_begin_at_different_generations(vendors: Vendors) -> None:
+    """One comes just before the note is too old to count, the other one just after."""
+    fail(vendors)
+    vendors.advance(2 * 3600)
+    fail(vendors)
+    vendors.advance(23 * 3600 - 1)
+    early = Attempt(vendors, login(vendors))
+    early.until(CreateCustomer)
+    vendors.advance(2)
+    assert run(vendors, login(vendors)).status is LinkStatus.PENDING
+    assert early.finish().status is LinkStatus.CREATED
+    assert len(vendors.owned_by(ADA)) == 1
+
+
+def test_after_a_day_it_begins_anew(vendors: Vendors) -> None:
+    for hours in (2, 25):
+        fail(vendors)
+        vendors.advance(hours * 3600)
+    assert run(vendors, login(vendors)).status is LinkStatus.CREATED
+    assert [customer.generation for customer in vendors.owned_by(ADA)] == [0]
 
 
 def test_existing_customer_that_is_given_away_after_the_list_was_read_is_not_claimed(

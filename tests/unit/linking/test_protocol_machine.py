@@ -24,7 +24,7 @@ from tests.unit.linking.operators import unlinking
 from tests.unit.linking.tenant import link_of, place_of, record, rename_tenant, stripe_of, without_metadata
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
-from webstore.linking.calls import Call, ReadUser, RecordLink
+from webstore.linking.calls import Call, CreateCustomer, NoteFailure, ReadUser, RecordLink
 from webstore.linking.models import ClaimedLink, Customer, LinkOutcome, LinkStatus, User
 from webstore.linking.protocol import Policy, Steps
 
@@ -93,7 +93,7 @@ class Linking(RuleBasedStateMachine):
         email=st.sampled_from(["ada@example.com", "refused@example.com", None]),
         calm=st.booleans(),
         lookup_always=st.booleans(),
-        killed_before=st.booleans(),
+        before=st.sampled_from(["nothing", "a killed worker", "a failed create"]),
     )
     def begin(  # noqa: PLR0917 (Hypothesis gives them by name)
         self,
@@ -103,7 +103,7 @@ class Linking(RuleBasedStateMachine):
         email: str | None,
         calm: bool,
         lookup_always: bool,
-        killed_before: bool,
+        before: str,
     ) -> None:
         self.stripe = stripe_of(*names, users=self.users)
         self.calm = self.one_each = calm
@@ -113,8 +113,10 @@ class Linking(RuleBasedStateMachine):
             vendors.search_missing = missing
         for user_id, address in ((FIRST, email), (SECOND, "grace@example.com")):
             self.users[user_id] = User(user_id, email=address, name="A", created_at=self.now - age_s)
-        if killed_before:
+        if before == "a killed worker":
             self.action_a_day_after_a_killed_worker(names[0])
+        if before == "a failed create":
+            self.create_fails_again_a_day_later(names[0])
 
     def action_a_day_after_a_killed_worker(self, world: str) -> None:
         """The worker made the first user's customer and did not record it. Stripe has forgotten the key.
@@ -128,6 +130,22 @@ class Linking(RuleBasedStateMachine):
         self.begin_attempt(0, world, FIRST, "action")
         while 0 in self.workers:
             self.advance_worker(0, None)
+
+    def create_fails_again_a_day_later(self, world: str) -> None:
+        """Stripe has forgotten the first failure, and the effect of the second one is late.
+
+        The second worker is killed before it notes the failure, and a third one meets the replay.
+        """
+        for fault in ("500", "500 late", None):
+            self.begin_attempt(0, world, FIRST, "login")
+            while 0 in self.workers:
+                call = self.workers[0].call
+                if fault == "500 late" and isinstance(call, NoteFailure):
+                    del self.workers[0]
+                    break
+                self.advance_worker(0, fault if isinstance(call, CreateCustomer) else None)
+            if fault == "500":
+                self.time_passes(25 * 3600)
 
     @property
     def now(self) -> float:

@@ -16,7 +16,7 @@ from webstore.errors import (
     ProviderUnavailable,
     WebstoreError,
 )
-from webstore.provisioning.env_questions import Question, converse, faults, missing
+from webstore.provisioning.env_questions import Question, converse, faults, judge_all, missing
 from webstore.settings import Settings
 
 DOMAIN = "my-shop.eu.auth0.com"
@@ -224,3 +224,12 @@ def test_settings_that_are_missing_are_no_faults_and_wrong_ones_are() -> None:
     assert faults({"STRIPE_SECRET_KEY": "sk_org_test_1"}) == ()
     found = faults({"BASE_URL": "ftp://x", "LINK_BUDGET_S": "soon"})
     assert [it.split()[0] for it in found] == ["BASE_URL", "LINK_BUDGET_S"]
+
+
+def test_settings_of_the_environment_are_judged_once_for_each_call() -> None:
+    vendors = Asked()
+    found = list(judge_all(REQUIRED, REQUIRED, vendors))
+    assert [name for name, _ in found] == ["AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "STRIPE_SECRET_KEY"]
+    assert [call[0] for call in vendors.calls] == ["domain", "application", "key"]
+    assert list(judge_all(["LINK_LOOKUP"], REQUIRED, vendors)) == []
+    assert list(judge_all(["AUTH0_CLIENT_ID"], {**REQUIRED, "AUTH0_CLIENT_SECRET": ""}, vendors)) == []

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
 from flask.cli import with_appcontext
 
-from webstore.cli.terminal import document, fail
+from webstore.cli.terminal import document, fail, quietly
 from webstore.errors import WebstoreError
 from webstore.linking import LinkOutcome, ensure_customer, verified_customer
 from webstore.logs import printable
 
 from .explained import ending
-from .who import check_who, customer_page, forget, one_user, operators_linker, quietly, words
+from .who import check_who, customer_page, forget, one_user, operators_linker, words
 
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """Link a user now, as their next login and their next payment would.
@@ -41,7 +42,7 @@ def link(who: str, *, as_json: bool) -> None:
     check_who(who)
     linker = operators_linker(as_json=as_json)
     try:
-        with quietly():
+        with quietly(logging.CRITICAL):
             user_id = one_user(linker, who)
             login = ensure_customer(linker, user_id)
             use = verified_customer(linker, user_id, login.customer_id) if login.customer_id else login

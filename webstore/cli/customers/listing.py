@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import click
 from flask.cli import with_appcontext
 
-from webstore.cli.terminal import document, fail, progress, table
+from webstore.cli.terminal import document, fail, progress, quietly, table
 from webstore.errors import WebstoreError
 from webstore.linking import Linker
 from webstore.linking.dossier import LISTED_USERS, ListedUser, known_account, list_users
 from webstore.linking.models import ID, Account
 
-from .who import operators_linker, quietly, words
+from .who import operators_linker, words
 
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """List users, the newest first, with the customers that Auth0 has recorded for them.
@@ -65,7 +66,7 @@ def list_command(*, limit: int, unlinked: bool, pending: bool, as_json: bool) ->
     linker = operators_linker(as_json=as_json)
     wanted = ("pending",) if pending else ("none", "pending", "unusable", "refused") if unlinked else ()
     try:
-        with quietly():
+        with quietly(logging.CRITICAL):
             account = known_account(linker)
             reading = _read(linker, account, limit, wanted)
     except WebstoreError as exc:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 import click
 from flask.cli import with_appcontext
 
-from webstore.cli.terminal import document, fail
+from webstore.cli.terminal import document, fail, quietly
 from webstore.errors import WebstoreError
 from webstore.linking import Linker
 from webstore.linking.dossier import known_account, read_links
 from webstore.linking.protocol import CUSTOMER_ID
 
-from .who import check_who, customer_page, operators_linker, page_of, quietly, user_page, users_of, words
+from .who import check_who, customer_page, operators_linker, page_of, user_page, users_of, words
 
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """Print the pages of a user and of their customers in the dashboards of Auth0 and Stripe.
@@ -41,7 +42,7 @@ def open_pages(who: str, *, only_print: bool, as_json: bool) -> None:
     check_who(who)
     linker = operators_linker(as_json=as_json)
     try:
-        with quietly():
+        with quietly(logging.CRITICAL):
             pages, others = _pages(linker, who)
     except WebstoreError as exc:
         fail(words(exc, reading=True), as_json=as_json)

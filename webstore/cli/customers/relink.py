@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 from flask.cli import with_appcontext
 
-from webstore.cli.terminal import document, fail
+from webstore.cli.terminal import document, fail, quietly
 from webstore.errors import WebstoreError
 from webstore.linking.protocol import CUSTOMER_ID
 from webstore.linking.relink import CannotRelink, Relink, carry_out, named, plan
@@ -20,7 +22,6 @@ from .who import (
     one_user,
     operators_linker,
     person,
-    quietly,
     require_answer,
     words,
 )
@@ -61,7 +62,7 @@ def relink(who: str, customer: str, *, yes: bool, dry_run: bool, take_over: bool
     require_answer(as_json=as_json, answered=yes or dry_run)
     linker = operators_linker(as_json=as_json)
     try:
-        with quietly():
+        with quietly(logging.CRITICAL):
             found = do(linker, plan(one_user(linker, who), customer, linker.policy))
         if not as_json:
             click.echo(_told(found))
@@ -73,7 +74,7 @@ def relink(who: str, customer: str, *, yes: bool, dry_run: bool, take_over: bool
         if found.changes and not dry_run:
             if not yes:
                 agree("Take this customer over?" if found.foreign else "Link the two?")
-            with quietly():
+            with quietly(logging.CRITICAL):
                 do(linker, carry_out(found, linker.policy, take_over=take_over))
             forget(found.user.user_id, found.customer.id)
     except WebstoreError as exc:

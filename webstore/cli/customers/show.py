@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 from flask.cli import with_appcontext
 from rich.text import Text
 
-from webstore.cli.terminal import console, document, fail, text
+from webstore.cli.terminal import console, document, fail, quietly, text
 from webstore.errors import WebstoreError
 from webstore.linking import Linker
 from webstore.linking.calls import Call, CreateCustomer
@@ -26,7 +27,6 @@ from .who import (
     operators_linker,
     page_of,
     person,
-    quietly,
     user_page,
     users_of,
     words,
@@ -69,7 +69,7 @@ def show(who: str, *, explain: bool, as_json: bool) -> None:
     check_who(who)
     linker = operators_linker(as_json=as_json)
     try:
-        with quietly():
+        with quietly(logging.CRITICAL):
             orphan = _nobodys(linker, who)
             account = known_account(linker)
             found = [read_dossier(linker, it) for it in (() if orphan else users_of(linker, who))]

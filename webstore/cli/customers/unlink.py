@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 from flask.cli import with_appcontext
 
-from webstore.cli.terminal import document, fail
+from webstore.cli.terminal import document, fail, quietly
 from webstore.errors import WebstoreError
 from webstore.linking.protocol import Policy
 from webstore.linking.unlink import Unlink, carry_out, plan
@@ -20,7 +22,6 @@ from .who import (
     one_user,
     operators_linker,
     person,
-    quietly,
     require_answer,
     words,
 )
@@ -60,7 +61,7 @@ def unlink(who: str, *, yes: bool, dry_run: bool, as_json: bool) -> None:
     require_answer(as_json=as_json, answered=yes or dry_run)
     linker = operators_linker(as_json=as_json)
     try:
-        with quietly():
+        with quietly(logging.CRITICAL):
             found = do(linker, plan(one_user(linker, who), linker.policy))
         if not as_json:
             click.echo(_told(found, linker.policy))
@@ -68,7 +69,7 @@ def unlink(who: str, *, yes: bool, dry_run: bool, as_json: bool) -> None:
         if found.changes and not dry_run:
             if not yes:
                 agree("Unlink the user? The next login makes a new, empty customer.")
-            with quietly():
+            with quietly(logging.CRITICAL):
                 after = do(linker, carry_out(found, linker.policy))
             forget(found.user.user_id, *found.left)
     except WebstoreError as exc:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -62,18 +60,6 @@ def operators_linker(*, as_json: bool = False) -> Linker:
 def do(linker: Linker, steps: Steps[T]) -> T:
     """Carry out the steps, and return their result. Raises their errors."""
     return run(linker, steps, next(steps))
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Leave out the log's lines: the command says by itself how it went."""
-    logger = logging.getLogger("webstore")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def users_of(linker: Linker, who: str) -> tuple[str, ...]:
