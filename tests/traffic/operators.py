@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.goods import Good, add_price, go_to_payment, pay, read_again, sell, session_of
-from tests.support import DAY_S, Browser, Shop
+from tests.support import DAY_S, RESTRICTED_KEY, Browser, Shop
 from tests.traffic.recorder import Traffic
 from tests.traffic.walk import MANY, buy, newcomer, quiet, read_orders
+from webstore.gateways.probes.asking import Asker
+from webstore.gateways.probes.payments import read_stripe
+from webstore.gateways.stripe import API_VERSION
+from webstore.gateways.wire import Wire
 from webstore.routes import Services
 from webstore.shop.replay import listed
 from webstore.shop.webhooks import handle
@@ -139,3 +145,11 @@ def thin_events(shop: Shop, traffic: Traffic, email: str) -> None:
 def _services(shop: Shop) -> Services:
     found: Services = shop.app.extensions["webstore"]
     return found
+
+
+def examine_the_set_up(shop: Shop) -> None:
+    """`flask doctor`, with a secret key and with a restricted one, whose permissions it asks for."""
+    services: Services = shop.app.extensions["webstore"]
+    with closing(Wire("Stripe")) as wire:
+        for key in (services.settings.stripe_secret_key, RESTRICTED_KEY):
+            read_stripe(Asker(wire), replace(services.settings, stripe_secret_key=key), API_VERSION)

@@ -84,6 +84,7 @@ def _walk(shop: Shop, traffic: Traffic) -> None:
     walk.all_options(shop, traffic, "optional@example.com", mug)
     operators.many_prices(shop)
     operators.set_up_the_account(shop)
+    operators.examine_the_set_up(shop)
     walk.quiet(shop)
 
 

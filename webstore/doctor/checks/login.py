@@ -227,6 +227,8 @@ def _back_channel(facts: Facts) -> Finding:
     url = f"{facts.settings.base_url}/backchannel-logout"
     if url in found.back_channel_urls:
         return ok(f"{url} is registered.")
+    if not facts.settings.secure:
+        return ok("Auth0 calls public https addresses only: no back-channel logout on this machine.")
     return warning(
         f"{url} is not registered: who logs out elsewhere stays logged in here.",
         "Enter it under Settings > OpenID Connect Back-Channel Logout.",
