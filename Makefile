@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench chaos engines clean usable-port system-packages
+.PHONY: help run setup unit test check fix coverage bench chaos engines pictures clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
@@ -66,6 +66,9 @@ engines: $(TOOLS) system-packages ## Run one purchase in Firefox and one in WebK
 
 chaos: $(TOOLS) $(NODE_PACKAGES) ## Run the tests that break things at random
 	$(PY) -m pytest -q $(if $(filter tests/%,$(ARGS)),,tests/chaos) $(ARGS)
+
+pictures: $(TOOLS) ## Record the commands of the documentation again, as pictures
+	PYTHONPATH=. $(PY) docs/images/record.py >/dev/null
 
 clean: ## Remove .venv and what the tools left behind
 	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results

@@ -215,7 +215,8 @@ BROKEN: dict[str, tuple[Break, dict[str, str]]] = {
         lambda it: it.application(allowed_logout_urls=[]),
         {"logout-url": FAILURE},
     ),
-    "no back-channel logout": (lambda it: it.application(oidc_logout={}), {"back-channel-url": WARNING}),
+    # Nothing is wrong: Auth0 could not call a store on this machine.
+    "no back-channel logout": (lambda it: it.application(oidc_logout={}), {}),
     "an application with HS256": (
         lambda it: it.application(jwt_configuration={"alg": "HS256"}),
         {"signing-algorithm": FAILURE},
