@@ -8,7 +8,6 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import click
 from flask import current_app
@@ -24,7 +23,7 @@ from webstore.routes import services
 from webstore.settings import Settings
 
 from .doctor_probes import PROBES, facts_of
-from .terminal import console, document, progress, settings_problem, text
+from .terminal import console, document, progress, quietly, settings_problem, text
 
 _STYLES = {
     Status.OK: "green",
@@ -91,7 +90,7 @@ def _examined(
 ) -> list[Result]:
     """Ask, examine and tell."""
     began = time.monotonic()
-    with _silently(), progress("Asking Auth0, Stripe and the store", total=len(PROBES)) as bar:
+    with quietly(logging.CRITICAL), progress("Asking Auth0, Stripe and the store", total=len(PROBES)) as bar:
         facts = facts_of(
             settings,
             problems,
@@ -134,18 +133,6 @@ def _setup_command(name: str) -> click.Command:
     if found is None:
         raise click.UsageError(f"This release has no `flask setup {name}`.")
     return found
-
-
-@contextmanager
-def _silently() -> Iterator[None]:
-    """Leave the store's log out: the command says itself what it found."""
-    logger = logging.getLogger("webstore")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _tell(results: Sequence[Result]) -> None:

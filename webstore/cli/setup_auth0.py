@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +24,7 @@ from webstore.provisioning.tenant.terraform import terraform
 from .action_code import account_id, linking_code
 from .auth0_action import STRIPE_PACKAGE, claims_only_action
 from .auth0_rights import WAYS, Access, reached
-from .terminal import console, document, fail, progress, store, text
+from .terminal import console, document, fail, progress, quietly, store, text
 
 # Click keeps the lines of a paragraph that begins with \b.
 _HELP = """Show what this store needs at its Auth0 tenant, and with --apply do it.
@@ -83,6 +82,7 @@ def _domain(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("--print-terraform", is_flag=True, help="Print it for Terraform instead. No call is made.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @with_appcontext
+@quietly()
 def auth0(
     domain: str | None,
     via: str | None,
@@ -100,7 +100,6 @@ def auth0(
         raise click.UsageError("--account and --renew-secrets have a use with --linking alone.")
     if print_terraform and (applies or as_json):
         raise click.UsageError("--print-terraform only prints: leave --apply and --json out.")
-    logging.getLogger("webstore.gateways.call_log").setLevel(logging.WARNING)
     read = read_variables()
     variables = read.together()
     try:

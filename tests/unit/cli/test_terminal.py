@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import click
 import pytest
 from flask import Flask
 
 from webstore.cli import only_commands
-from webstore.cli.terminal import fail, store, table
+from webstore.cli.terminal import fail, quietly, store, table
 from webstore.errors import SettingsError
 
 PROBLEM = SettingsError(["BASE_URL is wrong."])
@@ -51,3 +52,11 @@ def test_without_settings_a_command_says_what_is_wrong(capsys: pytest.CaptureFix
     with app.app_context(), pytest.raises(SystemExit):
         store()
     assert "BASE_URL is wrong." in capsys.readouterr().err
+
+
+def test_a_quiet_command_leaves_the_log_as_it_was() -> None:
+    logger = logging.getLogger("webstore")
+    before = logger.level
+    with quietly(logging.CRITICAL):
+        assert not logging.getLogger("webstore.gateways.call_log").isEnabledFor(logging.ERROR)
+    assert logger.level == before
