@@ -31,6 +31,11 @@ class Trouble:
         return self.status is not None
 
     @property
+    def overloaded(self) -> bool:
+        """Whether the vendor has a fault of its own, or was asked too often: the set-up may be right."""
+        return self.status is not None and (self.status >= 500 or self.status == 429)
+
+    @property
     def forbidden(self) -> bool:
         """Whether the vendor refused because a right is missing."""
         return self.status == 403

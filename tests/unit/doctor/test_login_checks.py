@@ -103,6 +103,30 @@ def test_one_host_that_is_down_is_named_once() -> None:
     assert skipped(facts)["management-scopes"] == "because of discovery"
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_provider_with_a_fault_of_its_own_is_named_once_and_no_setting_is_blamed(status: int) -> None:
+    fault = Trouble(f"status {status}", status)
+    facts = with_tenant(with_login(sound(), discovery=fault), scopes=fault)
+    assert found(facts) == {"discovery": "failure"}
+    assert skipped(facts)["management-token"] == "because of discovery"
+    assert "status.auth0.com" in told(facts, "discovery")
+    assert "AUTH0_DOMAIN" not in told(facts, "discovery")
+
+
+def test_a_setup_token_that_is_refused_or_has_too_few_rights_is_named() -> None:
+    expired = Trouble("status 401 Unauthorized", 401, "Unauthorized")
+    for answer, words in (
+        (expired, "AUTH0_SETUP_TOKEN, which is wrong or has expired"),
+        (FORBIDDEN, "may not read"),
+    ):
+        facts = with_tenant(sound(), with_setup_token=True, application=answer, actions=answer)
+        assert found(facts) == {}
+        for check in ("signing-algorithm", "action"):
+            assert words in told(facts, check)
+            assert "AUTH0_SETUP_TOKEN" in told(facts, check)
+            assert "Set AUTH0_SETUP_TOKEN" not in told(facts, check)
+
+
 def test_without_the_right_to_read_applications_it_says_what_would_help() -> None:
     facts = with_tenant(sound(), application=FORBIDDEN, actions=FORBIDDEN)
     assert found(facts) == {}

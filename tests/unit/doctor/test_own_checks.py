@@ -68,6 +68,14 @@ def test_one_cause_is_one_finding(facts: Facts, expected: dict[str, str | None])
     assert found(facts) == {name: status for name, status in expected.items() if status}
 
 
+def test_ways_to_the_store_with_different_numbers_of_proxies_are_told() -> None:
+    ways = site(replace(REPORT, forwarded_for=1), replace(REPORT, forwarded_for=2))
+    facts = replace(sound(TRUSTED_PROXY_HOPS="2"), site=ways)
+    assert found(facts) == {"proxy-hops": "warning"}
+    assert "1 or 2 proxies" in told(facts, "proxy-hops")
+    assert "Set TRUSTED_PROXY_HOPS" not in told(facts, "proxy-hops")
+
+
 def test_a_live_key_in_a_trial_takes_real_money() -> None:
     for base_url in ("http://127.0.0.1:8000", "https://staging.shop.example", "https://shop-test.example"):
         assert "real money" in told(sound(BASE_URL=base_url), "key-mode")

@@ -14,6 +14,7 @@ REFUSED = Trouble("status 401", 401)
 FORBIDDEN = Trouble("status 403", 403)
 CLI_SECRET = f"whsec_{'0a' * 32}"
 DISABLED = replace(ENDPOINT, enabled=False)
+TWIN = replace(ENDPOINT, id="we_2")
 ELSEWHERE = replace(ENDPOINT, url=f"{SHOP}/webhook")
 #: What follows from a key that does not work, or is of another account.
 AFTER_THE_KEY = {
@@ -51,6 +52,13 @@ AFTER_THE_KEY = {
         (with_stripe(sound(STRIPE_WEBHOOK_SECRET=""), endpoints=()), {"webhook-endpoint": "warning"}),
         (with_stripe(sound(), endpoints=(DISABLED,)), {"webhook-endpoint": "failure"}),
         (with_stripe(sound(), endpoints=(DISABLED, ENDPOINT)), {}),
+        (with_stripe(sound(), endpoints=(ENDPOINT, TWIN)), {"webhook-secret": "failure"}),
+        (
+            with_stripe(
+                sound(STRIPE_WEBHOOK_SECRET=f"whsec_{'a' * 32},whsec_{'B' * 32}"), endpoints=(ENDPOINT, TWIN)
+            ),
+            {},
+        ),
         (sound(STRIPE_WEBHOOK_SECRET=""), {"webhook-secret": "failure"}),
         (sound(STRIPE_WEBHOOK_SECRET=CLI_SECRET), {"webhook-secret": "failure"}),
         (sound(STRIPE_WEBHOOK_SECRET=f"{CLI_SECRET},whsec_AbCdEfGhIjKlMnOpQrStUvWxYz012345"), {}),

@@ -18,6 +18,7 @@ from webstore.gateways.probes.login import read_login
 from webstore.gateways.probes.payments import read_stripe
 from webstore.gateways.probes.site import read_site
 from webstore.gateways.probes.state import read_folder
+from webstore.gateways.probes.tenant import read_tenant
 from webstore.gateways.state import FileState
 from webstore.gateways.wire import Answer, Wire, WireError, WireTimeout
 
@@ -143,6 +144,21 @@ def test_a_document_without_endpoints_is_no_discovery_document(tmp_path: Path) -
     facts = read_login(Asker(vendor), offline_settings(tmp_path))
     assert facts.discovery == Trouble("the answer is no discovery document", 200)
     assert len(vendor.asked) == 1
+
+
+@pytest.mark.parametrize("answer", [Answer(200, {}, b"<html>"), document([1]), document({"scope": "x"})])
+def test_an_answer_without_a_token_is_no_token_without_scopes(tmp_path: Path, answer: Answer) -> None:
+    facts = read_tenant(Asker(Vendor({"POST /oauth/token": answer})), offline_settings(tmp_path))
+    assert facts.scopes == Trouble("the answer is no token", 200)
+
+
+@pytest.mark.parametrize("answer", [Answer(200, {}, b"<html>"), document([1])])
+def test_a_page_in_the_place_of_a_list_is_no_empty_list(tmp_path: Path, answer: Answer) -> None:
+    account = {"GET /v1/account": document({"id": "acct_1", "object": "account"})}
+    vendor = Vendor(account | {f"GET /v1/{it}": answer for it in ("prices", "webhook_endpoints", "events")})
+    facts = read_stripe(Asker(vendor), offline_settings(tmp_path), "version")
+    expected = Trouble("the answer is not Stripe's", 200)
+    assert (facts.for_sale, facts.endpoints, facts.undelivered) == (expected, expected, expected)
 
 
 def test_a_refused_key_is_asked_nothing_more(tmp_path: Path) -> None:

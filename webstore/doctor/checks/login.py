@@ -28,7 +28,12 @@ def _page(facts: Facts) -> str:
 def _discovery(facts: Facts) -> Finding:
     found, issuer = _login(facts).discovery, facts.settings.auth0_issuer
     if isinstance(found, Trouble):
-        to_do = _DOMAIN if found.answered else f"{_DOMAIN} If it is right, look at the network and at DNS."
+        if found.overloaded:
+            to_do = "Wait, and run the doctor again. If it stays so, look at https://status.auth0.com."
+        else:
+            to_do = (
+                _DOMAIN if found.answered else f"{_DOMAIN} If it is right, look at the network and at DNS."
+            )
         return failure(
             f"The login provider at {issuer} gives no discovery document: {found.reason}.",
             to_do,
@@ -135,10 +140,32 @@ def _known_application(facts: Facts) -> Application | Finding:
     if isinstance(found, Application):
         return found
     if isinstance(found, Trouble) and not found.forbidden:
-        return skipped(f"It cannot be checked: {found.reason}.")
+        return unread(facts, found)
+    return lacking(facts, "applications", "read:clients")
+
+
+def unread(facts: Facts, trouble: Trouble) -> Finding:
+    """What to say about something that the Management API did not tell."""
+    if trouble.status == 401 and facts.tenant is not None and facts.tenant.with_setup_token:
+        return skipped(
+            "It cannot be checked: Auth0 refuses AUTH0_SETUP_TOKEN, which is wrong or has expired.",
+            "Copy a new one from APIs > Auth0 Management API > API Explorer, or leave it out.",
+            pages.auth0(facts.settings, "apis"),
+        )
+    return skipped(f"It cannot be checked: {trouble.reason}.")
+
+
+def lacking(facts: Facts, what: str, scope: str) -> Finding:
+    """What to say about something that the token may not read."""
+    if facts.tenant is not None and facts.tenant.with_setup_token:
+        return skipped(
+            f"It cannot be checked: AUTH0_SETUP_TOKEN may not read {what}.",
+            f"Use a token with the scope {scope}.",
+            pages.auth0(facts.settings, "apis"),
+        )
     return skipped(
-        "It cannot be checked: the Management application may not read applications.",
-        "Set AUTH0_SETUP_TOKEN for this command, or grant read:clients.",
+        f"It cannot be checked: the Management application may not read {what}.",
+        f"Set AUTH0_SETUP_TOKEN for this command, or grant {scope}.",
         pages.grants(facts.settings),
     )
 

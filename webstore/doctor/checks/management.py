@@ -5,7 +5,9 @@ from __future__ import annotations
 from webstore.doctor import pages
 from webstore.doctor.check import Because, Check
 from webstore.doctor.facts import Action, Facts, TenantFacts, Trouble
-from webstore.doctor.models import Finding, failure, ok, skipped, warning
+from webstore.doctor.models import Finding, failure, ok, warning
+
+from .login import lacking, unread
 
 #: The scopes that linking uses, and the one for shoppers who close their account.
 SCOPES = ("read:users", "update:users", "read:users_app_metadata", "update:users_app_metadata")
@@ -21,7 +23,7 @@ def _domain(facts: Facts) -> Finding:
     found, settings = _tenant(facts).scopes, facts.settings
     domain = settings.auth0_mgmt_domain
     if isinstance(found, Trouble) and not found.answered:
-        if domain == settings.auth0_domain and facts.login and isinstance(facts.login.discovery, Trouble):
+        if _has_no_answer_at_login(facts):
             raise Because("discovery")
         return failure(
             f"The Management API at {domain} does not answer: {found.reason}.",
@@ -61,7 +63,15 @@ def _token(facts: Facts) -> Finding:
             f"Authorize it for Auth0 Management API with {', '.join((*SCOPES, CLOSING_SCOPE))}.",
             pages.grants(settings),
         )
+    if _has_no_answer_at_login(facts):
+        raise Because("discovery")
     return failure(f"The Management API gives no token: {found.reason}.", "Run the doctor again.")
+
+
+def _has_no_answer_at_login(facts: Facts) -> bool:
+    """Whether the login's check has told already that this domain gives no usable answer."""
+    same = facts.settings.auth0_mgmt_domain == facts.settings.auth0_domain
+    return same and facts.login is not None and isinstance(facts.login.discovery, Trouble)
 
 
 def _same_cause(facts: Facts) -> None:
@@ -101,12 +111,8 @@ def _action(facts: Facts) -> Finding | None:
         return None
     if isinstance(found, Trouble):
         if found.forbidden:
-            return skipped(
-                "It cannot be checked: the Management application may not read Actions.",
-                "Set AUTH0_SETUP_TOKEN for this command, or grant read:actions.",
-                pages.grants(settings),
-            )
-        return skipped(f"It cannot be checked: {found.reason}.")
+            return lacking(facts, "Actions", "read:actions")
+        return unread(facts, found)
     if not found:
         return ok("No Action: each login of a linked user costs one Management API call.")
     library, flow = pages.auth0(settings, "actions/library"), pages.auth0(settings, "actions/triggers")

@@ -107,11 +107,21 @@ def _hops(facts: Facts) -> Finding:
             "share the limits of a proxy's address.",
             f"Set TRUSTED_PROXY_HOPS={most}.",
         )
+    if len(seen) > 1:
+        return warning(
+            f"TRUSTED_PROXY_HOPS is {trusted}, and {_listed(seen)} proxies add to X-Forwarded-For, a "
+            "different number on each way to the store: on the shorter way, a client can claim any address.",
+            "Let all ways have the same number of proxies.",
+        )
     return warning(
         f"TRUSTED_PROXY_HOPS is {trusted}, and {most} proxies add to X-Forwarded-For: a client can claim "
         "any address.",
         f"Set TRUSTED_PROXY_HOPS={most}.",
     )
+
+
+def _listed(numbers: set[int]) -> str:
+    return " or ".join(map(str, sorted(numbers)))
 
 
 def _host(facts: Facts) -> Finding:

@@ -120,8 +120,8 @@ def _elsewhere(facts: Facts) -> str:
 
 
 def _secret(facts: Facts) -> Finding | None:
-    secrets = facts.settings.stripe_webhook_secrets
-    if not _own(facts):
+    secrets, own = facts.settings.stripe_webhook_secrets, _own(facts)
+    if not own:
         return None
     if not secrets:
         return failure(
@@ -134,6 +134,14 @@ def _secret(facts: Facts) -> Finding | None:
             "STRIPE_WEBHOOK_SECRET is the one of `stripe listen`, not the endpoint's: every delivery is "
             "refused.",
             "Set it to the endpoint's signing secret: open the endpoint and press Reveal.",
+            _page(facts),
+        )
+    if len(secrets) < len(own):
+        return failure(
+            f"{len(own)} endpoints deliver to {_url(facts)} ({', '.join(it.id for it in own)}), each with a "
+            f"secret of its own, and STRIPE_WEBHOOK_SECRET has {len(secrets)}: the deliveries of the others "
+            "are refused.",
+            "Keep one endpoint, or give STRIPE_WEBHOOK_SECRET all secrets, separated by commas.",
             _page(facts),
         )
     return ok("STRIPE_WEBHOOK_SECRET has the form of an endpoint's secret.")

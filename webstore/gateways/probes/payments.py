@@ -64,6 +64,8 @@ class _Stripe:
     ) -> Reply | Trouble:
         """Read something; any status but 200 is a `Trouble`."""
         answer = self.ask.get(f"{self.settings.stripe_api_base}/{path}", query, self._headers(versioned))
+        if isinstance(answer, Reply) and answer.status == 200 and not answer.document:
+            return Trouble("the answer is not Stripe's", answer.status)
         return answer.trouble if isinstance(answer, Reply) and answer.status != 200 else answer
 
     def may(self, method: str, path: str, form: Mapping[str, str]) -> bool | Trouble:

@@ -40,10 +40,12 @@ def read_tenant(ask: Asker, settings: Settings, setup_token: str = "") -> Tenant
         answer = answer.trouble
     scopes: tuple[str, ...] | Trouble
     token = ""
-    if isinstance(answer, Trouble):
-        scopes = answer
-    else:
+    if isinstance(answer, Reply):
         token, scopes = _text(answer.document, "access_token"), tuple(_text(answer.document, "scope").split())
+        if not token:
+            scopes = Trouble("the answer is no token", answer.status)
+    else:
+        scopes = answer
     facts = TenantFacts(scopes, with_setup_token=bool(setup_token))
     if token:
         facts = replace(facts, links=_links(ask, api, token))
