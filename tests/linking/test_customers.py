@@ -170,6 +170,17 @@ def test_a_customer_that_names_nobody_is_shown_alone(shared: Shop) -> None:
     assert (document["users"], document["customer"]["customer"]) == ([], customer)
 
 
+@pytest.mark.parametrize("owner", ["customer 17", ".."])
+def test_metadata_that_is_no_user_id_is_told_and_auth0_is_not_asked(shared: Shop, owner: str) -> None:
+    customer = made(shared, owner)
+    shared.forget_requests()
+    for command in ("show", "open", "link"):
+        done = customers(shared, command, customer)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert f"auth0_user_id of {customer} is '{owner}', which is not a user ID" in done.stderr
+    assert [it.path for it in shared.sandbox.auth0.control.requests()] == []
+
+
 def test_a_vendor_that_fails_is_told_without_a_traceback(eve: Eve) -> None:
     eve.shop.sandbox.stripe.control.add_fault(
         action="status", method="GET", path="/v1/customers/.*", status=500, times=None

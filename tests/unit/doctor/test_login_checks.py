@@ -113,6 +113,16 @@ def test_a_provider_with_a_fault_of_its_own_is_named_once_and_no_setting_is_blam
     assert "AUTH0_DOMAIN" not in told(facts, "discovery")
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(503, "run the doctor again"), (404, "AUTH0_MGMT_DOMAIN"), (200, "AUTH0_MGMT_DOMAIN")],
+)
+def test_who_answers_in_auth0s_place_is_told_apart_from_a_fault_that_passes(status: int, words: str) -> None:
+    facts = with_tenant(sound(), scopes=Trouble(f"status {status}", status))
+    assert found(facts) == {"management-token": "failure"}
+    assert words in told(facts, "management-token")
+
+
 def test_a_setup_token_that_is_refused_or_has_too_few_rights_is_named() -> None:
     expired = Trouble("status 401 Unauthorized", 401, "Unauthorized")
     for answer, words in (

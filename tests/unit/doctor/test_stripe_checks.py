@@ -96,6 +96,13 @@ def test_one_cause_is_one_finding(facts: Facts, expected: dict[str, str]) -> Non
     assert found(facts) == expected
 
 
+@pytest.mark.parametrize(("status", "words"), [(429, "run the doctor again"), (404, "STRIPE_API_BASE")])
+def test_who_answers_in_stripes_place_is_told_apart_from_a_fault_that_passes(status: int, words: str) -> None:
+    facts = replace(sound(), stripe=StripeFacts(Trouble(f"status {status}", status)))
+    assert found(facts) == {"stripe-key": "failure"}
+    assert words in told(facts, "stripe-key")
+
+
 def test_what_follows_from_a_refused_key_is_left_out() -> None:
     facts = replace(sound(), stripe=StripeFacts(REFUSED))
     assert {name: why for name, why in skipped(facts).items() if why == "because of stripe-key"}.keys() == (

@@ -65,6 +65,10 @@ def do(linker: Linker, steps: Steps[T]) -> T:
 def users_of(linker: Linker, who: str) -> tuple[str, ...]:
     """The IDs of the users whom the argument means, at least one. Raises `Nobody` and the vendors' errors."""
     found = find_users(linker, who)
+    if CUSTOMER_ID.fullmatch(who) and found and not _USER_ID.fullmatch(found[0]):
+        raise Nobody(
+            f"The metadata auth0_user_id of {who} is {found[0]!r}, which is not a user ID: give the user."
+        )
     if found:
         return found
     raise Nobody(

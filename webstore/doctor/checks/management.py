@@ -12,6 +12,7 @@ from .login import lacking, unread
 #: The scopes that linking uses, and the one for shoppers who close their account.
 SCOPES = ("read:users", "update:users", "read:users_app_metadata", "update:users_app_metadata")
 CLOSING_SCOPE = "delete:users"
+_NOT_AUTH0 = "Correct AUTH0_MGMT_DOMAIN, or the proxy that answers in the place of Auth0."
 
 
 def _tenant(facts: Facts) -> TenantFacts:
@@ -65,7 +66,8 @@ def _token(facts: Facts) -> Finding:
         )
     if _has_no_answer_at_login(facts):
         raise Because("discovery")
-    return failure(f"The Management API gives no token: {found.reason}.", "Run the doctor again.")
+    to_do = "Wait, and run the doctor again." if found.overloaded else _NOT_AUTH0
+    return failure(f"The Management API gives no token: {found.reason}.", to_do)
 
 
 def _has_no_answer_at_login(facts: Facts) -> bool:

@@ -8,6 +8,8 @@ from webstore.doctor.facts import Facts, Links, StripeAccount, StripeFacts, Trou
 from webstore.doctor.models import Finding, failure, ok, skipped, warning
 from webstore.environment import is_organization_key
 
+_NOT_STRIPE = "Correct STRIPE_API_BASE if it is set, or the proxy that answers in the place of Stripe."
+
 
 def _stripe(facts: Facts) -> StripeFacts:
     assert facts.stripe is not None  # noqa: S101  # the group is examined only then
@@ -45,7 +47,8 @@ def _key(facts: Facts) -> Finding:
                 _keys(facts),
             )
         if not found.forbidden:
-            return failure(f"Stripe does not tell its account: {found.reason}.", "Run the doctor again.")
+            to_do = "Wait, and run the doctor again." if found.overloaded else _NOT_STRIPE
+            return failure(f"Stripe does not tell its account: {found.reason}.", to_do)
     mode = "live" if settings.stripe_livemode else "test"
     if key.startswith("rkcs_"):
         return warning(
