@@ -23,7 +23,15 @@ from webstore.routes import services
 from webstore.settings import Settings
 
 from .doctor_probes import PROBES, facts_of
-from .terminal import console, document, progress, quietly, settings_problem, text
+from .terminal import (
+    console,
+    document,
+    escape_foreign_characters,
+    progress,
+    quietly,
+    settings_problem,
+    text,
+)
 
 _STYLES = {
     Status.OK: "green",
@@ -71,6 +79,7 @@ options.
 @with_appcontext
 def doctor(only: tuple[str, ...], *, strict: bool, as_json: bool, fix: bool) -> None:
     """Check the set-up. Exits with 0, 1 or 2."""
+    escape_foreign_characters()
     if fix and as_json:
         raise click.UsageError("--fix tells what it does: leave --json out.")
     problem = settings_problem()

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
@@ -36,6 +37,13 @@ def console(*, err: bool = False) -> Console:
         soft_wrap=True,
         width=None if stream.isatty() else _UNLIMITED,
     )
+
+
+def escape_foreign_characters() -> None:
+    """Print characters that the terminal's encoding lacks as escapes, so that no name ends a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def text(value: str, style: str = "") -> Text:

@@ -44,13 +44,14 @@ class Vendors:
     """A tenant that has these users. Stripe does not answer."""
 
     number: int
+    mailbox: str = "user"
     pages: list[int] = field(default_factory=list)
 
     def list_users(self, page: int, per_page: int) -> tuple[User, ...]:
         self.pages.append(page)
         first = page * per_page
         ids = range(first, min(first + per_page, self.number))
-        return tuple(User(f"auth0|{it:024x}", email=f"user{it}@example.com") for it in ids)
+        return tuple(User(f"auth0|{it:024x}", email=f"{self.mailbox}{it}@example.com") for it in ids)
 
     def account(self) -> Account:
         raise PaymentsUnavailable("down")
@@ -62,12 +63,12 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         yield app
 
 
-def listed(app: Flask, vendors: Vendors, *arguments: str) -> Result:
+def listed(app: Flask, vendors: Vendors, *arguments: str, charset: str = "utf-8") -> Result:
     services: Services = app.extensions["webstore"]
     linker = replace(services.linker, directory=vendors, payments=vendors)  # type: ignore[arg-type]  # the rest is not used
     attach(app, replace(services, linker=linker))
     try:
-        return app.test_cli_runner().invoke(args=["customers", "list", *arguments])
+        return app.test_cli_runner(charset=charset).invoke(args=["customers", "list", *arguments])
     finally:
         attach(app, services)
 
@@ -95,6 +96,12 @@ def test_no_more_is_read_than_is_asked_for(offline: Flask) -> None:
 @pytest.mark.parametrize("limit", ["0", "1001", "many"])
 def test_a_limit_that_auth0_does_not_have_is_refused(offline: Flask, limit: str) -> None:
     assert listed(offline, Vendors(1), "--limit", limit).exit_code == 2
+
+
+def test_a_terminal_without_a_names_characters_shows_escapes(offline: Flask) -> None:
+    done = listed(offline, Vendors(1, mailbox="jürgen漢"), charset="latin-1")
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "jürgen\\u6f220@example.com" in done.stdout
 
 
 def test_a_list_of_nobody_says_so(offline: Flask) -> None:
