@@ -106,6 +106,18 @@ def test_a_store_that_does_not_run_on_this_machine_is_no_fault() -> None:
     assert skipped(facts)["machines"] == "because of store"
 
 
+def test_a_store_that_hangs_on_this_machine_does_run() -> None:
+    facts = replace(sound(**LOCAL), site=SiteFacts(Trouble("did not answer in time", late=True)))
+    assert found(facts)["store"] == "warning"
+    assert "it may hang" in told(facts, "store")
+    assert skipped(facts)["machines"] == "because of store"
+
+
+def test_the_words_of_redis_end_once() -> None:
+    facts = with_state(sound(), problem="ResponseError: DB index is out of range.")
+    assert "out of range. Correct" in told(facts, "state")
+
+
 def test_the_sandboxs_key_is_not_the_key_of_the_store_that_make_run_starts() -> None:
     public = environment(auth0_config(NOWHERE, URL), NOWHERE, URL)["APP_SECRET_KEY"]
     facts = replace(sound(**LOCAL, APP_SECRET_KEY=public), site=SiteFacts(Trouble("status 404", 404)))

@@ -55,13 +55,16 @@ def _store(facts: Facts) -> Finding:
             f"Something else than the store answers at {url}: {found.reason}.",
             "Correct BASE_URL, or the proxy in front of the store.",
         )
-    if is_local(facts):
+    if is_local(facts) and not found.late:
         return replace(
             skipped(f"The store does not run at {url}.", "Start it, and run the doctor again."), blocks=True
         )
     return warning(
         f"The store does not answer at {url}: {found.reason}.",
-        "Start it, or look at DNS, at the proxy and at its certificate.",
+        "Look at the store's log: it may hang."
+        if is_local(facts)
+        else "Start it, or look at DNS, at the proxy and at its certificate.",
+        blocks=True,
     )
 
 

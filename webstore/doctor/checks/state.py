@@ -29,7 +29,7 @@ def _usable(facts: Facts) -> Finding:
         return ok(f"{found.place} can be written and read.")
     name = "REDIS_URL" if facts.settings.redis_url else "STATE_DIR"
     return failure(
-        f"The shared state in {found.place} cannot be used: {found.problem}.",
+        f"The shared state in {found.place} cannot be used: {found.problem.rstrip('.')}.",
         f"Correct {name}, or mend what it names. Until then, sessions that were ended elsewhere live on.",
     )
 
