@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from webstore.errors import NoSuchCustomer, SearchUnavailable, WebstoreError
 
 from . import worlds
-from .calls import GetCustomer, ReadAccount, ReadUser, SearchByOwner, UpdateCustomer
+from .calls import GetCustomer, Pause, ReadAccount, ReadUser, SearchByOwner, UpdateCustomer
 from .models import ID, Account, Customer, CustomerDraft, User
 from .protocol import (
     CUSTOMER_ID,
@@ -34,6 +34,8 @@ from .relink import own_keys, running_on, second_account
 
 #: How often a link that a login restores in the middle is removed again.
 MAX_ROUNDS = 3
+#: Seconds until both sides are read once more.
+SECOND_LOOK_S = 1.0
 #: Takes the user's name off a customer. Empty texts remove keys: https://docs.stripe.com/api/metadata
 NAMES_NOBODY = CustomerDraft(None, None, None, {"auth0_user_id": "", "auth0_tenant": ""})
 
@@ -114,7 +116,11 @@ def carry_out(shown: Unlink, policy: Policy) -> Steps[Unlink]:
         yield from _remove(now, shown, policy)
         now = yield from plan(user_id, policy)
         if not _restored(now, shown):
-            return now
+            # A login that began before may still take the customer back.
+            yield from ask(Pause(SECOND_LOOK_S))
+            now = yield from plan(user_id, policy)
+            if not _restored(now, shown):
+                return now
     raise CannotUnlink("The user is linked again and again at this moment. Look again, and repeat it.")
 
 

@@ -25,7 +25,7 @@ from tests.unit.linking.attempts import (
 from tests.unit.linking.vendors import Vendors
 from webstore.errors import DirectoryUnavailable, WebstoreError
 from webstore.linking import protocol, relink
-from webstore.linking.calls import Call, GetCustomer, ReadAccount, RecordLink, UpdateCustomer
+from webstore.linking.calls import Call, GetCustomer, Pause, ReadAccount, RecordLink, UpdateCustomer
 from webstore.linking.models import Account, Customer, LinkOutcome, LinkStatus
 from webstore.linking.protocol import Steps
 from webstore.linking.unlink import CannotUnlink, Unlink, carry_out, plan
@@ -256,6 +256,21 @@ def test_a_page_that_takes_the_customer_back_in_the_middle_does_not_keep_it(link
     unlinked(linked, use_it)
     assert (taken_back[0].status, taken_back[0].customer_id) == (LinkStatus.CLAIMED, "cus_1")
     assert (linked.users[ADA].customer_id, linked.customers["cus_1"].owner) == (None, None)
+
+
+def test_a_page_that_takes_the_customer_back_after_the_end_does_not_keep_it(linked: Vendors) -> None:
+    pauses: list[float] = []
+
+    def name_it_again(call: Call[Any]) -> None:
+        if isinstance(call, Pause):
+            pauses.append(call.seconds)
+            if len(pauses) == 1:
+                linked.put(replace(linked.customers["cus_1"], owner=ADA, tenant=TENANT))
+                change(linked, customer_id="cus_1")
+
+    unlinked(linked, name_it_again)
+    assert (linked.users[ADA].customer_id, linked.customers["cus_1"].owner) == (None, None)
+    assert pauses == [1.0, 1.0]
 
 
 def test_a_link_that_comes_back_every_time_is_told(linked: Vendors) -> None:
