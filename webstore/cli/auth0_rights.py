@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from webstore import environment
 from webstore.addresses import is_loopback
 from webstore.gateways.auth0_command import CommandWay
 from webstore.gateways.auth0_tenant import Auth0Tenant
@@ -97,18 +98,27 @@ def _value(variables: Mapping[str, str], name: str) -> str:
     return variables.get(name, "").strip()
 
 
+def _sound(variables: Mapping[str, str], name: str, check: environment.Check) -> str:
+    """The variable's value, which goes into a request. Raises `CannotSetUp`."""
+    try:
+        return check(_value(variables, name))
+    except ValueError as exc:
+        raise CannotSetUp(f"{name} {exc}.") from None
+
+
 def _with_token(wire: Wire, base_url: str, needs: Needs, variables: Mapping[str, str]) -> Way:
-    token = _value(variables, _TOKEN)
-    if not token:
+    if not _value(variables, _TOKEN):
         raise CannotSetUp(f"{_TOKEN} is missing: a token from {_EXPLORER} > API Explorer.")
+    token = _sound(variables, _TOKEN, environment.word)
     _check(token, needs, f"Look at {_EXPLORER} > API Explorer, and set {_TOKEN} again.")
     return TokenWay(wire, base_url, token, f"A token with {{scope}} comes from {_EXPLORER} > API Explorer.")
 
 
 def _as_application(wire: Wire, base_url: str, needs: Needs, variables: Mapping[str, str]) -> Way:
-    client_id, secret = _value(variables, _CLIENT_ID), _value(variables, _CLIENT_SECRET)
-    if not client_id or not secret:
+    if not _value(variables, _CLIENT_ID) or not _value(variables, _CLIENT_SECRET):
         raise CannotSetUp(f"{_CLIENT_ID} and {_CLIENT_SECRET} belong together, and one of them is missing.")
+    client_id = _sound(variables, _CLIENT_ID, environment.word)
+    secret = _sound(variables, _CLIENT_SECRET, environment.client_secret)
     page = f"{_EXPLORER} > Machine to Machine Applications > {client_id}"
     token, _ = request_token(
         httpx.Client(transport=HttpxTransport(wire)),

@@ -153,6 +153,7 @@ def _needs(
     mgmt_client_id = read.optional("AUTH0_MGMT_CLIENT_ID", "", environment.word) or None
     audience = read.optional("AUTH0_AUDIENCE", "", environment.word) or None
     read.optional("AUTH0_CLAIM_NAMESPACE", "", environment.word)
+    read.optional("AUTH0_ISSUER", "", environment.url)
     if domain and not environment.is_custom_domain(domain):
         mgmt_domain = domain
     if not mgmt_domain and login_domain and environment.is_custom_domain(login_domain):

@@ -6,6 +6,7 @@ The SDK's models would drop fields that they do not know. Here, a document is se
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -151,5 +152,5 @@ def _wait_s(headers: Mapping[str, str]) -> float:
         wait_s = float(headers["x-ratelimit-reset"]) - parsedate_to_datetime(headers["date"]).timestamp()
     with suppress(KeyError, ValueError):
         wait_s = float(headers["retry-after"])
-    # The date has whole seconds.
-    return min(max(wait_s, 0.0) + 1.0, _LONGEST_WAIT_S)
+    # The date has whole seconds. (`float` reads "nan", too.)
+    return UNTOLD_WAIT_S + 1.0 if math.isnan(wait_s) else min(max(wait_s, 0.0) + 1.0, _LONGEST_WAIT_S)

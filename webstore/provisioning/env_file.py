@@ -122,7 +122,7 @@ def _replace(place: Path, text: str) -> None:
         Path(new).replace(place)
         _flush(place.parent)
     except OSError as exc:
-        raise EnvFileError(f"{place} cannot be written: {exc.strerror}. Nothing was changed.") from exc
+        raise EnvFileError(f"{place} cannot be written: {exc.strerror}. It is as it was.") from exc
     finally:
         if new is not None:
             Path(new).unlink(missing_ok=True)

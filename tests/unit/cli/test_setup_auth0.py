@@ -53,6 +53,13 @@ def test_without_any_right_it_says_the_three_ways(bare: Flask) -> None:
         ("token", {}, "AUTH0_SETUP_TOKEN is missing"),
         ("m2m", {"AUTH0_SETUP_CLIENT_ID": "x"}, "belong together"),
         ("cli", {}, "auth0 command is not installed"),
+        ("token", {"AUTH0_SETUP_TOKEN": "two words"}, "AUTH0_SETUP_TOKEN has a space"),
+        ("token", {"AUTH0_SETUP_TOKEN": "\udcff"}, "AUTH0_SETUP_TOKEN has a space or a character"),
+        (
+            "m2m",
+            {"AUTH0_SETUP_CLIENT_ID": "x", "AUTH0_SETUP_CLIENT_SECRET": "\udcff"},
+            "AUTH0_SETUP_CLIENT_SECRET has a character beyond ASCII",
+        ),
     ],
 )
 def test_a_way_that_was_chosen_says_what_it_lacks(
@@ -69,6 +76,12 @@ def test_a_token_that_cannot_work_is_refused_before_any_call_and_not_shown(bare:
     assert "The token expired on 01 January 1970" in done.stderr
     assert "API Explorer" in done.stderr
     assert token not in done.output
+
+
+@pytest.mark.parametrize("issuer", ["http://[", "nonsense", "ftp://127.0.0.1:8601/"])
+def test_an_issuer_that_is_no_address_is_named(bare: Flask, issuer: str) -> None:
+    done = run(bare, AUTH0_DOMAIN="127.0.0.1:8601", AUTH0_ISSUER=issuer)
+    assert (done.exit_code, "AUTH0_ISSUER" in done.stderr) == (1, True)
 
 
 def test_a_custom_domain_needs_the_tenants_own(bare: Flask) -> None:

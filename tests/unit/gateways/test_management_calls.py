@@ -71,9 +71,10 @@ def test_a_call_carries_the_token_and_its_json() -> None:
         ({**DATE, "x-ratelimit-reset": str(NOON + 3600)}, 60.0),
         ({**DATE, "x-ratelimit-reset": str(NOON + 30), "retry-after": "2"}, 3.0),
         ({"x-ratelimit-reset": "soon"}, 3.0),
+        ({"retry-after": "nan"}, 3.0),
         ({}, 3.0),
     ],
-    ids=["by the API's clock", "over", "bounded", "told", "malformed", "untold"],
+    ids=["by the API's clock", "over", "bounded", "told", "malformed", "no number", "untold"],
 )
 def test_a_429_is_waited_for(headers: dict[str, str], waits_s: float) -> None:
     made, _, waited = calls(answer(429, {}, headers), answer(200, {"ok": 1}))

@@ -213,7 +213,7 @@ def full_disk() -> Iterator[None]:
 
 def test_on_a_full_disk_the_old_file_stays(path: Path, tmp_path: Path) -> None:
     path.write_text("A=1\n")
-    with full_disk(), pytest.raises(EnvFileError, match=r"cannot be written: .*Nothing was changed"):
+    with full_disk(), pytest.raises(EnvFileError, match=r"cannot be written: .*It is as it was"):
         add_to_env_file(path, {"B": "2"})
     assert path.read_text() == "A=1\n"
     assert [it.name for it in tmp_path.iterdir()] == [".env"]

@@ -45,10 +45,11 @@ def test_a_token_that_may_work_is_tried(sound: str) -> None:
         ({"aud": "https://other.eu.auth0.com/api/v2/"}, r"for https://other.*AUTH0_MGMT_DOMAIN"),
         ({"aud": None}, "for None"),
         ({"exp": NOW}, "expired on 15 January 2027 at 08:00 UTC"),
+        ({"exp": -1e30}, "The token expired. Take a new one."),
         ({"scope": ALL.replace("update:clients ", "")}, "lacks these scopes: update:clients$"),
         ({"scope": "read:clients"}, "create:clients update:clients read:client_grants"),
     ],
-    ids=["another tenant", "no audience", "expired", "one scope", "many scopes"],
+    ids=["another tenant", "no audience", "expired", "before all calendars", "one scope", "many scopes"],
 )
 def test_a_token_that_cannot_work_is_explained(claims: dict[str, object], words: str) -> None:
     with pytest.raises(CannotSetUp, match=words):

@@ -12,6 +12,7 @@ amount: 1800
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection
 from typing import TypeVar
 
@@ -35,7 +36,25 @@ _PRICE_FIELDS = (
 #: https://docs.stripe.com/api/products/create, /api/metadata and /api/prices/create
 _MOST_IMAGES, _MOST_METADATA, _METADATA_KEY, _METADATA_VALUE, _LOOKUP_KEY = 8, 50, 40, 500, 200
 
+_NULL = "tag:yaml.org,2002:null"
+
 _Fields = dict[str, yaml.Node]
+
+
+class _Alias(yaml.MarkedYAMLError):
+    """YAML that a catalogue does not need."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML without aliases: with them, a short file could stand for millions of prices."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """The next node. Raises `_Alias`."""
+        if self.check_event(yaml.AliasEvent):
+            alias = self.peek_event()  # type: ignore[no-untyped-call]  # the stubs do not have its type
+            problem = f"aliases such as *{alias.anchor} are not supported: write the value out"
+            raise _Alias(problem=problem, problem_mark=alias.start_mark)
+        return super().compose_node(parent, index)
 
 
 class CatalogueFileError(Exception):
@@ -49,10 +68,11 @@ class CatalogueFileError(Exception):
 def read_catalogue(text: str, name: str) -> tuple[CatalogueProduct, ...]:
     """The products in a file's text. `name`: the file's, for messages. Raises `CatalogueFileError`."""
     try:
-        top = yaml.compose(text, Loader=yaml.SafeLoader)
+        top = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as exc:
         line = 1 if exc.problem_mark is None else exc.problem_mark.line + 1
-        raise CatalogueFileError([f"{name}, line {line}: this is not YAML: {exc.problem}."]) from exc
+        words = exc.problem if isinstance(exc, _Alias) else f"this is not YAML: {exc.problem}"
+        raise CatalogueFileError([f"{name}, line {line}: {words}."]) from exc
     except yaml.YAMLError as exc:
         raise CatalogueFileError(
             [f"{name}: this is not YAML: it has a character that YAML forbids."]
@@ -168,9 +188,11 @@ class _Reader:
         """A value as it is written, a number or a date too; empty if it is missing or faulty."""
         if node is None:
             return ""
-        if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
+        if not isinstance(node, yaml.ScalarNode) or node.tag == _NULL or not node.value.strip():
             self._fault(node, f"{what} is a text")
             return ""
+        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\t\r\n" for c in node.value):
+            self._fault(node, f"{what} has a control character in it")
         return str(node.value).strip()
 
     def _number(self, node: yaml.Node | None, what: str, meaning: str) -> int | None:

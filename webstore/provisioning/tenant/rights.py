@@ -41,13 +41,20 @@ def check_token(token: str, needs: Needs, now: float) -> None:
         )
     expires = claims.get("exp")
     if isinstance(expires, int | float) and expires <= now:
-        at = datetime.fromtimestamp(expires, UTC)
-        raise CannotSetUp(f"The token expired on {at:%d %B %Y at %H:%M} UTC. Take a new one.")
+        raise CannotSetUp(f"The token expired{_on(expires)}. Take a new one.")
     scopes = claims.get("scope")
     if isinstance(scopes, str):
         missing = [scope for scope in needed(needs) if scope not in scopes.split()]
         if missing:
             raise CannotSetUp(f"The token lacks these scopes: {' '.join(missing)}")
+
+
+def _on(moment: float) -> str:
+    """The day and the minute, for people; empty if no calendar has it."""
+    try:
+        return f" on {datetime.fromtimestamp(moment, UTC):%d %B %Y at %H:%M} UTC"
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _claims(token: str) -> Mapping[str, object] | None:
