@@ -34,7 +34,7 @@ from .relink import own_keys, running_on, second_account
 
 #: How often a link that a login restores in the middle is removed again.
 MAX_ROUNDS = 3
-#: Seconds until both sides are read once more.
+#: Seconds until both sides are read again.
 SECOND_LOOK_S = 1.0
 #: Takes the user's name off a customer. Empty texts remove keys: https://docs.stripe.com/api/metadata
 NAMES_NOBODY = CustomerDraft(None, None, None, {"auth0_user_id": "", "auth0_tenant": ""})
@@ -114,13 +114,11 @@ def carry_out(shown: Unlink, policy: Policy) -> Steps[Unlink]:
             if customer.id in gone:
                 yield from ask(UpdateCustomer(customer.id, NAMES_NOBODY, None))
         yield from _remove(now, shown, policy)
+        # A page that is under way may still take the customer back.
+        yield from ask(Pause(SECOND_LOOK_S))
         now = yield from plan(user_id, policy)
         if not _restored(now, shown):
-            # A login that began before may still take the customer back.
-            yield from ask(Pause(SECOND_LOOK_S))
-            now = yield from plan(user_id, policy)
-            if not _restored(now, shown):
-                return now
+            return now
     raise CannotUnlink("The user is linked again and again at this moment. Look again, and repeat it.")
 
 

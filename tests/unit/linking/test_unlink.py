@@ -258,7 +258,7 @@ def test_a_page_that_takes_the_customer_back_in_the_middle_does_not_keep_it(link
     assert (linked.users[ADA].customer_id, linked.customers["cus_1"].owner) == (None, None)
 
 
-def test_a_page_that_takes_the_customer_back_after_the_end_does_not_keep_it(linked: Vendors) -> None:
+def test_a_page_that_takes_the_customer_back_a_moment_later_does_not_keep_it(linked: Vendors) -> None:
     pauses: list[float] = []
 
     def name_it_again(call: Call[Any]) -> None:
