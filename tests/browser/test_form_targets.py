@@ -68,10 +68,12 @@ def test_logging_out_leads_to_an_end_session_endpoint_at_another_origin(desktop:
         action="status", path=DISCOVERY, status=200, body=document, times=None
     )
     desktop.come_logged_in(ADA)
+    desktop.page.wait_for_load_state("networkidle")  # nothing is refused while the store restarts
     # The page's policy does not have the origin: this process has not read the metadata yet.
     shop.restart()
     desktop.open("/account")
     reached: list[str] = []
     desktop.page.on("request", lambda request: reached.append(request.url.partition("?")[0]))
     desktop.log_out()
+    desktop.page.wait_for_load_state("networkidle")
     assert f"{other}oidc/logout" in reached
