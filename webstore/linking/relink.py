@@ -7,6 +7,7 @@ recorded before joins the predecessors.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from webstore.errors import NoSuchCustomer, PaymentsError, WebstoreError
@@ -70,7 +71,7 @@ def plan(user_id: str, customer_id: str, policy: Policy) -> Steps[Relink]:
     read = yield from ask(ReadUser(user_id))
     customer = yield from _living(customer_id)
     try:
-        user = yield from own_keys(read, account, policy, known=customer_id)
+        user = yield from own_keys(read, account, policy, known=(customer_id,))
     except worlds.SecondAccount as exc:
         raise CannotRelink(second_account(exc)) from exc
     left = user.customer_id if CUSTOMER_ID.fullmatch(user.customer_id or "") else None
@@ -154,14 +155,15 @@ def _living(customer_id: str) -> Steps[Customer]:
     return customer
 
 
-def own_keys(read: User, account: Account, policy: Policy, known: str | None = None) -> Steps[User]:
+def own_keys(read: User, account: Account, policy: Policy, known: Collection[str] = ()) -> Steps[User]:
     """The user with the keys of this world, also where the plain keys hold another world's link unsaid.
 
-    `known`: a customer that is known to be of this world. Raises `worlds.SecondAccount` and `PaymentsError`.
+    `known`: customers that are known to be of this world, for which no call is made. Raises
+    `worlds.SecondAccount` and `PaymentsError`.
     """
     user = worlds.in_world(read, account, second_account=policy.second_account)
     recorded = user.customer_id or ""
-    if user.account is not None or recorded == known or not CUSTOMER_ID.fullmatch(recorded):
+    if user.account is not None or recorded in known or not CUSTOMER_ID.fullmatch(recorded):
         return user
     try:
         yield from ask(GetCustomer(recorded))

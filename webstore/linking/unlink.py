@@ -9,7 +9,7 @@ the e-mail address. The account stays recorded: it says which world's predecesso
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -130,7 +130,9 @@ def _restored(now: Unlink, shown: Unlink) -> bool:
 
 def _remove(now: Unlink, shown: Unlink, policy: Policy) -> Steps[None]:
     """Remove the record, if it is still the one that was seen, and remember the customers."""
-    user = yield from _read(now.user.user_id, now.account, policy)
+    # Nothing is asked between this reading and the writing.
+    known = (*(it for it in (shown.recorded,) if it), *shown.left)
+    user = yield from _read(now.user.user_id, now.account, policy, known)
     if user.customer_id not in (None, shown.recorded, *shown.left):
         return
     kept = [it for it in user.replaced if it not in shown.left]
@@ -140,10 +142,10 @@ def _remove(now: Unlink, shown: Unlink, policy: Policy) -> Steps[None]:
         yield from ask(recording(user, None, now.account, replaced, merged))
 
 
-def _read(user_id: str, account: Account, policy: Policy) -> Steps[User]:
+def _read(user_id: str, account: Account, policy: Policy, known: Collection[str] = ()) -> Steps[User]:
     read = yield from ask(ReadUser(user_id))
     try:
-        return (yield from own_keys(read, account, policy))
+        return (yield from own_keys(read, account, policy, known))
     except worlds.SecondAccount as exc:
         raise CannotUnlink(second_account(exc)) from exc
 

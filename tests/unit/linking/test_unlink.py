@@ -25,7 +25,7 @@ from tests.unit.linking.attempts import (
 from tests.unit.linking.vendors import Vendors
 from webstore.errors import DirectoryUnavailable, WebstoreError
 from webstore.linking import protocol, relink
-from webstore.linking.calls import Call, GetCustomer, Pause, ReadAccount, RecordLink, UpdateCustomer
+from webstore.linking.calls import Call, GetCustomer, Pause, ReadAccount, ReadUser, RecordLink, UpdateCustomer
 from webstore.linking.models import Account, Customer, LinkOutcome, LinkStatus
 from webstore.linking.protocol import Steps
 from webstore.linking.unlink import CannotUnlink, Unlink, carry_out, plan
@@ -271,6 +271,14 @@ def test_a_page_that_takes_the_customer_back_a_moment_later_does_not_keep_it(lin
     unlinked(linked, name_it_again)
     assert (linked.users[ADA].customer_id, linked.customers["cus_1"].owner) == (None, None)
     assert pauses == [1.0, 1.0]
+
+
+def test_the_record_is_removed_right_after_it_was_read(linked: Vendors) -> None:
+    """A link without an account is asked for at Stripe before: an import may write at any time."""
+    change(linked, account=None)
+    unlinked(linked)
+    number = next(it for it, call in enumerate(linked.calls) if isinstance(call, RecordLink))
+    assert isinstance(linked.calls[number - 1], ReadUser)
 
 
 def test_a_link_that_comes_back_every_time_is_told(linked: Vendors) -> None:
