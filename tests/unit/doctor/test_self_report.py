@@ -39,7 +39,6 @@ def ask(app: Flask, proof: str | None, **headers: str) -> tuple[int, dict[str, o
         ".",
         "²." + "0" * 64,
         "9" * 400,
-        self_report.proof("another-secret-that-is-long-enough-to-be-one"),
         self_report.proof(KEY, lambda: 1_700_000_000),
     ],
 )
@@ -48,6 +47,11 @@ def test_nobody_else_finds_a_page(offline: Flask, proof: str | None) -> None:
     answer = offline.test_client().get(self_report.PATH, headers=headers)
     assert answer.status_code == 404
     assert "digests" not in answer.text
+
+
+def test_who_knows_another_secret_finds_no_page(offline: Flask) -> None:
+    assert ask(offline, self_report.proof("another-secret-that-is-long-enough-to-be-one"))[0] == 404
+    assert ask(offline, self_report.proof(KEY))[0] == 200
 
 
 def test_a_proof_is_for_two_minutes() -> None:
