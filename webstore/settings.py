@@ -149,9 +149,9 @@ class Settings:
 
     @classmethod
     def as_far_as_known(cls, environ: Mapping[str, str] | None = None) -> tuple[Settings, tuple[str, ...]]:
-        """The same as `from_env` with the problems beside them; what is missing or wrong is empty.
+        """The same as `from_env`, with the problems beside them. A missing or wrong setting is empty.
 
-        For the doctor, who looks at everything that can still be looked at. No store runs with problems.
+        The doctor checks the rest with them. No store runs with problems.
         """
         faults: tuple[str, ...] = ()
         if environ is None:

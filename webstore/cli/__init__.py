@@ -23,7 +23,7 @@ def register(app: Flask) -> None:
 
 
 def only_commands(problem: SettingsError) -> Flask | None:
-    """An application without pages, whose commands show their help and say what is wrong with the settings.
+    """An application without pages, whose commands show their help and list the problems of the settings.
 
     None unless `flask` is looking for one of the store's commands: a server must not start without settings.
     """

@@ -38,6 +38,7 @@ from webstore.gateways.state import FileState
 from webstore.gateways.stripe import API_VERSION
 from webstore.gateways.wire import Wire
 from webstore.linking.models import Account
+from webstore.provisioning.tenant.models import STORE_SCOPES
 from webstore.settings import Settings
 from webstore.shared_state import folder_of, redis_prefix
 from webstore.shop.event_effects import HANDLED
@@ -83,7 +84,7 @@ def facts_of(
     machine's clock. `done`: called with the name of each probe that has ended.
     """
     gaps = {name: len(text.gaps) for name, text in shop_texts().items()}
-    facts = Facts(settings, Expected(API_VERSION, HANDLED), problems, gaps)
+    facts = Facts(settings, Expected(API_VERSION, HANDLED, STORE_SCOPES), problems, gaps)
     wrong = wrong_settings(facts)
     with ExitStack() as opened:
         tls = httpx.create_ssl_context()

@@ -27,7 +27,7 @@ _PROBLEM = "webstore-settings-problem"
 
 
 def console(*, err: bool = False) -> Console:
-    """The terminal, or the pipe that stands in its place. Texts are printed as they are, without markup."""
+    """The terminal or pipe that the command prints to. Texts are printed as they are, without markup."""
     stream = sys.stderr if err else sys.stdout
     return Console(
         stderr=err,
@@ -107,13 +107,13 @@ def fail(words: str, *, as_json: bool = False, code: int = 1) -> NoReturn:
 
 
 def settings_problem() -> SettingsError | None:
-    """What is wrong with the settings; None if the store is complete."""
+    """The problems of the settings; None if there are none."""
     found: SettingsError | None = current_app.extensions.get(_PROBLEM)
     return found
 
 
 def keep_settings_problem(problem: SettingsError) -> None:
-    """Remember what is wrong with the settings, for the commands of an application without services."""
+    """Keep the problems of the settings, for the commands of an application without services."""
     current_app.extensions[_PROBLEM] = problem
 
 

@@ -243,6 +243,8 @@ class Expected:
     api_version: str
     #: The types of events that have an effect.
     events: frozenset[str]
+    #: The scopes of the Management API that the store uses.
+    scopes: tuple[str, ...]
     #: The code of the store's Actions by their variant; empty if it cannot be made.
     actions: Mapping[str, str] = field(default_factory=dict)
 

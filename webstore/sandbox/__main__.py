@@ -175,7 +175,7 @@ def _environment_file(store: Mapping[str, str]) -> Iterator[Path | None]:
     except OSError:
         yield None
         return
-    with folder as name:  # the user's own: nobody else may open what is in it
+    with folder as name:  # the user's own: nobody else may open its files
         path = Path(name) / "env"
         path.touch(mode=0o600)
         path.write_text("".join(f"{key}={shlex.quote(value)}\n" for key, value in store.items()))

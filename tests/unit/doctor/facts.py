@@ -28,6 +28,7 @@ from webstore.doctor.facts import (
     Undelivered,
 )
 from webstore.doctor.models import Result, Status
+from webstore.provisioning.tenant.models import STORE_SCOPES
 from webstore.settings import Settings
 
 SHOP = "https://shop.example"
@@ -99,7 +100,7 @@ def sound(**changes: str) -> Facts:
     found, problems = Settings.as_far_as_known(environ)
     return Facts(
         found,
-        Expected(VERSION, HANDLED, {"claims only": "the  code\n"}),
+        Expected(VERSION, HANDLED, STORE_SCOPES, {"claims only": "the  code\n"}),
         problems,
         {"terms": 0, "privacy": 0},
         LOGIN,

@@ -9,8 +9,7 @@ from webstore.doctor.models import Finding, failure, ok, warning
 
 from .login import lacking, unread
 
-#: The scopes that linking uses, and the one for shoppers who close their account.
-SCOPES = ("read:users", "update:users", "read:users_app_metadata", "update:users_app_metadata")
+#: The scope for shoppers who close their account; linking does without it.
 CLOSING_SCOPE = "delete:users"
 _NOT_AUTH0 = "Correct AUTH0_MGMT_DOMAIN, or the proxy that answers in the place of Auth0."
 
@@ -61,7 +60,7 @@ def _token(facts: Facts) -> Finding:
     if found.status == 403:
         return failure(
             f"The application {name} is not authorized for the Management API.",
-            f"Authorize it for Auth0 Management API with {', '.join((*SCOPES, CLOSING_SCOPE))}.",
+            f"Authorize it for Auth0 Management API with {', '.join(facts.expected.scopes)}.",
             pages.grants(settings),
         )
     if _has_no_answer_at_login(facts):
@@ -90,7 +89,7 @@ def _same_cause(facts: Facts) -> None:
 def _scopes(facts: Facts) -> Finding:
     found = _tenant(facts).scopes
     granted = () if isinstance(found, Trouble) else found
-    missing = [scope for scope in SCOPES if scope not in granted]
+    missing = [it for it in facts.expected.scopes if it not in (*granted, CLOSING_SCOPE)]
     page = pages.grants(facts.settings)
     if missing:
         return failure(

@@ -91,7 +91,7 @@ class Asker:
 
 
 def _reason(exc: WireError) -> str:
-    """Why there is no answer; with what the system says, such as an unknown name or a bad certificate."""
+    """Why the answer is missing, with the system's reason, such as an unknown name or a bad certificate."""
     cause = printable(str(exc.__cause__ or ""), _MAX_REASON)
     return f"{printable(str(exc), _MAX_REASON)}: {cause}" if cause else printable(str(exc), _MAX_REASON)
 

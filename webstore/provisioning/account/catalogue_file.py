@@ -46,7 +46,7 @@ class _Alias(yaml.MarkedYAMLError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML without aliases: with them, a short file could stand for millions of prices."""
+    """Reads YAML without aliases: with them, a short file could list millions of prices."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """The next node. Raises `_Alias`."""
