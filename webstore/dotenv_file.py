@@ -36,6 +36,11 @@ class Variables:
     #: The faults of the file, one sentence each.
     problems: tuple[str, ...] = ()
 
+    @property
+    def faults_of_content(self) -> tuple[str, ...]:
+        """The same without the fault that the file is missing: a set-up command may still make it."""
+        return self.problems if self.path is not None and self.path.exists() else ()
+
     def together(self) -> dict[str, str]:
         """All variables. The environment wins, except where it is blank: that counts as not set."""
         return {**self.file, **{name: value for name, value in self.environment.items() if value.strip()}}

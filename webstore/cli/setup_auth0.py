@@ -201,8 +201,8 @@ def _wait_for_auth0(seconds: float) -> None:
 
 def _require_sound(read: Variables) -> None:
     """Raise `CannotSetUp` if something is wrong with `.env`; it may still be made."""
-    if read.problems and read.path and read.path.exists():
-        raise CannotSetUp("\n".join(read.problems))
+    if read.faults_of_content:
+        raise CannotSetUp("\n".join(read.faults_of_content))
 
 
 def _means(bar: Progress, path: Path | None, domain: str | None) -> Means:

@@ -97,8 +97,7 @@ def env(*, offline: bool, from_environment: bool, as_json: bool) -> None:
 
 def _require_sound(variables: Variables, known: Mapping[str, str], *, as_json: bool) -> None:
     """End the command if a line of the file or a setting is wrong: neither is ever overwritten."""
-    is_new = variables.path is not None and not variables.path.exists()
-    wrong = [*(() if is_new else variables.problems), *faults(known)]
+    wrong = [*variables.faults_of_content, *faults(known)]
     if wrong:
         lines = "\n".join(f"  - {it}" for it in wrong)
         fail(f"Correct this first, in the environment or in {variables.path}:\n{lines}", as_json=as_json)
