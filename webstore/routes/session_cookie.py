@@ -158,7 +158,7 @@ def shopper_of(stored: dict[str, Any]) -> Shopper:
         _whole(stored["name"]),
         _whole(stored["email"]),
         _whole(stored["picture"]),
-        stored["sid"],
+        _whole(stored["sid"]),
         _whole(stored["cus"]) if _world().may_be(Account(*stored.get("world", world_data()))) else None,
         mark,
         # A release without these two signed the cookie.
