@@ -48,7 +48,7 @@ check: $(TOOLS) ## Lint, types, import contracts, templates
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) $(VENV)/bin/lint-imports
-	$(PY) -m djlint --quiet --lint templates webstore/sandbox/templates
+	$(PY) -m djlint --quiet --lint templates webstore/reconcile/templates webstore/sandbox/templates
 
 fix: $(TOOLS) ## Format the code and fix simple lint
 	$(PY) -m ruff check --fix .

@@ -57,7 +57,9 @@ def test_an_export_has_a_line_with_the_fields_of_each_user(tenant: Tenant, admin
     assert (first["Id"], first["Email"], first["Email Verified"]) == (ADA, "ada@example.com", True)
 
 
-def test_a_job_is_pending_first_and_gone_after_a_day(tenant: Tenant, admin: ManagementClient) -> None:
+def test_a_job_is_pending_first_its_address_expires_and_it_is_gone_after_a_day(
+    tenant: Tenant, admin: ManagementClient
+) -> None:
     tenant.settings(export_s=60)
     job = admin.jobs.users_exports.create()
     pending = admin.jobs.get(job.id)
@@ -67,8 +69,14 @@ def test_a_job_is_pending_first_and_gone_after_a_day(tenant: Tenant, admin: Mana
     location = str(answer.request.url)
     assert tenant.http.get(location, headers={"Authorization": "Bearer x"}).status_code == 400
     assert tenant.http.get(f"{location}0").status_code == 403
-    tenant.advance(86_401)
+    tenant.advance(61)
     assert tenant.http.get(location).status_code == 403
+    job_id = location.split("/")[-2]
+    with sdk_with(tenant, tenant.explorer_token()) as later:
+        again = str(later.jobs.get(job_id).location)
+    assert tenant.http.get(again).status_code == 200
+    tenant.advance(86_401)
+    assert tenant.http.get(again).status_code == 403
     with sdk_with(tenant, tenant.explorer_token()) as later, pytest.raises(NotFoundError):
         later.jobs.get(job.id)
 

@@ -379,3 +379,15 @@ def test_a_fault_that_makes_no_sense_is_refused(web: httpx.Client, wrong: dict[s
     answer = web.post("/_sandbox/faults", json=wrong)
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+def test_requests_and_refusals_are_counted_by_second(web: httpx.Client, vendor: Vendor) -> None:
+    vendor.control.add_fault(action="status", status=429, path="/visits/b", times=None)
+    for path in ("a", "b", "a", "b", "b"):
+        web.post(f"/visits/{path}")
+    seconds = web.get("/_sandbox/rates").json()["seconds"]
+    assert sum(it["requests"] for it in seconds) == 5
+    assert sum(it["refused"] for it in seconds) == 3
+    assert abs(seconds[-1]["at"] - time.time()) < 60
+    web.delete("/_sandbox/requests")
+    assert web.get("/_sandbox/rates").json() == {"seconds": []}

@@ -198,6 +198,16 @@ def test_too_many_requests_are_429(running: RunningStripe) -> None:
     assert running.sdk(LIVE_KEY).v1.customers.list().data == []
 
 
+def test_each_endpoint_has_a_limit_of_its_own(running: RunningStripe, http: httpx.Client) -> None:
+    customers = [http.post("/v1/customers").json()["id"] for _ in range(2)]
+    running.control.change_settings({"endpoint_rate_limit_per_s": 1})
+    # The last second is counted, so that ten calls in a row meet the limit on any machine.
+    answers = [http.get(f"/v1/customers/{customers[number % 2]}") for number in range(10)]
+    limited = [answer for answer in answers if answer.status_code == 429]
+    assert {it.headers["Stripe-Rate-Limited-Reason"] for it in limited} == {"endpoint-rate"}
+    assert http.get("/v1/products").status_code == 200
+
+
 # Parameters
 
 

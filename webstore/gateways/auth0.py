@@ -62,7 +62,7 @@ class Auth0Directory:
         found = self._with_token(lambda token: self._read(user_id, token))
         if found.get("user_id") != user_id:
             raise DirectoryUnavailable("the answer is about another user")
-        return _user(user_id, found)
+        return user_of(user_id, found)
 
     def list_users(self, page: int, per_page: int) -> tuple[User, ...]:
         """A page of the users, the newest first; `page` counts from 0. Raises as `read_user`.
@@ -85,7 +85,7 @@ class Auth0Directory:
             if not isinstance(listed, list):
                 raise TypeError("the answer is not a list")
             known = ((text_of(it, "user_id"), it) for it in listed if isinstance(it, dict))
-            return tuple(_user(user_id, it) for user_id, it in known if user_id)
+            return tuple(user_of(user_id, it) for user_id, it in known if user_id)
 
         return self._with_token(users)
 
@@ -122,6 +122,16 @@ class Auth0Directory:
         """
         self._write(lambda api: api.users.delete(user_id))
 
+    def document(self, method: str, path: str, body: object = None) -> object:
+        """The JSON document that a call answers, as it is; `path`: below /api/v2/. Raises as `read_user`."""
+        url = f"{self._api_url}/{path}"
+
+        def send(token: str) -> object:
+            headers = {"Authorization": f"Bearer {token}"}
+            return _document(self._http.request(method, url, headers=headers, json=body))
+
+        return self._with_token(send)
+
     def _read(self, user_id: str, token: str) -> Mapping[str, Any]:
         """Read a user as JSON. The SDK would convert a field of another type, or refuse the answer."""
         params = {"fields": _FIELDS, "include_fields": "true"}
@@ -132,15 +142,8 @@ class Auth0Directory:
 
     def _get(self, path: str, params: Mapping[str, str], token: str) -> object:
         """Read something as JSON. Raises the errors that `_once` translates."""
-        response = self._http.get(
-            f"{self._api_url}/{path}", params=params, headers={"Authorization": f"Bearer {token}"}
-        )
-        if not response.is_success:
-            with suppress(ValueError):
-                raise ApiError(status_code=response.status_code, body=response.json())
-            raise ApiError(status_code=response.status_code)
-        found: object = response.json()
-        return found
+        headers = {"Authorization": f"Bearer {token}"}
+        return _document(self._http.get(f"{self._api_url}/{path}", params=params, headers=headers))
 
     def _write(self, send: Callable[[Auth0], object]) -> None:
         """Make a call of the SDK whose answer is judged by its status alone."""
@@ -172,6 +175,16 @@ class Auth0Directory:
             ) from exc
 
 
+def _document(response: httpx.Response) -> object:
+    """The JSON of an answer. Raises the errors that `_once` translates."""
+    if not response.is_success:
+        with suppress(ValueError):
+            raise ApiError(status_code=response.status_code, body=response.json())
+        raise ApiError(status_code=response.status_code)
+    found: object = response.json()
+    return found
+
+
 def _once(send: Callable[[str], T], token: str) -> T:
     """Make one call with this token, and translate its errors. Raises `_TokenRefused` for a 401."""
     try:
@@ -198,12 +211,16 @@ def _translated(exc: ApiError) -> Exception:
     if status == 404 and code in ("inexistent_user", "Not Found"):
         return UserGone("the user does not exist")
     if status in (400, 403, 404):
-        hint = "; check the scopes of AUTH0_MGMT_CLIENT_ID" if code == "insufficient_scope" else ""
+        hint = ""
+        if code == "insufficient_scope":
+            # The message ends with the scopes of which one is enough.
+            scope = printable(body.get("message")).partition("expected any of:")[2].strip()
+            hint = f"; check the scopes of AUTH0_MGMT_CLIENT_ID{scope and f': {scope} is missing'}"
         return DirectoryRefused(f"the Management API answered {status} {code}{hint}")
     return DirectoryUnavailable(f"the Management API answered {status}")
 
 
-def _user(user_id: str, found: Mapping[str, Any]) -> User:
+def user_of(user_id: str, found: Mapping[str, Any]) -> User:
     """Convert a user as the API gives it. Raises `DirectoryUnavailable` if `app_metadata` cannot be read."""
     metadata = found.get("app_metadata") or {}
     if not isinstance(metadata, dict):

@@ -22,7 +22,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
+from typing import BinaryIO, Protocol
+from urllib.parse import SplitResult, urlsplit
 
 import httpcore
 import httpx
@@ -178,10 +179,7 @@ class Wire:
 
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
         """Make one call and return the answer, with any status. Raises `WireTimeout` and `WireError`."""
-        target = urlsplit(url)
-        plain = target.scheme == "http" and (self._plain_http or is_loopback(target.hostname or ""))
-        if target.scheme != "https" and not plain:
-            raise WireError(f"{self.service}: only https is allowed, and http to loopback")
+        target = self._target(url)
         seconds = deadline.left(self._total_s)
         if seconds <= 0:
             metrics.count_not_called(self.service, "deadline")
@@ -215,6 +213,39 @@ class Wire:
                 self._pool.close()
         self.breaker.succeeded()
         return answer
+
+    def download(self, url: str, into: BinaryIO, *, at_most_s: float) -> int:
+        """Write the body of a GET, of any size, to a file within `at_most_s` seconds; returns the status.
+
+        Each read has the wire's own limit. The circuit breaker has no part in it. Raises as `send`.
+        """
+        target, began, status = self._target(url), time.monotonic(), None
+        headers = [(b"Host", target.netloc.encode()), (b"Accept-Encoding", b"identity")]
+        timeouts = {"connect": self._connect_s, "read": self._total_s, "write": self._total_s}
+        try:
+            with (
+                deadline.within(at_most_s),
+                self._pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
+            ):
+                status = response.status
+                for chunk in response.iter_stream():
+                    into.write(chunk)
+        except httpcore.TimeoutException as exc:
+            raise WireTimeout(f"{self.service} did not answer in time ({type(exc).__name__})") from exc
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol) as exc:
+            raise WireError(f"{self.service} cannot be reached ({type(exc).__name__})") from exc
+        finally:
+            seconds = time.monotonic() - began
+            note_call(self.service, "GET", "(a file)", seconds, status=status, headers={})
+        return status
+
+    def _target(self, url: str) -> SplitResult:
+        """The parts of an address that may be called. Raises `WireError`."""
+        target = urlsplit(url)
+        plain = target.scheme == "http" and (self._plain_http or is_loopback(target.hostname or ""))
+        if target.scheme != "https" and not plain:
+            raise WireError(f"{self.service}: only https is allowed, and http to loopback")
+        return target
 
     def close(self) -> None:
         """Close the pooled connections. A later call keeps none."""
@@ -324,5 +355,12 @@ class Bounded:
         return self._inside.acquire(timeout=deadline.left(_MOMENT_S))
 
 
-#: The type of object through which a gateway sends its calls.
-Sender = Wire | Bounded
+class Sender(Protocol):
+    """What a gateway sends its calls through: a wire, or one with limits in front of it."""
+
+    @property
+    def service(self) -> str:
+        """The name of the service, for messages."""
+
+    def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
+        """Like `Wire.send`."""

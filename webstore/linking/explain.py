@@ -15,7 +15,7 @@ from .models import LinkOutcome
 from .protocol import Steps, advance
 
 #: The calls that write something at a vendor.
-WRITES = (CreateCustomer, UpdateCustomer, RecordLink, NoteFailure)
+WRITES: tuple[type[Call[Any]], ...] = (CreateCustomer, UpdateCustomer, RecordLink, NoteFailure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,18 @@ class Explanation:
     outcome: LinkOutcome | None = None
 
 
-def until_write(steps: Steps[LinkOutcome]) -> Steps[Explanation]:
-    """The same steps, which end before the first call that would write something."""
+def until_write(
+    steps: Steps[LinkOutcome], writes: tuple[type[Call[Any]], ...] = WRITES
+) -> Steps[Explanation]:
+    """The same steps, which end before the first call that would write something.
+
+    `writes`: before which calls they end; others are made.
+    """
     asked: list[Asked] = []
     following: Call[Any] | LinkOutcome = next(steps)
     while isinstance(following, Call):
         call = following
-        if isinstance(call, WRITES):
+        if isinstance(call, writes):
             steps.close()
             return Explanation(tuple(asked), write=call)
         try:

@@ -19,6 +19,7 @@ from webstore.sandbox.clock import Clock
 from webstore.sandbox.control_http import endpoints
 from webstore.sandbox.faults import Faults
 from webstore.sandbox.guard import refusal
+from webstore.sandbox.tally import Second, Tally
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -60,6 +61,7 @@ class Control:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self._faults = Faults()
+        self._tally = Tally()
         self._log: deque[LoggedRequest] = deque(maxlen=LOG_LIMIT)
         self._settings_lock = threading.Lock()
         self._reset: Reset = _nothing_to_reset
@@ -122,8 +124,17 @@ class Control:
         return list(self._log)
 
     def clear_requests(self) -> None:
-        """Empty the request log."""
+        """Empty the request log, and forget the counts of `rates`."""
         self._log.clear()
+        self._tally.clear()
+
+    def rates(self) -> list[Second]:
+        """The numbers of requests and of 429s in each second of real time that had any, oldest first.
+
+        They count the same requests as the log, which holds fewer, from the start or the last
+        `clear_requests` on.
+        """
+        return self._tally.seconds()
 
     def settings(self) -> dict[str, object]:
         """The settings and their current values."""
@@ -183,6 +194,8 @@ class Control:
         began = time.monotonic()
         fault = self._faults.take(method, path)
         response, whole = (answer(), True) if fault is None else fault.strike(answer)
+        if not self._pages.fullmatch(path):
+            self._tally.count(response.status_code)
         entry.replayed = response.headers.get("Idempotent-Replayed") == "true"
         if whole and not response.is_streamed:
             _finish(entry, response, began)

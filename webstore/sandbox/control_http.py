@@ -17,6 +17,7 @@ _INDEX = {
     ),
     "POST /_sandbox/seed": 'add made-up data, for example {"users": 1000}',
     "GET, DELETE /_sandbox/requests": "the log of requests",
+    "GET /_sandbox/rates": "the numbers of requests and of 429s in each second",
     "GET, POST /_sandbox/clock": 'the time; move it on with {"advance": seconds}',
     "GET, PATCH /_sandbox/settings": "the vendor's switches",
     "GET, POST, DELETE /_sandbox/faults": "latency, hangs, resets, other statuses and bodies, cut answers",
@@ -63,14 +64,7 @@ def endpoints(control: "Control", index: Mapping[str, str]) -> Blueprint:
     def seed() -> ResponseReturnValue:
         return dict(control.seed(json_object()))
 
-    @blueprint.get("/requests")
-    def requests() -> ResponseReturnValue:
-        return {"requests": [_shown(entry) for entry in control.requests()]}
-
-    @blueprint.delete("/requests")
-    def clear_requests() -> ResponseReturnValue:
-        control.clear_requests()
-        return "", 204
+    _add_log(blueprint, control)
 
     @blueprint.get("/clock")
     def clock() -> ResponseReturnValue:
@@ -107,6 +101,21 @@ def endpoints(control: "Control", index: Mapping[str, str]) -> Blueprint:
         return "", 204
 
     return blueprint
+
+
+def _add_log(blueprint: Blueprint, control: "Control") -> None:
+    @blueprint.get("/requests")
+    def requests() -> ResponseReturnValue:
+        return {"requests": [_shown(entry) for entry in control.requests()]}
+
+    @blueprint.delete("/requests")
+    def clear_requests() -> ResponseReturnValue:
+        control.clear_requests()
+        return "", 204
+
+    @blueprint.get("/rates")
+    def rates() -> ResponseReturnValue:
+        return {"seconds": [entry._asdict() for entry in control.rates()]}
 
 
 def _page(control: "Control", listing: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from webstore.cli.terminal import escape_foreign_characters
 from .link import link
 from .listing import list_command
 from .opening import open_pages
+from .reconcile import reconcile
 from .relink import relink
 from .show import show
 from .unlink import unlink
@@ -20,5 +21,5 @@ def customers() -> None:
     escape_foreign_characters()
 
 
-for _command in (list_command, show, open_pages, link, unlink, relink):
+for _command in (list_command, show, open_pages, link, unlink, relink, reconcile):
     customers.add_command(_command)

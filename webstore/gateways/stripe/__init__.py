@@ -1,6 +1,7 @@
 """The payment service: Stripe. No other package imports Stripe's SDK."""
 
 from .account import account_of_key
+from .account_listing import StripeListing
 from .catalogue import StripeCatalogue
 from .checkout import StripeCheckouts
 from .client import API_VERSION, stripe_client
@@ -19,6 +20,7 @@ __all__ = [
     "StripeCatalogue",
     "StripeCheckouts",
     "StripeEvents",
+    "StripeListing",
     "StripeOpenSessions",
     "StripeOrders",
     "StripePayments",

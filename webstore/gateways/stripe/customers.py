@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 #: Maximum number of pages that are read of a list, of 100 customers each.
 MAX_PAGES = 5
 #: Statuses of subscriptions that are over: https://docs.stripe.com/billing/subscriptions/overview
-_ENDED = ("canceled", "incomplete_expired")
+ENDED = ("canceled", "incomplete_expired")
 #: Seconds for which the state keeps the account of the API key.
 _ACCOUNT_KEPT_S = 30 * 24 * 3600.0
 
@@ -149,7 +149,7 @@ class StripePayments:
 
         def running() -> tuple[str, ...]:
             found = listed({"customer": customer_id, "limit": 100}).data
-            return tuple(text(it.id) for it in found if it.status not in _ENDED)
+            return tuple(text(it.id) for it in found if it.status not in ENDED)
 
         return translated(running)
 
@@ -226,7 +226,7 @@ def _customer(found: stripe.Customer) -> Customer:
         created=moment(found.created),
         owner=metadata.get("auth0_user_id") or None,
         tenant=metadata.get("auth0_tenant") or None,
-        generation=_generation(metadata.get("link_generation")),
+        generation=generation_of(metadata.get("link_generation")),
     )
 
 
@@ -236,6 +236,6 @@ def _account_id(found: stripe.Account) -> str:
     return text(found.id)
 
 
-def _generation(text: str | None) -> int:
+def generation_of(text: str | None) -> int:
     """The number in the metadata `link_generation`; 0 if it is missing or malformed."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 6 else 0

@@ -40,7 +40,9 @@ _INDEX = {
     ),
     "POST /_sandbox/seed": (
         'replace the seeded users, {"users": n, "linked": m, "stripe_account": "acct_... test"}; or add what '
-        'others have in the tenant, {"clients": n, "actions": n, "grants": n}: the Actions are bound'
+        'others have in the tenant, {"clients": n, "actions": n, "grants": n}: the Actions are bound; or '
+        'replace all users by a population, {"population": {"size": n, "faults": k, ...}}, best with '
+        "python -m webstore.sandbox.seed"
     ),
     "POST /_sandbox/auth0/token": (
         "a Management API token as the API Explorer of the dashboard gives it, with all scopes or with "

@@ -66,7 +66,9 @@ class Settings:
     that is deployed and bound sets them without it. `action_build_s` and `action_deploy_s`: how long a draft
     is built and a version is deployed. `action_build_fails`: builds that begin now fail. `export_s`: how long
     an export of users takes at least. `custom_domains`: further host names (with ports) of the tenant,
-    for all but social logins. The first is the primary one.
+    for all but social logins. The first is the primary one. `rate_limit_per_s` and `rate_limit_burst` are the
+    Management API's: 15 and 50 in the plans Essentials and Professional, 2 and 10 in the free one:
+    https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy/rate-limit-configurations
     """
 
     claim_action: bool = False

@@ -19,7 +19,8 @@ def downloads(tenant: Tenant) -> Blueprint:
         del name  # says what the file is, to people
         if "Authorization" in request.headers:
             return _refused(400, "InvalidArgument", "Only one auth mechanism allowed")
-        content = tenant.exports.file(job_id, request.args.get("X-Amz-Signature", ""))
+        date, signature = (request.args.get(name, "") for name in ("X-Amz-Date", "X-Amz-Signature"))
+        content = tenant.exports.file(job_id, date, signature)
         if content is None:
             return _refused(403, "AccessDenied", "Request has expired")
         return Response(content, content_type="application/x-gzip")

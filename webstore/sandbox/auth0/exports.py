@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import hmac
 import io
 import json
 import re
@@ -9,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -20,6 +22,9 @@ from webstore.sandbox.clock import Clock
 
 #: Seconds after which a job and its file are gone.
 KEPT_S = 86_400
+#: Seconds for which the file's address is valid. The job, asked again, then gives another one.
+VALID_S = 60
+_AMZ_DATE = "%Y%m%dT%H%M%SZ"
 _CHUNK = 2000
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 # What an export without `fields` has.
@@ -46,8 +51,17 @@ class Job:
     id: str
     spec: Record
     created_at: float
-    signature: str = field(default_factory=lambda: secrets.token_hex(32))
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     file: bytes | None = None
+
+    def signed(self, at: float) -> str:
+        """The query of the file's address that is given out at this time."""
+        date = datetime.fromtimestamp(at, UTC).strftime(_AMZ_DATE)
+        return f"X-Amz-Date={date}&X-Amz-Expires={VALID_S}&X-Amz-Signature={self.signature(date)}"
+
+    def signature(self, date: str) -> str:
+        """The signature of an address that was given out at this time."""
+        return hmac.new(self.secret, date.encode(), "sha256").hexdigest()
 
 
 class Exports:
@@ -77,15 +91,20 @@ class Exports:
         if job.file is None or age < self._settings.export_s:
             return self._shown(job, "pending")
         file = f"sandbox.{job.spec['format']}.gz"
-        location = f"{self._config.issuer}exports/{job.id}/{file}?X-Amz-Signature={job.signature}"
+        location = f"{self._config.issuer}exports/{job.id}/{file}?{job.signed(self._clock.now())}"
         return {**self._shown(job, "completed"), "location": location}
 
-    def file(self, job_id: str, signature: str) -> bytes | None:
-        """The compressed file, or None if the address is wrong or has expired."""
+    def file(self, job_id: str, date: str, signature: str) -> bytes | None:
+        """The compressed file, or None if the address is wrong or has expired.
+
+        `date` and `signature` are those of the address.
+        """
         job = self._jobs.get(job_id)
-        if job is None or not secrets.compare_digest(job.signature.encode(), signature.encode()):
+        if job is None or not secrets.compare_digest(job.signature(date).encode(), signature.encode()):
             return None
-        return job.file if self._clock.now() - job.created_at <= KEPT_S else None
+        given_out = datetime.strptime(date, _AMZ_DATE).replace(tzinfo=UTC).timestamp()
+        now = self._clock.now()
+        return job.file if now - given_out <= VALID_S and now - job.created_at <= KEPT_S else None
 
     def _shown(self, job: Job, status: str) -> Record:
         created_at = timestamp(job.created_at)

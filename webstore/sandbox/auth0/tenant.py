@@ -9,6 +9,7 @@ from webstore.sandbox.auth0.apis import Apis
 from webstore.sandbox.auth0.backchannel import BackChannel
 from webstore.sandbox.auth0.clients import Clients, configured_clients, default_client
 from webstore.sandbox.auth0.config import Auth0Config, Settings
+from webstore.sandbox.auth0.crowds import PopulationUsers, Seed
 from webstore.sandbox.auth0.exports import Exports
 from webstore.sandbox.auth0.grants import ClientGrants
 from webstore.sandbox.auth0.keys import SigningKeys
@@ -20,8 +21,9 @@ from webstore.sandbox.auth0.tenant_settings import TenantSettings
 from webstore.sandbox.auth0.tokens import Tokens
 from webstore.sandbox.auth0.user import User
 from webstore.sandbox.auth0.user_update import Body, updated
-from webstore.sandbox.auth0.users import SEED_AGE_S, Seed, Users
+from webstore.sandbox.auth0.users import SEED_AGE_S, Users
 from webstore.sandbox.clock import Clock
+from webstore.sandbox.population import Population
 
 _SEED_FIELDS = frozenset({"users", "linked", "stripe_account"})
 _FOREIGN_FIELDS = frozenset({"clients", "actions", "grants"})
@@ -92,9 +94,12 @@ class Tenant:
         """Replace the seeded users: `{"users": n, "linked": m, "stripe_account": "acct_... test"}`.
 
         The first `linked` users have a Stripe customer in their metadata. `stripe_account` is optional.
-        Or add what others have in the tenant: `{"clients": n, "actions": n, "grants": n}`.
+        Or add what others have in the tenant: `{"clients": n, "actions": n, "grants": n}`. Or replace all
+        users by those of a population: `{"population": {...}}`, as `Population.parse` describes it.
         Raises ValueError for an invalid seed.
         """
+        if "population" in spec:
+            return self._settle(spec)
         unknown = sorted(set(spec) - _SEED_FIELDS - _FOREIGN_FIELDS)
         if unknown:
             raise ValueError(f"a seed has no {', '.join(unknown)}")
@@ -110,6 +115,17 @@ class Tenant:
             raise ValueError("stripe_account must be a text")
         self.users.seed(Seed(users, linked, account, self.clock.now() - SEED_AGE_S))
         return {"users": users, "linked": linked}
+
+    def _settle(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON
+        if len(spec) > 1 or not isinstance(spec["population"], Mapping):
+            raise ValueError("a population is an object and a seed of its own")
+        population = Population.parse({"tenant": self.config.domain, **spec["population"]})
+        crowd, records = PopulationUsers(population), population.plan.users.values()
+        self.users.empty()
+        self.users.seed(
+            crowd, {it.person.user_id: crowd.recorded(it) if it.exists else None for it in records}
+        )
+        return {"users": self.users.count(), "faults": population.plan.listed()}
 
     def _seed_foreign(self, spec: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: JSON
         counts = {name: _count(spec, name) for name in sorted(_FOREIGN_FIELDS)}

@@ -20,10 +20,11 @@ from webstore.sandbox.auth0.browser import (
     session_cookie,
     set_cookie,
 )
+from webstore.sandbox.auth0.crowds import SEED_PASSWORD
 from webstore.sandbox.auth0.sessions import Transaction
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.user import User, database_user, hash_password, password_matches, social_user
-from webstore.sandbox.auth0.users import SEED_PASSWORD, UserExists
+from webstore.sandbox.auth0.users import UserExists
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _KINDS_OF_CHARACTERS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")

@@ -1,16 +1,15 @@
 """All users of the tenant: their current state, and their older state in the lagging search index."""
 
-import functools
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from webstore.sandbox.auth0.user import User, database_user, hash_password, picture_of
+from webstore.sandbox.auth0.crowds import Crowd, Seed, password_of_all
+from webstore.sandbox.auth0.user import User, database_user
 from webstore.sandbox.clock import Clock
 
-SEED_PASSWORD = "Password1!"  # noqa: S105 (public on purpose)
 _DEMO_SHOPPERS = {"ada@example.com": "Ada Example", "grace@example.com": "Grace Example"}
 SEED_AGE_S = 30 * 86400
 _HISTORY = 100_000
@@ -18,59 +17,6 @@ _HISTORY = 100_000
 
 class UserExists(Exception):
     """Another user of the database connection has this e-mail address."""
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A population of made-up users: user i is `auth0|seed%08d`. The first `linked` have a Stripe customer.
-
-    A user is generated on each read, so that a million users need no memory.
-    """
-
-    users: int = 0
-    linked: int = 0
-    stripe_account: str | None = None
-    created_at: float = 0.0
-
-    def user(self, number: int) -> User:
-        """The user with this number, counted from 0."""
-        name = f"seed{number:08d}"
-        email = f"{name}@example.com"
-        metadata = None
-        if number < self.linked:
-            metadata = {"stripe_customer_id": f"cus_{name}"}
-            if self.stripe_account is not None:
-                metadata["stripe_account"] = self.stripe_account
-        return User(
-            user_id=f"auth0|{name}",
-            email=email,
-            email_verified=True,
-            created_at=self.created_at,
-            updated_at=self.created_at,
-            name=email,
-            nickname=name,
-            picture=_seed_picture(),
-            password_hash=_seed_hash(),
-            app_metadata=metadata,
-        )
-
-    def number(self, name: str) -> int | None:
-        """The number in a name like `seed00000042`, or None when it is not the name of a seeded user."""
-        digits = name.removeprefix("seed")
-        if digits == name or not (digits.isascii() and digits.isdecimal()):
-            return None
-        number = int(digits)
-        return number if number < self.users and name == f"seed{number:08d}" else None
-
-
-@functools.cache
-def _seed_hash() -> str:
-    return hash_password(SEED_PASSWORD)
-
-
-@functools.cache
-def _seed_picture() -> str:
-    return picture_of("seed")
 
 
 class Users:
@@ -84,7 +30,7 @@ class Users:
     def clear(self) -> None:
         """Remove all users except the two demo users."""
         with self._lock:
-            self._seed = Seed()
+            self._crowd: Crowd = Seed()
             # None marks a seeded user who was deleted.
             self._changed: dict[str, User | None] = {}
             self._by_email: dict[str, set[str]] = {}
@@ -94,7 +40,7 @@ class Users:
             now = self._clock.now()
             for number, (email, name) in enumerate(_DEMO_SHOPPERS.items(), start=1):
                 shopper = database_user(
-                    email, _seed_hash(), now - SEED_AGE_S, name=name, user_id=f"auth0|{number:024x}"
+                    email, password_of_all(), now - SEED_AGE_S, name=name, user_id=f"auth0|{number:024x}"
                 )
                 self._put(shopper.user_id, replace(shopper, email_verified=True))
             self._history.clear()
@@ -109,15 +55,23 @@ class Users:
     def demo_accounts(self) -> list[str]:
         """The e-mail addresses of the demo users who can log in with `SEED_PASSWORD`."""
         found = (self.in_database(address) for address in _DEMO_SHOPPERS)
-        return [str(user.email) for user in found if user and user.password_hash == _seed_hash()]
+        return [str(user.email) for user in found if user and user.password_hash == password_of_all()]
 
-    def seed(self, seed: Seed) -> None:
-        """Replace the seeded users. Other users stay."""
+    def seed(self, crowd: Crowd, others: Mapping[str, User | None] | None = None) -> None:
+        """Replace the seeded users. Other users stay.
+
+        `others` are those of the crowd, by user ID, who differ from it. None: there is no such user.
+        """
         with self._lock:
-            self._seed = seed
-            for user_id in [user_id for user_id in self._changed if user_id.startswith("auth0|seed")]:
+            before = self._crowd
+            for user_id in [it for it in self._changed if before.number_of(it) is not None]:
                 self._put(user_id, None)
                 self._changed.pop(user_id, None)
+            self._crowd = crowd
+            for user_id, user in (others or {}).items():
+                self._put(user_id, user)
+                for account in () if user is None else user.linked:
+                    self._merged_into[account.user_id] = user_id
             self._history.clear()
 
     def get(self, user_id: str) -> User | None:
@@ -125,16 +79,16 @@ class Users:
         with self._lock:
             if user_id in self._changed:
                 return self._changed[user_id]
-            number = self._seed.number(user_id.removeprefix("auth0|"))
-            return None if number is None else self._seed.user(number)
+            number = self._crowd.number_of(user_id)
+            return None if number is None else self._crowd.user(number)
 
     def with_email(self, email: str) -> list[User]:
         """The users with exactly this e-mail address. The case matters."""
         with self._lock:
             ids = sorted(self._by_email.get(email, ()))
-            number = self._seed.number(email.removesuffix("@example.com"))
-            if number is not None and f"auth0|seed{number:08d}" not in self._changed:
-                ids.append(f"auth0|seed{number:08d}")
+            number = self._crowd.number_of_email(email)
+            if number is not None and (user_id := self._crowd.user(number).user_id) not in self._changed:
+                ids.append(user_id)
             found = (self.get(user_id) for user_id in ids)
             return [user for user in found if user is not None and user.email == email]
 
@@ -266,7 +220,7 @@ class Users:
         self._history.append((self._clock.now(), user_id, before))
         if before is not None and before.email is not None:
             self._by_email.get(before.email, set()).discard(user_id)
-        if user is None and self._seed.number(user_id.removeprefix("auth0|")) is None:
+        if user is None and self._crowd.number_of(user_id) is None:
             self._changed.pop(user_id, None)
         else:
             self._changed[user_id] = user
@@ -288,11 +242,12 @@ class Users:
         return {user_id: before for _, user_id, before in recent}
 
     def _untouched_count(self) -> int:
-        numbers = (self._seed.number(user_id.removeprefix("auth0|")) for user_id in self._changed)
-        return self._seed.users - sum(1 for number in numbers if number is not None)
+        changed = sum(1 for user_id in self._changed if self._crowd.number_of(user_id) is not None)
+        return self._crowd.size - changed
 
     def _untouched(self) -> Iterator[User]:
-        seed, changed = self._seed, self._changed
-        for number in range(seed.users):
-            if f"auth0|seed{number:08d}" not in changed:
-                yield seed.user(number)
+        crowd, changed = self._crowd, self._changed
+        for number in range(crowd.size):
+            user = crowd.user(number)
+            if user.user_id not in changed:
+                yield user

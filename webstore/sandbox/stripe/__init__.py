@@ -6,9 +6,11 @@ Source: https://docs.stripe.com/api, version 2026-10-28.endive.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
@@ -31,6 +33,7 @@ from webstore.sandbox.stripe.config import (
 from webstore.sandbox.stripe.controls import Controls
 from webstore.sandbox.stripe.dashboard import create_dashboard
 from webstore.sandbox.stripe.hosted import create_hosted_pages
+from webstore.sandbox.stripe.populating import populate
 from webstore.sandbox.stripe.state import State
 from webstore.sandbox.stripe.webhook_tables import ALL_EVENTS
 
@@ -45,6 +48,13 @@ __all__ = [
     "create_stripe",
 ]
 
+_INDEX = {
+    "POST /_sandbox/seed": (
+        'add made-up customers and products, {"customers": n, "products": n, "prices_each": m}; or the '
+        'customers of a population, {"population": {"size": n, "faults": k, ...}}, best with '
+        "python -m webstore.sandbox.seed"
+    ),
+}
 _PACKAGE = Path(__file__).parent.parent
 # Every path outside the API is a page for a person's browser.
 _PAGES = r"(?!/v[12](/|$)).*"
@@ -122,7 +132,12 @@ def create_stripe(config: StripeConfig | None = None) -> Stripe:
     app.register_blueprint(create_hosted_pages(state))
     app.register_blueprint(_own_endpoints(stripe))
     app.register_blueprint(controls.endpoints(stripe))
-    stripe.control.install(app, reset=state.reset, seed=state.seed, settings=settings, pages=_PAGES)
+
+    # Any: a seed is JSON from a test.
+    def seed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+        return populate(state, spec) if "population" in spec else state.seed(spec)
+
+    stripe.control.install(app, reset=state.reset, seed=seed, settings=settings, pages=_PAGES, index=_INDEX)
     return stripe
 
 

@@ -7,6 +7,7 @@ Only a request that began to execute leaves a response under its idempotency key
 import contextlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -79,6 +80,9 @@ class _Request:
         )
         caller.world.rate.count(self._state.settings.rate_limit_per_s)
         route, ids = self._route()
+        caller.world.rate.count_endpoint(
+            f"{route.method} {route.path}", self._state.settings.endpoint_rate_limit_per_s
+        )
         caller.check_permission(route.permission, self._state)
         self._check_headers()
         given = self._params()
@@ -176,5 +180,7 @@ def _fail(failure: Failure, route: Route, call: Call) -> None:
     raise StripeError(500, "An unknown error occurred", type="api_error")
 
 
-def _encode(answer: object) -> str:
-    return json.dumps(answer, indent=2, ensure_ascii=False)
+def _encode(answer: Mapping[str, object]) -> str:
+    # Stripe indents its answers. For a page of a hundred customers that takes longer than all the rest.
+    indent = None if answer.get("object") in ("list", "search_result") else 2
+    return json.dumps(answer, indent=indent, ensure_ascii=False)

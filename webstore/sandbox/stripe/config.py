@@ -60,9 +60,11 @@ class StripeSettings:
     search_shows: Literal["current", "indexed"] = "current"
     # How long responses are kept for replay: https://docs.stripe.com/api/idempotent_requests
     idempotency_ttl_s: float = 86_400.0
-    # Requests per second of real time, for each account and mode. 0 means unlimited:
-    # https://docs.stripe.com/rate-limits
+    # Requests per second of real time, for each account and mode. 0 means unlimited. At Stripe it is 100 in
+    # live mode and 25 in test mode: https://docs.stripe.com/rate-limits
     rate_limit_per_s: int = 0
+    # The same for each endpoint, which is a method and a path without its IDs. At Stripe it is 25.
+    endpoint_rate_limit_per_s: int = 0
     # Real seconds that a POST takes before its effect. Its idempotency key is in use for that time.
     execution_s: float = 0.0
     # Permissions that restricted keys lack, like "customer_write": https://docs.stripe.com/keys#limit-access

@@ -1,6 +1,6 @@
 """Customers as the API returns them."""
 
-from webstore.sandbox.stripe.customer_table import Customer
+from webstore.sandbox.stripe.customer import Customer
 from webstore.sandbox.stripe.state import World
 
 INVOICE_SETTINGS = ("custom_fields", "default_payment_method", "footer", "rendering_options")

@@ -1,37 +1,14 @@
 """The customers of one account and mode, in order of creation and with their older versions."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from webstore.sandbox.stripe.seeds import SeedBatch
+from webstore.sandbox.stripe.customer import Customer
+from webstore.sandbox.stripe.seeds import Batch, SeedBatch
 
 # How long old versions are kept for the lagging search index, in seconds. Longer than the lag of any test.
 _HISTORY_S = 7200.0
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """One version of a customer. `created` is in Unix seconds, `balance` in minor units."""
-
-    id: str
-    created: int
-    invoice_prefix: str
-    address: dict[str, object] | None = None
-    balance: int = 0
-    business_name: str | None = None
-    description: str | None = None
-    email: str | None = None
-    individual_name: str | None = None
-    invoice_settings: dict[str, object] = field(default_factory=dict)
-    metadata: dict[str, str] = field(default_factory=dict)
-    name: str | None = None
-    next_invoice_sequence: int = 1
-    phone: str | None = None
-    preferred_locales: list[str] = field(default_factory=list)
-    shipping: dict[str, object] | None = None
-    tax_exempt: str = "none"
-    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +27,9 @@ class CustomerTable:
         self._length = 0
         self._positions: dict[str, int] = {}
         self._versions: dict[int, list[_Version]] = {}
-        self._seeds: list[SeedBatch] = []
+        self._batches: list[Batch] = []
+        #: Positions in a batch that no customer ever had.
+        self._empty: set[int] = set()
         self._index: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
 
     def __len__(self) -> int:
@@ -68,10 +47,26 @@ class CustomerTable:
 
         Raises ValueError for a prefix that is in use.
         """
-        if any(batch.prefix == prefix for batch in self._seeds):
+        if any(batch.name == prefix for batch in self._batches):
             raise ValueError(f"there are customers with the prefix {prefix} already")
-        self._seeds.append(SeedBatch(self._length, count, prefix, tenant, created))
+        self._batches.append(SeedBatch(self._length, count, prefix, tenant, created))
         self._length += count
+
+    def begin_with(self, batch: Batch, others: Iterable[tuple[int, Customer | None]]) -> None:
+        """Put a batch into a table that is empty so far.
+
+        `others` are its customers that differ, by position. None: there is no such customer. Raises
+        ValueError for a table that has customers.
+        """
+        if self._length:
+            raise ValueError("this account and mode has customers already")
+        self._batches.append(batch)
+        self._length = batch.count
+        for position, customer in others:
+            if customer is None:
+                self._empty.add(position)
+            else:
+                self._store(position, customer, float("-inf"))
 
     def change(self, customer: Customer, now: float) -> None:
         """Replace the customer with the same ID, and keep the old version. Raises KeyError."""
@@ -91,7 +86,8 @@ class CustomerTable:
         """The position of the customer with this ID, or None."""
         if id in self._positions:
             return self._positions[id]
-        return next((found for batch in self._seeds if (found := batch.position_of(id)) is not None), None)
+        found = (batch.position_of(id) for batch in self._batches)
+        return next((it for it in found if it is not None and it not in self._empty), None)
 
     def at(self, position: int) -> Customer:
         """The current version of the customer at a position."""
@@ -100,7 +96,8 @@ class CustomerTable:
 
     def created_at(self, position: int) -> int:
         """When the customer at a position was created, in Unix seconds. It never decreases."""
-        return self.at(position).created
+        batch = self._batch_of(position)
+        return self.at(position).created if batch is None else batch.created_at(position - batch.start)
 
     def as_of(self, position: int, moment: float) -> Customer | None:
         """The version at `moment` of the customer at a position; None before its creation."""
@@ -116,28 +113,29 @@ class CustomerTable:
         never lacks one.
         """
         folded = value.casefold()
-        if any(batch.all_have(field_name, folded) for batch in self._seeds):
+        if any(batch.all_have(field_name, folded) for batch in self._batches):
             return range(self._length)
         found = set(self._index.get((field_name, folded), ()))
         found.update(
             position
-            for batch in self._seeds
+            for batch in self._batches
             if (position := batch.position_with(field_name, folded)) is not None
         )
         return sorted(found)
 
     def _seed(self, position: int) -> Customer:
-        for batch in self._seeds:
+        batch = self._batch_of(position)
+        if batch is None:
+            raise IndexError(position)
+        customer = batch.customer(position - batch.start)
+        # Lists skip a position without a customer like that of a deleted one.
+        return replace(customer, deleted=True) if position in self._empty else customer
+
+    def _batch_of(self, position: int) -> Batch | None:
+        for batch in self._batches:
             if batch.start <= position < batch.start + batch.count:
-                number = position - batch.start
-                return Customer(
-                    id=batch.id(number),
-                    created=batch.created,
-                    invoice_prefix=f"S{number:07d}",
-                    email=batch.email(number),
-                    metadata=batch.metadata(number),
-                )
-        raise IndexError(position)
+                return batch
+        return None
 
     def _store(self, position: int, customer: Customer, now: float) -> None:
         versions = self._versions.setdefault(position, [])

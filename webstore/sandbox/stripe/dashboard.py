@@ -12,8 +12,8 @@ from urllib.parse import quote
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from webstore.sandbox.stripe.customer import Customer
 from webstore.sandbox.stripe.customer_json import to_json
-from webstore.sandbox.stripe.customer_table import Customer
 from webstore.sandbox.stripe.dashboard_billing import add_billing_pages
 from webstore.sandbox.stripe.dashboard_events import add_event_pages
 from webstore.sandbox.stripe.dashboard_payments import add_payment_pages, purchases

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from webstore.sandbox.stripe.customer_table import Customer, CustomerTable
+from webstore.sandbox.stripe.customer import Customer
+from webstore.sandbox.stripe.customer_table import CustomerTable
 from webstore.sandbox.stripe.errors import StripeError
 
 MAX_CLAUSES = 10

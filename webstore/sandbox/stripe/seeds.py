@@ -4,8 +4,42 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
+from webstore.sandbox.population import CustomerRecord, Population
 from webstore.sandbox.stripe.catalogue_tables import Price, Product, Recurring
+from webstore.sandbox.stripe.customer import Customer
+
+
+class Batch(Protocol):
+    """`count` customers from position `start` on, in the order of their creation, numbered from 0."""
+
+    @property
+    def name(self) -> str:
+        """What tells this batch from others."""
+
+    @property
+    def start(self) -> int:
+        """The position of the first one."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def customer(self, number: int) -> Customer:
+        """The customer with this number."""
+
+    def created_at(self, number: int) -> int:
+        """When it was created, in Unix seconds."""
+
+    def position_of(self, id: str) -> int | None:
+        """The position of the customer with this ID, or None when it is not in this batch."""
+
+    def position_with(self, field_name: str, folded: str) -> int | None:
+        """The position of the customer with this lower-case e-mail or user ID, or None."""
+
+    def all_have(self, field_name: str, folded: str) -> bool:
+        """Whether every customer of the batch has this lower-case value in this field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +56,26 @@ class SeedBatch:
     tenant: str
     created: int
 
-    def id(self, number: int) -> str:
-        """The ID of customer `number`."""
-        return f"cus_{self.prefix}{number:08d}"
+    @property
+    def name(self) -> str:
+        """What tells this batch from others: its prefix."""
+        return self.prefix
 
-    def email(self, number: int) -> str:
-        """The e-mail address of customer `number`."""
-        return f"{self.prefix}{number:08d}@example.com"
+    def customer(self, number: int) -> Customer:
+        """The customer with this number, with the link to a user that a store would write."""
+        digits = f"{self.prefix}{number:08d}"
+        return Customer(
+            id=f"cus_{digits}",
+            created=self.created,
+            invoice_prefix=f"S{number:07d}",
+            email=f"{digits}@example.com",
+            metadata={"auth0_user_id": f"auth0|{digits}", **self._shared()},
+        )
 
-    def metadata(self, number: int) -> dict[str, str]:
-        """The metadata of customer `number`, with the link to a user that a store would write."""
-        return {"auth0_user_id": f"auth0|{self.prefix}{number:08d}", **self._shared()}
+    def created_at(self, number: int) -> int:
+        """When a customer was created, in Unix seconds: all at the same time."""
+        del number
+        return self.created
 
     def position_of(self, id: str) -> int | None:
         """The position of the customer with this ID, or None when it is not in this batch."""
@@ -61,6 +104,68 @@ class SeedBatch:
         if match is None or int(match[1]) >= self.count:
             return None
         return self.start + int(match[1])
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationBatch:
+    """The customers of a population without its faults, as a store makes them at a login."""
+
+    population: Population
+    start: int = 0
+
+    @property
+    def name(self) -> str:
+        """What tells this batch from others."""
+        return "population"
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.population.size
+
+    def customer(self, number: int) -> Customer:
+        """The customer with this number."""
+        return self.recorded(self.population.customer(number))
+
+    def recorded(self, record: CustomerRecord) -> Customer:
+        """The customer that a record describes. One that names nobody was not made by a store."""
+        person, metadata, description = record.person, {}, None
+        if record.owner is not None:
+            metadata = {"auth0_user_id": record.owner, "link_generation": "0"}
+            description = f"Created by the web store for the Auth0 user {record.owner}"
+        if record.tenant is not None:
+            metadata["auth0_tenant"] = record.tenant
+        return Customer(
+            id=person.customer_id,
+            created=self.created_at(person.number),
+            invoice_prefix=person.customer_id[-8:].upper(),
+            description=description,
+            email=record.email,
+            metadata=metadata,
+            name=record.name,
+            deleted=record.deleted,
+        )
+
+    def created_at(self, number: int) -> int:
+        """When a customer was created, in Unix seconds."""
+        return self.population.created_at(number)
+
+    def position_of(self, id: str) -> int | None:
+        """The position of the customer with this ID, or None when it is not in this batch."""
+        return self.population.people.number_of_customer(id)
+
+    def position_with(self, field_name: str, folded: str) -> int | None:
+        """The position of the customer with this lower-case e-mail or user ID, or None."""
+        if field_name == "email":
+            return self.population.people.number_of_email(folded)
+        if field_name == "metadata.auth0_user_id":
+            return self.population.people.number_of_user(folded)
+        return None
+
+    def all_have(self, field_name: str, folded: str) -> bool:
+        """Whether every customer of the batch has this lower-case value in this field."""
+        shared = {"metadata.link_generation": "0", "metadata.auth0_tenant": self.population.tenant.casefold()}
+        return shared.get(field_name) == folded
 
 
 _KINDS = ("Mug", "Teapot", "Bowl", "Candle", "Tea towel", "Honey", "Kettle", "Tray", "Vase", "Coaster")

@@ -5,8 +5,8 @@ Source: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_ses
 
 import dataclasses
 
+from webstore.sandbox.stripe.customer import Customer
 from webstore.sandbox.stripe.customer_json import to_json
-from webstore.sandbox.stripe.customer_table import Customer
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.errors import no_such
 from webstore.sandbox.stripe.ids import new_id

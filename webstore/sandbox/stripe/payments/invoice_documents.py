@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from webstore.sandbox.stripe.amounts import shown
+from webstore.sandbox.stripe.customer import Customer
 from webstore.sandbox.stripe.customer_json import to_json
-from webstore.sandbox.stripe.customer_table import Customer
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.ids import new_id
 from webstore.sandbox.stripe.payments.changes import happened

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from webstore.sandbox.stripe import params, search
+from webstore.sandbox.stripe.customer import Customer
 from webstore.sandbox.stripe.customer_json import to_json
-from webstore.sandbox.stripe.customer_table import Customer
 from webstore.sandbox.stripe.embedding import capped, listed
 from webstore.sandbox.stripe.errors import StripeError, no_such
 from webstore.sandbox.stripe.ids import new_id

@@ -1,0 +1,203 @@
+"""`flask customers reconcile`: holds a whole tenant against a whole Stripe account, and repairs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+
+from webstore.cli.events import Since
+from webstore.cli.terminal import fail, quietly, store
+from webstore.errors import StateUnavailable, WebstoreError
+from webstore.linking.verdicts import forget_verdict, forget_verdict_of
+from webstore.reconcile.collect import Collector
+from webstore.reconcile.findings import Setting
+from webstore.reconcile.lock import Locked
+from webstore.reconcile.models import Kind, Repair, Summary
+from webstore.reconcile.one import collect_one
+from webstore.reconcile.pairs import CannotImport
+from webstore.reconcile.report import FORMATS, Dashboards, write_report
+from webstore.reconcile.run import Options, Run
+from webstore.state import State
+
+from .reconcile_import import import_pairs
+from .reconcile_output import Progress, print_json, print_summary
+from .reconcile_parts import CannotRun, How, Vendors, alone, spooled, vendors
+from .who import check_who, users_of, words
+
+# Click keeps the lines of a paragraph that begins with \b.
+_HELP = """Compare all users of the Auth0 tenant with all customers of the Stripe account, both sides.
+
+Nothing is written without --apply. With it, what the linking protocol allows is repaired, after both sides
+were read again; the rest is listed with the commands that a person can run. Logins may go on meanwhile. A run
+that was cut short goes on where it stopped when the command is run again.
+
+\b
+Examples:
+  flask --app wsgi customers reconcile
+  flask --app wsgi customers reconcile --json --only orphan_subscription
+  flask --app wsgi customers reconcile --apply --report report.html
+  flask --app wsgi customers reconcile --apply --backfill --since 90d
+  flask --app wsgi customers reconcile --user ada@example.com
+  flask --app wsgi customers reconcile --import pairs.csv --apply
+
+docs/operations.md describes each finding. The Management API application needs read:users, and with --apply
+update:users and update:users_app_metadata.
+
+Exit code: 0 if nothing is left to do, 3 if there are findings, 1 if the run failed, 2 for wrong options.
+"""
+FOUND = 3
+
+
+@click.command(help=_HELP, short_help="Compare all users and customers, and repair their links.")
+@click.option("--apply", is_flag=True, help="Repair what is safe. Without it, nothing is written.")
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice([str(it) for it in Kind]),
+    help="Only this finding. Repeatable.",
+)
+@click.option("--user", metavar="WHO", help="Only this user: an e-mail address, user ID or customer ID.")
+@click.option("--since", type=Since(), help="Only users who logged in, and customers created, since then.")
+@click.option("--limit", type=click.IntRange(1), help="List and repair this many findings at most.")
+@click.option("--backfill", is_flag=True, help="With --apply: make customers for users who have none.")
+@click.option("--despite-missing", is_flag=True, help="Repair even if many recorded customers are missing.")
+@click.option(
+    "--import",
+    "pairs",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Check the pairs in this CSV or JSONL file instead; with --apply, link them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a report as well: .html, .csv or .json.",
+)
+@click.option(
+    "--stripe-rps",
+    type=click.FloatRange(0.1, 10_000),
+    help="Calls to Stripe a second, at most. Default: 80 in live mode, 20 in test mode.",
+)
+@click.option(
+    "--auth0-rps",
+    type=click.FloatRange(0.1, 10_000),
+    default=10.0,
+    show_default=True,
+    help="Calls to Auth0 a second, at most.",
+)
+@click.option("--fresh", is_flag=True, help="Begin anew, even if an earlier run was cut short.")
+@click.option(
+    "--spool",
+    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
+    help="The folder of the run's temporary file, about 1 KB a user. Default: the temporary folder.",
+)
+@with_appcontext
+def reconcile(
+    *,
+    apply: bool,
+    only: tuple[str, ...],
+    user: str | None,
+    since: float | None,
+    limit: int | None,
+    backfill: bool,
+    despite_missing: bool,
+    pairs: Path | None,
+    as_json: bool,
+    report: Path | None,
+    stripe_rps: float | None,
+    auth0_rps: float,
+    fresh: bool,
+    spool: Path | None,
+) -> None:
+    """Compare both sides, and repair. Exits with 0, 1, 2 or 3."""
+    if report is not None and report.suffix not in FORMATS:
+        raise click.BadParameter(f"the name must end with {', '.join(FORMATS)}.", param_hint="--report")
+    if pairs is not None and (only or user or since or limit or backfill or report):
+        raise click.UsageError("--import goes with --apply, --json, --fresh, --spool and the limits alone.")
+    if user is not None:
+        check_who(user)
+    options = Options(
+        apply=apply,
+        only=frozenset(map(Kind, only)),
+        since=since or 0.0,
+        limit=limit,
+        despite_missing=despite_missing,
+        backfill=backfill,
+    )
+    services = store(as_json=as_json)
+    how = How(as_json=as_json, report=report, fresh=fresh, folder=spool)
+    try:
+        with (
+            quietly(logging.CRITICAL),
+            alone(services.state),
+            vendors(services, stripe_rps, auth0_rps) as both,
+        ):
+            left = import_pairs(both, pairs, how, apply=apply) if pairs else _run(both, options, how, user)
+    except WebstoreError as exc:
+        told = isinstance(exc, CannotRun | CannotImport | Locked)
+        fail(str(exc) if told else words(exc), as_json=as_json)
+    except KeyboardInterrupt:
+        fail("Stopped. Run the command again: it continues there.", as_json=as_json)
+    sys.exit(FOUND if left else 0)
+
+
+def _run(both: Vendors, options: Options, how: How, user: str | None) -> int:
+    """Make the run; how many findings are left. Ends the command if nothing may be repaired."""
+    setting = Setting(both.linker.policy, both.linker.payments.account())
+    subject = [repr(replace(setting.policy, settle_s=0)), repr(setting.account), options.since]
+    started_at = time.time()
+    how = replace(how, fresh=how.fresh or user is not None)
+    with spooled("reconcile-one" if user else "reconcile", subject, how) as spool:
+        with Progress() as progress:
+            if user is not None:
+                collect_one(spool, setting, both.linker, users_of(both.linker, user), user)
+            collector = Collector(spool, setting, both.exports, both.listing, progress.tell)
+            changed = _forgetting(store().state)
+            run = Run(spool, setting, collector, both.linker, options, progress.tell, changed)
+            run.audit()
+            refusal = run.refusal() if options.apply else None
+            if options.apply and refusal is None:
+                run.repair()
+        summary = run.summary(started_at, time.time() - started_at)
+        _tell(run, summary, refusal, how)
+    if refusal is not None:
+        sys.exit(1)
+    return sum(summary.counts.values()) - summary.repairs.get(Repair.DONE, 0)
+
+
+def _tell(run: Run, summary: Summary, refusal: str | None, how: How) -> None:
+    """Write the report, and print."""
+    settings = store().settings
+    if how.report is not None:
+        dashboards = Dashboards(settings.auth0_dashboard_url, settings.stripe_dashboard_url)
+        try:
+            write_report(how.report, run.findings(), summary, dashboards)
+        except OSError as exc:
+            raise CannotRun(f"The report {how.report} cannot be written: {exc}") from exc
+        click.echo(f"The report is in {how.report}.", err=True)
+    if how.as_json:
+        print_json(run.findings(), summary, refusal)
+        return
+    print_summary(run, summary)
+    if refusal is not None:
+        click.echo(refusal, err=True)
+
+
+def _forgetting(state: State) -> Callable[[str, str | None], None]:
+    """Has pages read a repaired link again: they keep verdicts for a minute."""
+
+    def forget(user_id: str, customer_id: str | None) -> None:
+        with suppress(StateUnavailable):
+            forget_verdict(state, user_id)
+            if customer_id:
+                forget_verdict_of(state, customer_id)
+
+    return forget

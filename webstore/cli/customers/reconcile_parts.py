@@ -1,0 +1,176 @@
+"""The parts of `flask customers reconcile`: the vendors behind their limits, and the place of the spool."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+import httpx
+
+from webstore.cli.terminal import store
+from webstore.errors import StateUnavailable, WebstoreError
+from webstore.gateways.auth0 import Auth0Directory
+from webstore.gateways.auth0_exports import Auth0Exports
+from webstore.gateways.paced import Limit, Paced
+from webstore.gateways.state import default_directory, require_own_folder
+from webstore.gateways.stripe import StripeListing, StripePayments, stripe_client
+from webstore.gateways.wire import Wire
+from webstore.linking import Linker
+from webstore.linking.executor import InlineExecutor
+from webstore.reconcile.lock import Owner, is_alive, locked
+from webstore.reconcile.ports import Exports, Listing
+from webstore.reconcile.spool import Spool
+from webstore.routes import Services
+from webstore.state import State
+
+#: Calls a second: what Stripe allows, less a share for the running store.
+#: https://docs.stripe.com/rate-limits
+STRIPE_LIVE_RPS, STRIPE_TEST_RPS = 80.0, 20.0
+#: Seconds that one call may take, and a step of linking with the wait for its turn.
+_CALL_S, _STEP_S = 20.0, 60.0
+#: Seconds after which the spool of a run that did not end is not used any more.
+_KEPT_S = 3 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Vendors:
+    """Both vendors, with calls that keep their limits."""
+
+    linker: Linker
+    exports: Exports
+    listing: Listing
+    auth0: Limit
+    stripe: Limit
+
+
+@contextmanager
+def vendors(services: Services, stripe_rps: float | None, auth0_rps: float) -> Iterator[Vendors]:
+    """Both vendors, with connections of this command's own. `..._rps`: calls a second."""
+    settings, tls = services.settings, httpx.create_ssl_context()
+    usual = STRIPE_LIVE_RPS if settings.stripe_livemode else STRIPE_TEST_RPS
+    management, stripe, files = (
+        Wire(service, total_s=_CALL_S, tls=tls)
+        for service in ("the Auth0 Management API", "Stripe", "the server of Auth0's exports")
+    )
+    auth0_limit, stripe_limit = Limit(auth0_rps), Limit(stripe_rps or usual)
+    directory = Auth0Directory(
+        Paced(management, auth0_limit),
+        services.state,
+        base_url=settings.auth0_mgmt_url,
+        domain=settings.auth0_mgmt_domain,
+        client_id=settings.auth0_mgmt_client_id,
+        client_secret=settings.auth0_mgmt_client_secret,
+    )
+    client = stripe_client(
+        Paced(stripe, stripe_limit),
+        api_key=settings.stripe_secret_key,
+        api_base=settings.stripe_api_base,
+        account=settings.stripe_account,
+    )
+    key = hashlib.sha256(f"{settings.stripe_secret_key}\n{settings.stripe_account}".encode()).hexdigest()[:16]
+    payments = StripePayments(
+        client, services.state, livemode=settings.stripe_livemode, account_key=f"reconcile-account:{key}"
+    )
+    linker = replace(
+        services.linker,
+        directory=directory,
+        payments=payments,
+        executor=InlineExecutor(),
+        side=InlineExecutor(),
+        budget_s=_STEP_S,
+    )
+    try:
+        exports = Auth0Exports(directory, files)
+        yield Vendors(linker, exports, StripeListing(client), auth0_limit, stripe_limit)
+    finally:
+        for wire in (management, stripe, files):
+            wire.close()
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """The options that are not about what is looked for."""
+
+    as_json: bool = False
+    report: Path | None = None
+    #: Whether to begin anew, even if an earlier run was cut short.
+    fresh: bool = False
+    #: Where the spool is to be.
+    folder: Path | None = None
+
+
+class CannotRun(WebstoreError):
+    """The run cannot be made as it is; the message is for the operator."""
+
+
+@contextmanager
+def alone(state: State) -> Iterator[None]:
+    """The only run of this store, as far as its machines share a state. Raises `Locked` and `CannotRun`."""
+    owner = Owner(socket.gethostname(), os.getpid(), _user_name(), time.time())
+    try:
+        with locked(state, owner, is_alive):
+            yield
+    except StateUnavailable as exc:
+        raise CannotRun(f"The shared state cannot be used, so other runs are not seen: {exc}") from exc
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
+
+
+@contextmanager
+def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
+    """The spool of a run, removed at the end. After a failure it is kept, and the next run continues it.
+
+    `subject`: what the run is about. One about something else is begun anew. Raises `CannotRun`.
+    """
+    settings = store().settings
+    place = how.folder or default_directory(f"{settings.fingerprint}-reconcile")
+    path = place / f"{name}-{settings.fingerprint}.sqlite"
+    try:
+        if how.folder is None:
+            require_own_folder(place)
+        spool, began = _open(path, json.dumps(subject), fresh=how.fresh)
+    except (OSError, sqlite3.Error) as exc:
+        words = f"The file {path} cannot be used ({exc}). Remove it, or name another folder with --spool."
+        raise CannotRun(words) from exc
+    if began is not None:
+        at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
+        click.echo(f"Continues the run of {at}. --fresh begins anew.", err=True)
+    try:
+        yield spool
+    except BaseException:
+        spool.close()
+        click.echo(
+            f"What was read is kept in {path}, with e-mail addresses, and the next run goes on from there. "
+            "Remove the file if there is to be none.",
+            err=True,
+        )
+        raise
+    spool.remove()
+
+
+def _open(path: Path, subject: str, *, fresh: bool) -> tuple[Spool, float | None]:
+    """The spool, and when its run was begun if that run is continued."""
+    now = time.time()
+    spool = Spool(path)
+    began = float(spool.note("began") or 0)
+    if not fresh and spool.note("subject") == subject and now - began < _KEPT_S:
+        return spool, began
+    spool.remove()
+    spool = Spool(path)
+    spool.keep(subject=subject, began=str(now))
+    return spool, None

@@ -1,0 +1,176 @@
+"""A wire for long runs that keeps a vendor's rate limit: it spaces the calls, and waits when told to."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+
+from webstore import deadline
+
+from .wire import Answer, Sender, WireError, WireTimeout
+
+#: Seconds of calls that may be made up for after a delay. More would be a burst, which vendors refuse.
+_CATCH_UP_S = 0.05
+#: The share of the limit that is used: the vendor's seconds and ours do not begin together.
+_SHARE = 0.98
+#: A 429 slows the calls down: to what the vendor took in the second before, less a little, but not below a
+#: share of the rate until then. The rate stays for some seconds, and grows by a share of itself each second.
+_SLOWER, _SLOWEST, _STAYS_S, _FASTER_PER_S = 0.97, 0.2, 20.0, 0.03
+#: Seconds to wait after a 429 that does not say how long, doubled with each in a row.
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
+#: How often a call is made at most. With the waits in between, a reading survives an outage of minutes.
+MOST_TRIES = 12
+
+
+class Limit:
+    """The calls to one vendor, `per_s` a second at most, spaced evenly over all threads."""
+
+    def __init__(
+        self,
+        per_s: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._full = self._rate = per_s * _SHARE
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._next = clock()
+        #: When the rate was lowered, and since when it has grown.
+        self._slowed_at, self._grown_at = clock() - 1.0, clock()
+        #: When calls were taken, for a second.
+        self._taken: deque[float] = deque()
+        #: How often the vendor has refused a call (429).
+        self.refusals = 0
+
+    def wait(self) -> None:
+        """Wait for the turn of a call. Raises `WireTimeout` if the deadline is sooner."""
+        with self._lock:
+            now = self._clock()
+            self._recover(now)
+            turn = self._next = max(self._next, now - _CATCH_UP_S)
+            self._next += 1 / self._rate
+        if turn > now:
+            if turn - now > deadline.left():
+                raise WireTimeout("not called: its turn would come after the deadline")
+            self._sleep(turn - now)
+
+    def pause(self, seconds: float) -> None:
+        """Make no call for so many seconds."""
+        with self._lock:
+            self._next = max(self._next, self._clock() + seconds)
+
+    def taken(self) -> None:
+        """The vendor has taken a call."""
+        with self._lock:
+            now = self._clock()
+            self._taken.append(now)
+            while self._taken[0] <= now - 1.0:
+                self._taken.popleft()
+
+    def refused(self, seconds: float) -> None:
+        """Make no call for so many seconds, and fewer after that, because the vendor has refused one."""
+        with self._lock:
+            now = self._clock()
+            self.refusals += 1
+            self._next = max(self._next, now + seconds)
+            if now - self._slowed_at < 1.0:
+                # Calls that were under way together are refused together.
+                return
+            self._recover(now)
+            taken = sum(at > now - 1.0 for at in self._taken)
+            self._rate = max(min(self._rate * _SLOWER, taken * _SHARE), self._rate * _SLOWEST)
+            self._slowed_at, self._grown_at = now, now + _STAYS_S
+
+    def _recover(self, now: float) -> None:
+        """Come back to the full rate little by little."""
+        if self._rate < self._full and now > self._grown_at:
+            self._rate = min(self._full, self._rate * (1 + _FASTER_PER_S) ** (now - self._grown_at))
+            self._grown_at = now
+
+
+class Paced:
+    """A wire whose calls keep a limit. A refused call is made again, and so is a reading that failed."""
+
+    def __init__(
+        self,
+        wire: Sender,
+        limit: Limit,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        chance: Callable[[], float] = random.random,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`chance`: a number from 0 to 1, so that the waits of several threads differ."""
+        self._wire, self.limit = wire, limit
+        self._sleep, self._chance, self._now = sleep, chance, now
+
+    @property
+    def service(self) -> str:
+        """The name of the service, for messages."""
+        return self._wire.service
+
+    def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
+        """Like `Wire.send`, when its turn has come.
+
+        A 429 means that nothing was done, so any call is made again. After another failure only a GET is:
+        whether a write had its effect is for the linking protocol to find out.
+        """
+        sent = list(headers)
+        for number in range(1, MOST_TRIES):
+            self.limit.wait()
+            try:
+                answer = self._wire.send(method, url, sent, body)
+            except WireError:
+                if method != "GET" or deadline.left() <= 0:
+                    raise
+            else:
+                if answer.status == 429:
+                    self.limit.refused(self._told(answer.headers) or self._own_wait_s(number))
+                    continue
+                self.limit.taken()
+                self._heed(answer.headers)
+                if method != "GET" or answer.status < 500:
+                    return answer
+            self._sleep(min(self._own_wait_s(number), deadline.left()))
+        self.limit.wait()
+        return self._wire.send(method, url, sent, body)
+
+    def _heed(self, headers: Mapping[str, str]) -> None:
+        """Wait for the next second if the vendor says that this one is used up.
+
+        Source: https://auth0.com/docs/troubleshoot/customer-support/operational-policies/rate-limit-policy
+        """
+        if headers.get("x-ratelimit-remaining") == "0":
+            self.limit.pause(min(self._until_reset(headers), 1.0))
+
+    def _told(self, headers: Mapping[str, str]) -> float:
+        """The seconds that a refusal asks for, and a little more by chance; 0 if it names none.
+
+        Sources: RFC 9110, section 10.2.3, and Auth0's page above
+        """
+        wait_s = self._until_reset(headers)
+        with suppress(KeyError, ValueError):
+            wait_s = float(headers["retry-after"])
+        return min(wait_s, _LONGEST_WAIT_S) * (1 + self._chance() / 4) if wait_s > 0 else 0.0
+
+    def _until_reset(self, headers: Mapping[str, str]) -> float:
+        """Seconds until Auth0 takes calls again, by its own clock; 0 if it does not say."""
+        try:
+            reset = float(headers["x-ratelimit-reset"])
+            theirs = parsedate_to_datetime(headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError):
+            return 0.0
+        ours = self._now()
+        # The header Date has whole seconds. If the clocks agree, ours is more exact.
+        return max(0.0, reset - (ours if 0 <= ours - theirs < 1 else theirs))
+
+    def _own_wait_s(self, number: int) -> float:
+        """The wait after so many tries in a row: doubled each time, and half of it by chance."""
+        longest: float = min(_FIRST_WAIT_S * 2 ** (number - 1), _LONGEST_WAIT_S)
+        return longest * (0.5 + self._chance() / 2)

@@ -1,0 +1,180 @@
+"""Reads both sides into the spool: an export of the users, and the customers by ranges of creation time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from webstore.errors import DirectoryRefused, DirectoryUnavailable, NoSuchObject
+from webstore.linking import worlds
+
+from .findings import Setting
+from .models import Exported, Slice
+from .parallel import Heap, spread
+from .ports import Exports, Listing
+from .spool import KeptUser, OpenSlice, Spool
+
+#: Told what is being done, how much of it was done just now, and how much there is (None: not known).
+Tell = Callable[[str, int, int | None], None]
+
+#: Threads that read customers. At 50 ms a call, five keep up with 100 calls a second.
+THREADS = 16
+#: Seconds between two looks at the export job, the first and the later ones, and what it may take in all.
+_FIRST_LOOK_S, _LATER_LOOK_S, _EXPORT_S = 0.2, 5.0, 6 * 3600.0
+#: How often the file's address is asked for again when the download fails: it is valid for a minute.
+_DOWNLOADS = 3
+#: A part is cut in two only if about so many pages of it are left: each end costs a page that is not full.
+_WORTH = 4
+#: After every moment at which a customer was created.
+_FAR = 2**33
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Reads both sides. What is in the spool already is not read again."""
+
+    spool: Spool
+    setting: Setting
+    exports: Exports
+    listing: Listing
+    tell: Tell
+    sleep: Callable[[float], None] = time.sleep
+
+    def collect(self) -> None:
+        """Read both sides. Raises the vendors' errors; the next call goes on from there."""
+        self._begin()
+        if self.spool.note("customers") is None:
+            self._customers()
+            self.spool.keep(customers="read")
+        if self.spool.note("users") is None:
+            self._users()
+            # Links that logins have made meanwhile: their users are left out.
+            newest = int(float(self.spool.note("newest") or 0))
+            self.spool.add_slice(Slice(newest + 1, _FAR))
+            self.spool.keep(users="read")
+        if self.spool.note("late") is None:
+            self._customers()
+            self.spool.keep(late="read")
+
+    def _begin(self) -> None:
+        """Start the export, which works while the customers are read."""
+        if self.spool.note("newest") is None:
+            newest = self.listing.newest()
+            if newest is not None:
+                self.spool.add_slice(Slice(0, int(newest) + 1))
+            self.spool.keep(newest=str(newest or 0))
+        if self.spool.note("job") is None:
+            self.spool.keep(job=self.exports.start())
+
+    # Users
+
+    def _users(self) -> None:
+        file = self.spool.path.with_name(f"{self.spool.path.name}.users.gz")
+        try:
+            self._download(file)
+            users = (kept(it, self.setting) for it in self.exports.users(file))
+            for number in self.spool.replace_users(users):
+                self.tell("Sorting users", number, None)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _download(self, file: Path) -> None:
+        file.touch(mode=0o600)
+        for left in reversed(range(_DOWNLOADS)):
+            location = self._location()
+            self.tell("Downloading users", 0, None)
+            try:
+                return self.exports.download(location, file)
+            except DirectoryUnavailable:
+                if not left:
+                    raise
+        return None
+
+    def _location(self) -> str:
+        """Where the exported users are, when the job is done."""
+        look, waited = _FIRST_LOOK_S, 0.0
+        while waited < _EXPORT_S:
+            job = self.spool.note("job") or ""
+            try:
+                location = self.exports.location(job)
+            except DirectoryRefused:
+                # A job ends after a day; the next run of the command starts another one.
+                self.spool.change("DELETE FROM notes WHERE name = ?", [("job",)])
+                raise
+            if location is not None:
+                return location
+            self.tell("Waiting for Auth0's export of the users", 0, None)
+            self.sleep(look)
+            waited, look = waited + look, min(look * 1.5, _LATER_LOOK_S)
+        raise DirectoryUnavailable("Auth0's export of the users takes too long")
+
+    # Customers
+
+    def _customers(self) -> None:
+        """Read the open parts to their end."""
+        heap = Heap(self.spool.open_slices())
+        newest = float(self.spool.note("newest") or 0)
+
+        def work(_: int) -> None:
+            while (part := heap.take()) is not None:
+                try:
+                    self._part(part, heap, newest)
+                finally:
+                    heap.done()
+
+        spread(range(THREADS), work, THREADS, stop=heap.stop)
+
+    def _part(self, part: OpenSlice, heap: Heap[OpenSlice], newest: float) -> None:
+        left: OpenSlice | None = part
+        while left is not None and not heap.stopped:
+            try:
+                page = self.listing.customers(left.part, left.after)
+            except NoSuchObject:
+                # The last customer was deleted meanwhile. What is read twice counts once.
+                left = OpenSlice(left.number, left.part, None)
+                continue
+            left = self.spool.add_customers(left, page, newest)
+            self.tell("Reading customers", len(page.customers), None)
+            if left is None or not heap.idle or heap:
+                continue
+            first, last = int(page.customers[0].created), int(page.customers[-1].created)
+            if last - left.part.since >= _WORTH * max(1, first - last):
+                left, older = self.spool.split(left, (left.part.since + last + 1) // 2)
+                heap.give(older)
+
+    def subscriptions(self) -> None:
+        """Read all running subscriptions."""
+        after = self.spool.note("subscriptions_after")
+        while True:
+            try:
+                page = self.listing.running(after)
+            except NoSuchObject:
+                after = None
+                continue
+            self.spool.add_running(page.running)
+            self.tell("Reading subscriptions", len(page.running), None)
+            if not page.more or page.last is None:
+                return
+            after = page.last
+            self.spool.keep(subscriptions_after=after)
+
+
+def kept(exported: Exported, setting: Setting) -> KeptUser:
+    """The user with the keys of this account and mode."""
+    read, account = exported.user, setting.account
+    own_suffix = worlds.beside(read, account).suffix
+    refused = False
+    try:
+        user = worlds.in_world(read, account, second_account=setting.policy.second_account)
+    except worlds.SecondAccount:
+        user, refused = replace(read.with_keys(own_suffix), customer_id=None), True
+    linked = any(it.customer_id is not None for it in worlds.links(read).values())
+    return KeptUser(
+        user,
+        exported.last_login,
+        own_suffix,
+        elsewhere=linked and user.customer_id is None,
+        refused=refused,
+    )

@@ -1,0 +1,64 @@
+"""Reads one user and the customers that have to do with them into a spool, instead of the whole tenant."""
+
+from __future__ import annotations
+
+from webstore.errors import NoSuchCustomer, SearchUnavailable, UserGone
+from webstore.linking import Linker
+from webstore.linking.models import Customer, User
+from webstore.linking.protocol import CUSTOMER_ID, MAX_OWNERS
+
+from .collect import kept
+from .findings import Setting
+from .models import CustomersPage, Exported, Slice
+from .spool import Spool
+
+#: After every moment at which a customer was created.
+_FAR = 2.0**33
+
+
+def collect_one(spool: Spool, setting: Setting, linker: Linker, user_ids: tuple[str, ...], who: str) -> None:
+    """Read these users, and the customers that `who` means or that name them. Raises the vendors' errors.
+
+    Who else records a customer is not known then.
+    """
+    users: list[User] = []
+    customers: dict[str, Customer] = {}
+    if CUSTOMER_ID.fullmatch(who):
+        found = linker.payments.get_customer(who)
+        customers |= {} if found.deleted else {found.id: found}
+    for user_id in user_ids:
+        try:
+            read = linker.directory.read_user(user_id)
+        except UserGone:
+            continue
+        users.append(read)
+        customers |= {it.id: it for it in _customers(linker, read)}
+    for _ in spool.replace_users(kept(Exported(it, last_login=_FAR), setting) for it in users):
+        pass
+    part = spool.add_slice(Slice(0, int(_FAR)))
+    page = CustomersPage(tuple(customers.values()), more=False)
+    spool.add_customers(part, page, newest=_FAR)
+    done = dict.fromkeys(("customers", "users", "late"), "read")
+    spool.keep(newest=str(_FAR), job="none", **done)
+
+
+def _customers(linker: Linker, user: User) -> list[Customer]:
+    """Living customers that name the user or a merged account, or nobody and have the address."""
+    payments = linker.payments
+    hits = {it.id: it for address in user.addresses[:MAX_OWNERS] for it in payments.list_by_email(address)}
+    try:
+        for owner in user.owners[:MAX_OWNERS]:
+            hits |= {it.id: it for it in payments.search_by_owner(owner)}
+    except SearchUnavailable:
+        pass
+    found = []
+    for hit in hits.values():
+        if hit.owner not in (None, *user.owners):
+            continue
+        try:
+            customer = payments.get_customer(hit.id)
+        except NoSuchCustomer:
+            continue
+        if not customer.deleted and customer.owner in (None, *user.owners):
+            found.append(customer)
+    return found

@@ -1,0 +1,172 @@
+"""One run: collect, settle what is not listed, join, repair. A killed run goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+
+from webstore.errors import NoSuchCustomer
+from webstore.linking import Linker
+from webstore.linking.protocol import CUSTOMER_ID
+
+from . import join as joining
+from .collect import THREADS, Collector, Tell
+from .findings import Gone, Setting
+from .join import Join
+from .models import Finding, Kind, Repair, Summary
+from .parallel import spread
+from .repair import Repairer
+from .spool import Spool
+
+#: Recorded customers that are missing, beyond which nothing is repaired: as many as this, and this share.
+MOST_MISSING, MISSING_SHARE = 20, 0.01
+#: Customers that Stripe is asked about one by one, at most.
+_MOST_ASKED = 20_000
+#: Customers whose subscriptions are asked for one by one; for more, the account's are listed.
+_FEW = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator asks for."""
+
+    apply: bool = False
+    only: frozenset[Kind] = frozenset()
+    #: Unix time; 0 for everything.
+    since: float = 0.0
+    #: Findings that are listed and repaired, at most.
+    limit: int | None = None
+    despite_missing: bool = False
+    backfill: bool = False
+
+    @property
+    def join(self) -> str:
+        """What the join depends on."""
+        return json.dumps([sorted(self.only), self.since, self.backfill])
+
+
+@dataclass(slots=True)
+class Run:
+    """A run over a spool, which may have been begun before."""
+
+    spool: Spool
+    setting: Setting
+    collector: Collector
+    linker: Linker
+    options: Options
+    tell: Tell
+    #: Told the user and the customer of each repair.
+    changed: Callable[[str, str | None], None] = lambda _user, _customer: None
+    join: Join = field(init=False)
+
+    def __post_init__(self) -> None:
+        options = self.options
+        self.join = Join(self.spool, self.setting, since=options.since, everywhere=options.backfill)
+
+    def audit(self) -> None:
+        """Read both sides, and find everything. Raises the vendors' errors."""
+        self.collector.collect()
+        if self.spool.note("indexed") is None:
+            self.tell("Comparing both sides", 0, None)
+            self.spool.index(addresses=self.setting.policy.adopt_by_email)
+            self.spool.keep(indexed="yes")
+        if self.spool.note("settled") is None:
+            self._settle()
+            self._subscriptions()
+            self.spool.keep(settled="yes")
+        if self.spool.note("joined") != self.options.join:
+            for number in self.join.run(self.options.only):
+                self.tell("Comparing both sides", number, None)
+            self.spool.keep(joined=self.options.join)
+
+    def _settle(self) -> None:
+        """Ask Stripe about recorded customers that are not listed: deleted, missing, or made a moment ago."""
+        newest, total = float(self.spool.note("newest") or 0), self.join.count_unlisted()
+
+        def ask(customer_id: str) -> None:
+            self.tell("Reading unlisted customers", 1, min(total, _MOST_ASKED))
+            if not CUSTOMER_ID.fullmatch(customer_id):
+                self.spool.settle(customer_id, Gone.MISSING, newest)
+                return
+            try:
+                found = self.linker.payments.get_customer(customer_id)
+            except NoSuchCustomer as exc:
+                if exc.other_mode or not self.setting.policy.livemode:
+                    self.join.belongs_elsewhere(customer_id)
+                why = Gone.OTHER_MODE if exc.other_mode else Gone.MISSING
+                self.spool.settle(customer_id, why, newest)
+            else:
+                self.spool.settle(customer_id, Gone.DELETED if found.deleted else found, newest)
+
+        spread(islice(self.join.unlisted(), _MOST_ASKED), ask, THREADS)
+
+    def _subscriptions(self) -> None:
+        """Find out what runs on customers without a user, and on those of merged accounts."""
+        wanted = self.join.with_subscriptions(_FEW + 1)
+        if len(wanted) > _FEW:
+            self.collector.subscriptions()
+            return
+
+        def ask(customer_id: str) -> None:
+            try:
+                running = self.linker.payments.list_running(customer_id)
+            except NoSuchCustomer:
+                return
+            self.spool.add_running((customer_id, it) for it in running)
+
+        spread(wanted, ask, THREADS)
+
+    def refusal(self) -> str | None:
+        """Why nothing is repaired: too many recorded customers are missing. None if they are not."""
+        recorded, missing = self.join.recorded(), self.join.missing()
+        if missing <= MOST_MISSING or missing <= MISSING_SHARE * recorded or self.options.despite_missing:
+            return None
+        return (
+            f"Stripe does not know {missing:,} of the {recorded:,} recorded customers, so nothing was "
+            "repaired. Is the key of the right account and mode? If they are lost, add --despite-missing."
+        )
+
+    def repair(self) -> None:
+        """Repair what is safe. Raises the vendors' refusals."""
+        repairer = Repairer(self.linker, backfill=self.options.backfill)
+        total = self.join.count_safe(self.options.limit)
+
+        def work(found: list[tuple[int, Finding]]) -> None:
+            self.tell("Repairing", len(found), total)
+            numbers = {finding: number for number, finding in found}
+            for before, after in repairer.repaired([it for _, it in found if repairer.can(it)]):
+                if after.repair is Repair.DONE:
+                    self.changed(after.user_id or "", after.customer_id)
+                joining.put(self.spool, numbers[before], after)
+
+        safe = self.join.safe(self.options.limit)
+        users = groupby(safe, key=lambda it: it[1].user_id)
+        spread((list(group) for _, group in users), work, THREADS)
+
+    def summary(self, started_at: float, took_s: float) -> Summary:
+        """What was found and done."""
+        ends = self.ends()
+        counts = {kind: sum(number for (it, _), number in ends.items() if it is kind) for kind in Kind}
+        account = self.setting.account
+        return Summary(
+            counts={kind: counts[kind] for kind in Kind if kind in (self.options.only or Kind)},
+            users=self.spool.count("users"),
+            customers=self.spool.count("customers"),
+            account=account.pin or account.mode,
+            tenant=self.setting.policy.tenant,
+            repairs={it: sum(number for (_, end), number in ends.items() if end is it) for it in Repair},
+            elsewhere=self.join.elsewhere(),
+            refused=self.join.refused(),
+            started_at=started_at,
+            took_s=took_s,
+        )
+
+    def ends(self) -> dict[tuple[Kind, Repair], int]:
+        """How many findings of each kind are done, safe and for a person."""
+        return joining.ends(self.spool)
+
+    def findings(self) -> Iterator[Finding]:
+        """The findings, those that need a person first."""
+        return joining.listed(self.spool, limit=self.options.limit)
