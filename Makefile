@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench chaos engines pictures clean usable-port system-packages
+.PHONY: help run setup unit test check fix coverage bench chaos cluster engines pictures clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
@@ -32,6 +32,10 @@ help: ## List the commands
 run: usable-port $(RUN_TIME) ## Start the store on PORT (default 8000), with a local Auth0 and Stripe on the two ports after it
 	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
 	    -- $(PY) -m gunicorn --log-level warning -c gunicorn.conf.py wsgi:app
+
+cluster: usable-port $(RUN_TIME) ## Start two stores behind nginx on PORT with one Redis, and a local Auth0 and Stripe
+	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
+	    -- $(PY) -m tests.cluster --port "$$PORT"
 
 setup: $(RUN_TIME) ## Make .venv with the packages that the store needs; tests and checks add their tools when they run
 	@echo "$(VENV) is ready."
@@ -74,7 +78,7 @@ clean: ## Remove .venv and what the tools left behind
 	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-run usable-port: export PORT := $(PORT)
+run cluster usable-port: export PORT := $(PORT)
 
 # PORT in decimal digits, with room for the two ports after it.
 usable-port:

@@ -39,6 +39,16 @@ http {{
 """
 
 
+def nginx() -> str:
+    """The path of the program. Without it the test is skipped, and fails if CI is set."""
+    executable = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if executable is None:
+        if "CI" in os.environ:
+            pytest.fail("nginx is not installed")
+        pytest.skip("nginx is not installed")
+    return executable
+
+
 @contextmanager
 def running_nginx(folder: Path, port: int, *stores: str, directives: str = "") -> Iterator[None]:
     """An nginx on `port` that passes each request on to the next of the `stores`.
@@ -47,11 +57,7 @@ def running_nginx(folder: Path, port: int, *stores: str, directives: str = "") -
     `directives`: more lines of the location. Without any, nginx sends the Host header "store".
     Source: https://nginx.org/en/docs/http/ngx_http_upstream_module.html#upstream (weighted round-robin)
     """
-    executable = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if executable is None:
-        if "CI" in os.environ:
-            pytest.fail("nginx is not installed")
-        pytest.skip("nginx is not installed")
+    executable = nginx()
     folder.mkdir()
     file = folder / "nginx.conf"
     servers = " ".join(f"server {store};" for store in stores)

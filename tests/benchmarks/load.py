@@ -12,9 +12,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import NamedTuple, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -56,21 +56,35 @@ class UnexpectedAnswer(Exception):
 class Origin:
     """One kept-alive connection, with the cookies of that server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cookies: Mapping[str, str] | None = None) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_S)
-        self._cookies: dict[str, str] = {}
+        self._cookies: dict[str, str] = dict(cookies or {})
 
     def ask(self, method: str, path: str, form: dict[str, str] | None = None) -> Answer:
-        """Send a request and read its whole answer."""
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
-        if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        self._connection.request(method, path, urlencode(form) if form is not None else None, headers)
-        response = self._connection.getresponse()
+        """Send a request and read its whole answer.
+
+        As browsers do, it sends a GET again if the server closed the connection after the last answer
+        (RFC 9112, section 9.3.1).
+        """
+        kept = self._connection.sock is not None
+        try:
+            response = self._send(method, path, form)
+        except (RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            if not kept or method != "GET":
+                raise
+            self._connection.close()
+            response = self._send(method, path, form)
         response.read()
         answer = Answer(response.status, response.getheader("Location", ""), _cookies(response))
         self._cookies |= answer.cookies
         return answer
+
+    def _send(self, method: str, path: str, form: dict[str, str] | None) -> HTTPResponse:
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self._connection.request(method, path, urlencode(form) if form is not None else None, headers)
+        return self._connection.getresponse()
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
