@@ -20,7 +20,7 @@ _CLIENTS = 16
 
 
 @dataclass(frozen=True)
-class Errand:
+class Request:
     """A request that shoppers make again and again, and the statuses of a good answer."""
 
     path: str
@@ -30,7 +30,7 @@ class Errand:
 
 
 def visit(
-    url: str, seconds: float, pages: Sequence[Errand], forms: Sequence[Errand] = (), name: str = "visitor"
+    url: str, seconds: float, pages: Sequence[Request], forms: Sequence[Request] = (), name: str = "visitor"
 ) -> list[Sample]:
     """Open pages, send forms and sign up at the same time, at steady rates. Gives a sample of each."""
     start = time.monotonic() + 0.2
@@ -45,13 +45,13 @@ def visit(
         return [sample for it in running for sample in it.result()]
 
 
-def _act(url: str, errands: Sequence[Errand]) -> Act:
-    return partial(_do, url, errands)
+def _act(url: str, requests: Sequence[Request]) -> Act:
+    return partial(_do, url, requests)
 
 
-def _do(url: str, errands: Sequence[Errand], number: int, due: float) -> float:
+def _do(url: str, requests: Sequence[Request], number: int, due: float) -> float:
     """Each request on a connection of its own, as by somebody else."""
-    it = errands[number % len(errands)]
+    it = requests[number % len(requests)]
     with Origin(url, it.cookies) as origin:
         answer = origin.ask("GET" if it.form is None else "POST", it.path, it.form)
     if answer.status not in it.statuses:

@@ -21,7 +21,7 @@ from tests.benchmarks import machine
 from tests.benchmarks.load import Sample
 from tests.benchmarks.stage import Stage
 from tests.benchmarks.test_outage import LOGINS_PER_S, MANAGEMENT_API, MOST_RATIO, PAGES_PER_S, percentile
-from tests.chaos.cluster_load import Errand, Kill, Outcome, lines_of, visit
+from tests.chaos.cluster_load import Kill, Outcome, Request, lines_of, visit
 from tests.chaos.visits import say
 from tests.cluster.processes import Cluster, Program
 from tests.ports import free_port
@@ -57,15 +57,15 @@ def cluster(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="module")
-def pages(cluster: Cluster) -> list[Errand]:
+def pages(cluster: Cluster) -> list[Request]:
     """What strangers and a logged-in shopper open."""
     home = httpx.get(cluster.url, trust_env=False).text
     products = re.findall(r'href="(/products/[^"]+)"', home)[:3]
     stylesheet = re.findall(r'"(/static/css/[^"]+)"', home)
-    public = [Errand(path) for path in ("/", "/cart", "/?q=tea", *products, *stylesheet)]
+    public = [Request(path) for path in ("/", "/cart", "/?q=tea", *products, *stylesheet)]
     # After a restart of Redis, the store asks the provider whether the session has ended: a redirect.
     private = [
-        Errand("/account", (200, 302), cookies=logged_in(cluster, f"shopper-{number}@example.com"))
+        Request("/account", (200, 302), cookies=logged_in(cluster, f"shopper-{number}@example.com"))
         for number in range(4)
     ]
     return [*public, *private]
@@ -81,21 +81,21 @@ def logged_in(cluster: Cluster, email: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def forms(cluster: Cluster) -> list[Errand]:
+def forms(cluster: Cluster) -> list[Request]:
     home = httpx.get(cluster.url, trust_env=False).text
     product = httpx.get(cluster.url + re.findall(r'href="(/products/[^"]+)"', home)[0], trust_env=False).text
     (price, *_) = re.findall(r'name="price"\s+value="([^"]+)"', product)
-    return [Errand("/cart/add", (303,), {"price": price, "quantity": "1"})]
+    return [Request("/cart/add", (303,), {"price": price, "quantity": "1"})]
 
 
 def observed(
     cluster: Cluster,
     seconds: float,
-    pages: list[Errand],
-    forms: list[Errand],
+    pages: list[Request],
+    forms: list[Request],
     disturb: Callable[[float], list[Kill]],
 ) -> Outcome:
-    """What shoppers get while `disturb` works; it is told when to end (monotonic clock)."""
+    """What shoppers get while `disturb` works, until a reading of the monotonic clock that it gets."""
     before, used = len(lines_of(cluster.folder / "nginx.log")), machine.usage()
     visits = in_background(lambda: visit(cluster.url, seconds, pages, forms, f"at{before}"))
     kills = disturb(time.monotonic() + seconds - 2)
@@ -114,7 +114,7 @@ def tell(capsys: pytest.CaptureFixture[str], what: str, outcome: Outcome) -> Non
 
 
 def test_a_store_that_is_killed_takes_no_more_than_its_requests_in_flight(
-    cluster: Cluster, pages: list[Errand], forms: list[Errand], capsys: pytest.CaptureFixture[str]
+    cluster: Cluster, pages: list[Request], forms: list[Request], capsys: pytest.CaptureFixture[str]
 ) -> None:
     def kill(end: float) -> list[Kill]:
         kills: list[Kill] = []
@@ -170,8 +170,8 @@ def replace_workers(cluster: Cluster, number: int) -> None:
 @pytest.mark.parametrize("way", [rest_and_restart, restart, replace_workers])
 def test_a_rolling_restart_fails_no_request(
     cluster: Cluster,
-    pages: list[Errand],
-    forms: list[Errand],
+    pages: list[Request],
+    forms: list[Request],
     capsys: pytest.CaptureFixture[str],
     way: Callable[[Cluster, int], None],
 ) -> None:
@@ -194,7 +194,7 @@ def test_a_rolling_restart_fails_no_request(
 
 
 def test_a_redis_that_is_killed_and_restarted_causes_no_5xx(
-    cluster: Cluster, pages: list[Errand], forms: list[Errand], capsys: pytest.CaptureFixture[str]
+    cluster: Cluster, pages: list[Request], forms: list[Request], capsys: pytest.CaptureFixture[str]
 ) -> None:
     restarts = 0
 
@@ -225,7 +225,7 @@ def test_pages_are_as_quick_as_usual_while_both_vendors_hang(
             page, logins = stage.load(
                 WINDOW_S, pages_per_s=PAGES_PER_S, logins_per_s=LOGINS_PER_S, paths=("/", "/?q=tea")
             )
-            assert [it.problem for it in (*page, *logins) if it.problem] == []
+            assert [it.problem for it in page if it.problem] == []
             return percentile(page, 95), logins
 
         stage.load(3, pages_per_s=PAGES_PER_S, logins_per_s=LOGINS_PER_S)

@@ -1,4 +1,4 @@
-"""The command `python -m tests.cluster`: runs a cluster until it is told to stop.
+"""The command `python -m tests.cluster`: runs a cluster until Ctrl-C or SIGTERM.
 
 `make cluster` starts it beside the sandbox, whose environment points the stores at the two vendors.
 """

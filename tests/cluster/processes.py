@@ -23,7 +23,7 @@ AMPLE_S = 60.0
 #: Where systems keep what is not on everybody's PATH.
 _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
-#: The whole of nginx's configuration, but for what the example has for one server.
+#: All of nginx's configuration except the content of the server block, which is in the example.
 _NGINX = """\
 daemon off;
 {user}
@@ -205,7 +205,7 @@ class Cluster:
         return Program(f"store {number}", command, output, lambda: answers(address), environment)
 
     def start(self, is_stopped: Callable[[], bool] = lambda: False) -> None:
-        """Start everything, nginx last, unless it is stopped meanwhile. Raises `Missing`."""
+        """Start everything, nginx last, until `is_stopped`. Raises `Missing`."""
         self._write_configuration()
         for it in self.programs:
             it.start(is_stopped)
