@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +18,7 @@ import redis
 
 from tests.gateways.test_redis_check import self_signed
 from tests.nginx_server import nginx
-from tests.ports import free_port
+from tests.ports import free_port, free_ports
 from tests.redis_server import redis_server, running_redis
 from tests.server.under_gunicorn import AMPLE_S, ROOT, STORE_COMMAND
 from tests.support import NO_AUTHORITIES, Browser, link_status, until
@@ -142,7 +140,7 @@ def test_a_cluster_serves_by_both_stores_keeps_static_files_in_nginx_and_ends_wi
 ) -> None:
     nginx()
     redis_server()
-    port = free_port_with_others_behind()
+    port = free_ports(6)
     command = [sys.executable, "-m", "webstore.sandbox", f"--port={port + 1}", f"--store-port={port}"]
     command += ["--", sys.executable, "-m", "tests.cluster", f"--port={port}"]
     output, url = tmp_path / "output", f"http://127.0.0.1:{port}"
@@ -182,20 +180,3 @@ def test_a_cluster_serves_by_both_stores_keeps_static_files_in_nginx_and_ends_wi
     assert code == 0
     assert "Traceback" not in output.read_text()
     assert not list(tmp_path.glob("webstore-*"))
-
-
-def free_port_with_others_behind() -> int:
-    """A port that is free like the five after it. Connections get no such ports by themselves."""
-    while True:
-        port = random.randrange(20_000, 32_000)  # noqa: S311 (a port)
-        if all(is_free(port + more) for more in range(6)):
-            return port
-
-
-def is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

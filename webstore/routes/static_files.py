@@ -22,6 +22,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Response
 
 from .compression import CODINGS, SHORTEST, coding_for, compressed_as
+from .measured import ROUTE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,6 +32,7 @@ BUNDLE = "css/all.css"
 STYLESHEETS = ("css/store.css", "css/shop.css", "css/buy.css", "css/orders.css")
 
 _PREFIX = "/static/"
+_ROUTE = f"{_PREFIX}<path:filename>"
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
 #: Hexadecimal digits of a hash in a file's name.
@@ -122,7 +124,7 @@ def install(app: Flask, folder: Path) -> StaticFiles:
         if endpoint == "static":
             values["filename"] = files.hashed(values["filename"])
 
-    app.add_url_rule(f"{_PREFIX}<path:filename>", endpoint="static", view_func=static)
+    app.add_url_rule(_ROUTE, endpoint="static", view_func=static)
     app.url_defaults(hash_name)
     return files
 
@@ -140,6 +142,7 @@ class Served:
         if path.startswith(_PREFIX) and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             name = path.removeprefix(_PREFIX).encode("latin-1").decode("utf-8", "replace")
             if found := self._files.find(name):
+                environ[ROUTE] = _ROUTE
                 return self._answer(*found, environ)(environ, start_response)
         return self._app(environ, start_response)
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import brotli
 import pytest
 from flask import Flask, url_for
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
 
 from tests.unit.offline import offline_store
+from webstore.routes.measured import ROUTE
 from webstore.routes.static_files import BUNDLE, STYLESHEETS, StaticFiles, read_static_files
 
 STATIC = Path(__file__).parents[3] / "static"
@@ -113,6 +114,13 @@ def test_no_file_is_answered_with_a_cookie_or_without_the_security_headers(store
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_the_metrics_count_files_under_one_route(store: Flask, hashed: str) -> None:
+    for address in (hashed, PLAIN, "/static/css/nothing.css"):
+        environ = EnvironBuilder(address).get_environ()
+        run_wsgi_app(store, environ)
+        assert environ[ROUTE] == "/static/<path:filename>"
 
 
 @pytest.mark.parametrize(
