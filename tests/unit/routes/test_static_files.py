@@ -10,7 +10,7 @@ from pathlib import Path
 import brotli
 import pytest
 from flask import Flask, url_for
-from werkzeug.test import Client, EnvironBuilder, TestResponse, run_wsgi_app
+from werkzeug.test import Client, EnvironBuilder, TestResponse
 
 from tests.unit.offline import offline_store
 from webstore.routes.measured import ROUTE
@@ -119,7 +119,7 @@ def test_no_file_is_answered_with_a_cookie_or_without_the_security_headers(store
 def test_the_metrics_count_files_under_one_route(store: Flask, hashed: str) -> None:
     for address in (hashed, PLAIN, "/static/css/nothing.css"):
         environ = EnvironBuilder(address).get_environ()
-        run_wsgi_app(store, environ)
+        list(store(environ, lambda *_: lambda _: None))
         assert environ[ROUTE] == "/static/<path:filename>"
 
 
