@@ -22,10 +22,13 @@ def test_a_second_visit_asks_for_the_page_alone(desktop: Person, shop: Shop) -> 
     look_at_home(desktop)
     assert len([path for path in asked if path.startswith("/static/catalogue/")]) > 1
     assert len([path for path in asked if path.startswith("/static/css/")]) == 1
-    desktop.page.goto("about:blank")
-    asked.clear()
-    look_at_home(desktop)
-    assert asked == ["/"]
+    for _ in range(3):  # on a busy machine, a picture may miss the first visit
+        desktop.page.goto("about:blank")
+        asked.clear()
+        look_at_home(desktop)
+        if asked == ["/"]:
+            return
+    raise AssertionError(asked)
 
 
 def look_at_home(person: Person) -> None:

@@ -187,7 +187,7 @@ def test_it_ends_cleanly_after_the_request_in_progress(
             # The idle worker ends at once, so the signal has come to both.
             until(lambda: len(store.workers()) == 1, AMPLE_S)
             # A proxy asks the next machine then.
-            until(lambda: refuses(store.url))
+            until(lambda: refuses(store.url), AMPLE_S)
             assert not login.done()
         assert login.result(AMPLE_S).headers["Location"] == "/account"
         assert store.process.wait(AMPLE_S) == 0
