@@ -52,7 +52,7 @@ def test_provider_down_at_the_callback(shop: Shop, caplog: pytest.LogCaptureFixt
     page = browser.open(url)
     assert page.status_code == 503
     assert "The login page is not available" in content(page)
-    assert "token endpoint: ConnectionError" in cause(caplog, page)
+    assert "token endpoint: the login provider cannot be reached" in cause(caplog, page)
     assert not is_logged_in(browser)
 
 

@@ -1,6 +1,6 @@
 """The only module through which the store calls other services.
 
-All three SDKs send through a `Wire`: httpx in auth0-python, requests in Authlib, and Stripe's own interface.
+All three SDKs send through a `Wire`: httpx in auth0-python, and the interfaces of Authlib and Stripe.
 Every call therefore has the same properties:
 
 - a time-out for connecting;
