@@ -41,6 +41,8 @@ _SLICE_BYTES = 64 * 1024
 _NEARLY = 0.9
 #: Headers that the wire sets itself.
 _OWN_HEADERS = ("accept-encoding", "content-length", "host", request_id.HEADER.lower())
+#: Seconds for which an idle connection is kept: less than the 60 s after which common servers close theirs.
+KEPT_S = 30.0
 #: Seconds that a thread waits for its turn if another one waits already. A waiting thread serves no page.
 _MOMENT_S = 0.05
 
@@ -172,7 +174,7 @@ class Wire:
             ssl_context=self._tls,
             max_connections=None,  # the callers are bounded
             max_keepalive_connections=16,
-            keepalive_expiry=5.0,
+            keepalive_expiry=KEPT_S,
             network_backend=_Backend(self._names or NameLookup()),
         )
 

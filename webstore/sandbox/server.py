@@ -128,12 +128,14 @@ class _Listener(ThreadedWSGIServer):
         host, port = listening.getsockname()
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self.accepted = 0
         super().__init__(host, port, app, _Handler, fd=listening.fileno())
 
     def get_request(self) -> tuple[socket.socket, object]:
         connection, address = super().get_request()
         with self._open_lock:
             self._open.add(connection)
+            self.accepted += 1
         return connection, address
 
     def close_request(self, request: socket.socket) -> None:  # type: ignore[override]  # TCP only here
@@ -175,6 +177,11 @@ class Server:
     def url(self) -> str:
         """The base URL without a trailing slash, like `http://127.0.0.1:8001`."""
         return f"http://{self.host}:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections were accepted since the last start."""
+        return self._listener.accepted if self._listener is not None else 0
 
     def start(self) -> None:
         """Start serving, unless it already serves. Raises ValueError when no application is set."""
