@@ -20,6 +20,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
@@ -83,18 +84,36 @@ def _cap(timeout: float | None, too_late: type[httpcore.TimeoutException] = http
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection. Each read and write ends at the deadline at the latest."""
+    """A connection. Each read and write ends at the deadline at the latest.
+
+    httpcore writes the headers and the body of a request one after the other. They are sent together, before
+    the answer is read.
+    """
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
+        self._unsent = bytearray()
+        self._write_timeout: float | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._unsent:
+            # httpcore reads the answer even so: the server may have said why it closed its side.
+            with suppress(httpcore.WriteError):
+                self._send()
         return self._inner.read(max_bytes, _cap(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._unsent += buffer
+        self._write_timeout = timeout
+        if len(self._unsent) > _SLICE_BYTES:
+            self._send()
+
+    def _send(self) -> None:
+        unsent, self._unsent = bytes(self._unsent), bytearray()
         # The inner stream gives each of its sends the whole time-out. Each slice gets the remaining time.
-        for start in range(0, len(buffer), _SLICE_BYTES):
-            self._inner.write(buffer[start : start + _SLICE_BYTES], _cap(timeout, httpcore.WriteTimeout))
+        for start in range(0, len(unsent), _SLICE_BYTES):
+            timeout = _cap(self._write_timeout, httpcore.WriteTimeout)
+            self._inner.write(unsent[start : start + _SLICE_BYTES], timeout)
 
     def close(self) -> None:
         self._inner.close()
