@@ -242,9 +242,10 @@ def require_own_folder(directory: Path, *, parents: bool = True) -> None:
     `parents`: create missing folders above it, too, with the usual mode. A parent that must be this user's
     alone may be deleted at any moment, and must not come back in that way.
     """
-    try:
+    owner = None
+    with contextlib.suppress(FileNotFoundError):
         owner = directory.lstat()
-    except FileNotFoundError:
+    if owner is None or not stat.S_ISDIR(owner.st_mode):
         directory.mkdir(mode=0o700, parents=parents, exist_ok=True)
         owner = directory.lstat()
     if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or not stat.S_ISDIR(owner.st_mode):
