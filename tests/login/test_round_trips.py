@@ -84,6 +84,7 @@ def test_logins_share_one_connection_to_each_vendor(tmp_path: Path) -> None:
         browser = shop.browser()
         browser.sign_up("ivy@example.com", path="/healthz")
         log_in_unlinked(shop, browser)
+        known: list[int] = []
         for _ in range(5):
             known, began = [server.connections for server in servers], time.monotonic()
             log_in_unlinked(shop, browser)
