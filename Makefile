@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench chaos engines pictures clean usable-port system-packages
+.PHONY: help run setup unit test check fix coverage bench figures chaos engines pictures clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
@@ -57,8 +57,11 @@ fix: $(TOOLS) ## Format the code and fix simple lint
 coverage: $(TOOLS) $(NODE_PACKAGES) ## Run all tests and report the branch coverage of the store
 	$(PY) -m pytest -q -n 2 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
 
-bench: $(TOOLS) ## Run the benchmarks
-	$(PY) -m pytest -q tests/benchmarks $(ARGS)
+bench: $(TOOLS) ## Run the benchmarks; bench-results/ has the ratios
+	$(PY) -m pytest -q $(if $(filter tests/%,$(ARGS)),,tests/benchmarks) $(ARGS)
+
+figures: $(TOOLS) ## Copy the ratios of the last benchmarks into the documentation
+	$(PY) -m tests.benchmarks.ratios.publish
 
 engines: WANTS_ENGINES := yes
 engines: $(TOOLS) system-packages ## Run one purchase in Firefox and one in WebKit
@@ -71,7 +74,7 @@ pictures: $(TOOLS) ## Record the commands of the documentation again, as picture
 	PYTHONPATH=. $(PY) docs/images/record.py >/dev/null
 
 clean: ## Remove .venv and what the tools left behind
-	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results
+	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis bench-results test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run usable-port: export PORT := $(PORT)

@@ -75,8 +75,11 @@ class Figure:
         unit = UNITS[self.unit]
         if self.goal is None:
             return unit.shown(self.value)
-        sign, answer = "≥" if self.goal.at_least else "≤", "yes" if self.met else "no"
-        return f"{unit.shown(self.value)} ({sign} {unit.shown(self.goal.limit)}: {answer})"
+        value, limit = unit.shown(self.value), unit.shown(self.goal.limit)
+        if value == limit and not self.met:
+            # Rounded, it would look as if the goal was met.
+            value = f"{self.value:.5g}"
+        return f"{value} ({'≥' if self.goal.at_least else '≤'} {limit}: {'yes' if self.met else 'no'})"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +10,11 @@ import httpx
 
 from tests.support import NO_AUTHORITIES, Browser
 
+from .collector import MOST_TRIES
 from .figures import Goal
 from .logins import Person, new_person
 from .raw import Client, cookie_header, request
+from .wire import resources
 
 #: The store lets one shopper open the account page so often in ten seconds: `webstore/routes/limits.py`.
 SHOPPER_LIMIT, LIMIT_S = 30, 10.0
@@ -40,8 +41,8 @@ class Page:
 
 
 def people(host: str, seconds: float) -> list[Person]:
-    """Enough shoppers for so many seconds of account pages, all of them logged in at the store."""
-    asked = _MOST_PER_S * min(seconds + 1, LIMIT_S)
+    """Enough shoppers for the account pages of a window of so many seconds, and for its repetition."""
+    asked = _MOST_PER_S * min(MOST_TRIES * (seconds + 1), LIMIT_S)
     count = max(20, math.ceil(asked / (SHOPPER_LIMIT - 5)))
     return [new_person(host, f"reader-{number}@example.com") for number in range(count)]
 
@@ -69,11 +70,9 @@ def pages(host: str, logged_in: Sequence[Person]) -> list[Page]:
 
 def _stylesheet(host: str) -> str:
     """The address of the home page's first stylesheet."""
-    markup = httpx.get(f"http://{host}/", verify=NO_AUTHORITIES, trust_env=False).raise_for_status().text
-    for tag in re.findall(r"<link[^>]*>", markup):
-        if 'rel="stylesheet"' in tag and (found := re.search(r'href="([^"]+)"', tag)):
-            return found[1]
-    raise AssertionError("the home page has no stylesheet")
+    with Client(host) as browser:
+        markup = browser.get("/", {"Accept-Encoding": "identity"}).body.decode()
+    return next(resource.address for resource in resources(markup) if resource.blocking)
 
 
 def _cart(host: str) -> dict[str, str]:

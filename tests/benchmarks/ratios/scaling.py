@@ -21,6 +21,8 @@ STRIPE_PER_S, STRIPE_SANDBOX_PER_S, STRIPE_ENDPOINT_PER_S, STRIPE_SEARCH_PER_S =
 #: Half of what Redis answers without pipelining on usual machines. Source:
 #: https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/benchmarks/
 REDIS_PER_S = 50_000
+#: How often each process looks for a newer catalogue: `webstore/shop/catalogue.py`.
+LOOKS_PER_S = 1
 DAY_S = 24 * 3600
 #: The busiest second has so many times the logins of the average one.
 PEAK = 5.0
@@ -175,14 +177,16 @@ def size_table(results: Results) -> str:
     lines = [f"| | {' | '.join(columns)} |", f"| --- |{' --- |' * len(columns)}"]
     for name, per_s in sizes.items():
         processors = per_s * visit.cpu_ms / 1000 / BUSY
+        machines = math.ceil(round(processors / PROCESSORS, 6))
+        trips = per_s * visit.trips + machines * PROCESSORS * LOOKS_PER_S
         cells = (
             f"{per_s:,.0f}",
             f"{per_s / PEAK * DAY_S / 1e6:,.1f} million",
             f"{per_s * sum(VISIT.values()):,.0f}",
             f"{processors:,.1f}",
-            f"{math.ceil(round(processors / PROCESSORS, 6)):,}",
-            f"{per_s * visit.trips:,.0f}",
-            f"{math.ceil(per_s * visit.trips / REDIS_PER_S)}",
+            f"{machines:,}",
+            f"{trips:,.0f}",
+            f"{math.ceil(trips / REDIS_PER_S)}",
             f"{per_s * visit.management:,.1f}",
             f"{per_s * visit.stripe:,.0f}",
         )
@@ -212,6 +216,7 @@ def assumptions() -> str:
             f"- {FIRST_SHARE:.0%} of the logins are first ones; the others return with the claim.",
             f"- The busiest second has {PEAK:g} times the logins of the average one.",
             f"- A processor is busy {BUSY:.0%} of that second.",
-            f"- A machine has {PROCESSORS} processors, a Redis answers {REDIS_PER_S:,} trips a second.",
+            f"- A machine has {PROCESSORS} processors and as many processes.",
+            f"- A Redis answers {REDIS_PER_S:,} trips a second.",
         )
     )

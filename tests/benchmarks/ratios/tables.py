@@ -9,6 +9,7 @@ from .figures import Figure, Results
 #: The parts, in the order of the tables, with the heading of their first column.
 PARTS = {
     "pages": "Page",
+    "wire": "Home page, without pictures",
     "login": "Login",
     "counts": "Request",
     "stores": "Page, behind nginx",

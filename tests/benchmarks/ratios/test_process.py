@@ -47,6 +47,8 @@ class Memory:
     """MB of the worker after so many requests, and the answers that were not what they should be."""
 
     resident: dict[int, float] = field(default_factory=dict)
+    #: MB of the minimal app's worker after its start.
+    hello: float = 0.0
     wrong: list[dict[str, int]] = field(default_factory=list)
 
 
@@ -55,6 +57,7 @@ def memory(pair: Pair, found: Collector) -> Memory:
     """Pages of all kinds, and some logins, on one worker."""
     memory, host, workers = Memory(), pair.store.host, pair.store.workers
     look(memory, pair, 0)
+    memory.hello = sum(processor.resident_mb(worker) or 0.0 for worker in pair.minimal.workers)
     kinds = pages(host, [new_person(host, f"crowd-{number}@example.com") for number in range(SHOPPERS)])
     for asked in range(STEP, (MANY if LONG else REQUESTS) + 1, STEP):
         mixed = mix(kinds, asked // STEP)
@@ -94,6 +97,7 @@ def add_memory(found: Collector, memory: Memory) -> None:
         found.note("process", "The memory was not measured: the system does not tell it.")
         return
     found.add("process", "resident set after the start", "store", "MB", [at[0]])
+    found.add("process", "resident set after the start", "hello", "MB", [memory.hello])
     subject = f"resident set after {REQUESTS:,} requests"
     found.add("process", subject, "store", "MB", [at[REQUESTS]], goal=Goal(MOST_MB))
     if MANY in at:

@@ -34,6 +34,10 @@ def test_a_cell_shows_the_goal_with_yes_or_no() -> None:
     assert PLAIN.shown() == "0.25 ms"
 
 
+def test_a_goal_that_is_just_missed_is_shown_with_more_digits() -> None:
+    assert Figure("login", "back", "wall", "ratio", (1.0512,), Goal(1.05)).shown() == "1.0512 (≤ 1.05: no)"
+
+
 def test_a_ratio_is_taken_within_its_round() -> None:
     # Of the medians it would be 3.
     assert ratios((2.0, 30.0, 6.0), (1.0, 10.0, 2.0)) == (2.0, 3.0, 3.0)

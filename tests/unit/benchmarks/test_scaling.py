@@ -7,6 +7,7 @@ import pytest
 from tests.benchmarks.ratios import scaling
 from tests.benchmarks.ratios.publish import DOCUMENTS, blocks, with_blocks
 from tests.benchmarks.ratios.scaling import CLAIM, FIRST, NO_CLAIM, PLANS, VISIT, Plan
+from tests.benchmarks.ratios.tables import PARTS
 from tests.unit.benchmarks.run import HOME, results, whole_run
 
 
@@ -37,12 +38,14 @@ def test_a_processor_does_what_fits_into_its_busy_share() -> None:
 
 
 def test_a_million_logins_a_day_are_counted_at_the_peak() -> None:
-    peak, a_day, pages, processors, machines, *_ = cells(
+    peak, a_day, pages, processors, machines, trips, *_ = cells(
         scaling.size_table(whole_run()), "a million logins a day"
     )
     assert (peak, a_day, pages) == ("58", "1.0 million", "637")
     # 57.9 visits of 26 ms, on processors that are busy 60 % of the time, 4 a machine.
     assert (processors, machines) == ("2.5", "1")
+    # 13 trips a visit, and one a second of each of the 4 processes.
+    assert trips == "756"
 
 
 def test_a_thousand_machines_do_a_thousand_times_as_much_as_one() -> None:
@@ -89,6 +92,5 @@ def test_a_document_without_markers_is_not_written() -> None:
 
 def test_the_documentation_has_a_place_for_every_block() -> None:
     markers = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
-    parts = {"pages", "login", "counts", "stores", "process"}
-    for name in (*blocks(whole_run()), *parts):
+    for name in {*blocks(whole_run()), *PARTS}:
         assert markers.count(f"<!-- figures: {name} -->") == 1, name
