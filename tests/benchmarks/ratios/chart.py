@@ -9,15 +9,18 @@ from collections.abc import Sequence
 from html import escape
 
 from .figures import Figure, Results
+from .tables import PARTS
 
 #: In pixels.
-_WIDTH, _ROW, _LABELS, _VALUES, _TOP, _BOTTOM = 860, 26, 330, 150, 44, 34
+_WIDTH, _ROW, _LABELS, _VALUES, _TOP, _BOTTOM = 1000, 26, 450, 150, 44, 34
 _MET, _MISSED, _GRID, _INK = "#2f7d5b", "#c2571a", "#d8dbe0", "#1f2430"
 
 
 def bar_chart(results: Results) -> str:
     """A bar for each ratio with a goal, and a mark at the goal. Green bars meet it, orange bars do not."""
+    places = list(PARTS)
     figures = [figure for figure in results.goals() if figure.unit == "ratio"]
+    figures.sort(key=lambda figure: places.index(figure.part))
     height = _TOP + _ROW * len(figures) + _BOTTOM
     longest = max([1.0, *(max(figure.value, _limit(figure)) for figure in figures)])
     drawn = [

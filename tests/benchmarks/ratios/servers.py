@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.stage import KEPT
+from tests.ports import free_ports
 from tests.support import until
 
 from . import processor
@@ -82,8 +82,5 @@ def _answers(host: str, process: subprocess.Popen[bytes], output: Path) -> bool:
 
 def free_hosts(count: int) -> list[str]:
     """So many different addresses of this machine that nothing listens on."""
-    with ExitStack() as probes:
-        opened = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in opened:
-            probe.bind(("127.0.0.1", 0))
-        return [f"127.0.0.1:{probe.getsockname()[1]}" for probe in opened]
+    first = free_ports(count)
+    return [f"127.0.0.1:{port}" for port in range(first, first + count)]

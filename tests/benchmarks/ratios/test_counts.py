@@ -26,7 +26,8 @@ pytestmark = pytest.mark.timeout(600)
 
 #: Requests of each kind; the median leaves out what happens once a second or once a minute.
 TIMES = 9
-PEOPLE = 3
+#: Somebody else for each of them.
+PEOPLE = TIMES
 #: Trips to the shared state.
 MOST_OF_PAGE, MOST_OF_LOGIN = 1.0, 2.0
 CODE, MANAGEMENT, STRIPE, STATE = "code exchange", "Management API", "Stripe", "trips to Redis"
@@ -108,6 +109,9 @@ def measured(counted: Counted) -> Counted:
         counted.row(name, prepared, 302, MOST_OF_LOGIN)
     vendors.claim(given=False)
     for page in pages(host, people):
+        if page.name == "account":
+            # The link is verified at both vendors, and counts as verified for a minute.
+            counted.row("account, first in a minute", iter(page.requests).__next__, page.status, None)
         counted.row(page.name, partial(bytes, page.requests[0]), page.status, MOST_OF_PAGE)
     return counted
 

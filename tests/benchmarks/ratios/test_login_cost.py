@@ -151,7 +151,7 @@ def _logins(away_s: float) -> int:
 def add_figures(found: Collector, measured: Found) -> None:
     """The rows of the table: for each kind, near and far vendors."""
     for (name, away_s), windows in measured.items():
-        subject = name if name == BEGIN else f"{name}, vendors {1000 * away_s:g} ms away"
+        subject = name if name == BEGIN else f"{name}, {1000 * away_s:g} ms away"
         kind = next((kind for kind in KINDS if kind.name == name), None)
         pairs = list(zip(windows.store, windows.minimal, strict=True))
         found.add("login", subject, "wall", "ms", [store.wall_ms for store, _ in pairs])
@@ -159,7 +159,7 @@ def add_figures(found: Collector, measured: Found) -> None:
         hops_ms = 1000 * away_s * kind.hops if kind else 0.0
         wall = [store.wall_ms / (minimal.wall_ms + hops_ms) for store, minimal in pairs]
         goal = Goal(kind.most_wall) if kind and away_s else None
-        found.add("login", subject, "wall, of the minimal one's and the hops", "ratio", wall, goal=goal)
+        found.add("login", subject, "wall, of minimal and hops", "ratio", wall, goal=goal)
         if away_s:
             more = [(store.wall_ms - minimal.wall_ms) / (1000 * away_s) for store, minimal in pairs]
             found.add("login", subject, "hops more", "hops", more)
@@ -168,7 +168,7 @@ def add_figures(found: Collector, measured: Found) -> None:
         found.add("login", subject, "CPU", "ms", [store for store, _ in known])
         cpu = [store / minimal for store, minimal in known]
         goal = Goal(kind.most_cpu) if kind and kind.most_cpu else None
-        found.add("login", subject, "CPU, of the minimal one's", "ratio", cpu, goal=goal)
+        found.add("login", subject, "CPU, of minimal", "ratio", cpu, goal=goal)
 
 
 def test_every_login_succeeded(measured: Found) -> None:
