@@ -46,5 +46,5 @@ def resources(markup: str) -> list[Resource]:
 def is_kept(answer: Answer) -> bool:
     """Whether a browser uses the stored answer at its next visit without asking (RFC 9111, section 4.2)."""
     control = answer.header("Cache-Control")
-    age = re.search(r"(?<![a-z-])max-age=([0-9]+)", control)
+    age = re.search(r"max-age=([0-9]+)", control)
     return "no-store" not in control and "no-cache" not in control and age is not None and int(age[1]) > 0
