@@ -12,7 +12,7 @@ from .figures import Figure, Results
 from .tables import PARTS
 
 #: In pixels.
-_WIDTH, _ROW, _LABELS, _VALUES, _TOP, _BOTTOM = 1000, 26, 450, 150, 44, 34
+_WIDTH, _ROW, _LABELS, _VALUES, _TOP, _BOTTOM = 1020, 26, 470, 150, 44, 34
 _MET, _MISSED, _GRID, _INK = "#2f7d5b", "#c2571a", "#d8dbe0", "#1f2430"
 
 
