@@ -41,7 +41,7 @@ class Collector:
         *,
         goal: Goal | None = None,
     ) -> None:
-        """Add a figure with the value of each round; none if there are no values."""
+        """Add a figure with the value of each round. Without values, nothing is added."""
         if each:
             self._figures.append(Figure(part, subject, measure, unit, tuple(each), goal))
 

@@ -22,7 +22,7 @@ _BLOCK = re.compile(r"<!-- figures: (?P<name>[a-z-]+) -->\n.*?<!-- end -->", re.
 
 
 def blocks(results: Results) -> dict[str, str]:
-    """What goes between the markers, by their names."""
+    """The text between the markers, by their names."""
     found = {part: part_table(results, part) for part in PARTS if results.of(part)}
     found |= {"run": run_line(results), "goals": verdict(results)}
     found |= {"limits": scaling.limit_table(), "assumptions": scaling.assumptions()}
@@ -34,7 +34,7 @@ def blocks(results: Results) -> dict[str, str]:
 
 
 def with_blocks(text: str, found: Mapping[str, str]) -> str:
-    """The document with these blocks between its markers. Raises `ValueError` if there are no markers."""
+    """The document with these blocks between its markers. Raises `ValueError` without markers."""
     if not _BLOCK.search(text):
         raise ValueError("the document has no place for figures")
 
@@ -46,7 +46,7 @@ def with_blocks(text: str, found: Mapping[str, str]) -> str:
 
 
 def main() -> None:
-    """Run the command line. Exits with a message if there are no results."""
+    """Run the command line. Exits with a message without results."""
     file = RESULTS / "ratios.json"
     if not file.exists():
         sys.exit(f"There is no {file.relative_to(TOP)}. Run make bench first.")

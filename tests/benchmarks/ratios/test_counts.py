@@ -132,7 +132,7 @@ def test_the_commands_of_a_pipeline_are_one_trip(counted: Counted) -> None:
         assert relay.trips - before == 3
 
 
-def test_a_login_calls_what_the_documentation_says(counted: Counted) -> None:
+def test_a_login_asks_the_vendors_as_documented(counted: Counted) -> None:
     calls = {
         name: {vendor: numbers[-1] for vendor, numbers in row.items() if vendor != STATE}
         for name, row in counted.rows.items()

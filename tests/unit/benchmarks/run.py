@@ -1,4 +1,4 @@
-"""The results of a run that never was, for the tests of what is made of them."""
+"""Results that nobody measured, for the tests of the tables, the chart and the arithmetic."""
 
 from __future__ import annotations
 
