@@ -58,18 +58,18 @@ class Origin:
 
     def __init__(self, url: str, cookies: Mapping[str, str] | None = None) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_S)
-        self.cookies = dict(cookies or {})
+        self._cookies: dict[str, str] = dict(cookies or {})
 
     def ask(self, method: str, path: str, form: dict[str, str] | None = None) -> Answer:
         """Send a request and read its whole answer."""
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         self._connection.request(method, path, urlencode(form) if form is not None else None, headers)
         response = self._connection.getresponse()
         response.read()
         answer = Answer(response.status, response.getheader("Location", ""), _cookies(response))
-        self.cookies |= answer.cookies
+        self._cookies |= answer.cookies
         return answer
 
     def close(self) -> None:
@@ -81,6 +81,11 @@ class Origin:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of this server."""
+        return dict(self._cookies)
 
 
 def _cookies(response: HTTPResponse) -> dict[str, str]:
