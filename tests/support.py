@@ -20,7 +20,7 @@ from urllib.parse import quote
 import httpx
 from flask import Flask
 
-from tests.flask_rules import compile_rules_once
+from tests.compiled_once import compile_once
 from webstore import create_app, linking
 from webstore.linking.attempt import Linker
 from webstore.linking.models import LinkOutcome
@@ -33,7 +33,7 @@ from webstore.sandbox.vendors import Sandbox
 from webstore.sessions.login import link_at_login
 from webstore.settings import Settings
 
-compile_rules_once()
+compile_once()
 
 T = TypeVar("T")
 
