@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from flask import Flask
@@ -291,6 +291,7 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
+@cache
 def shop_texts() -> Mapping[str, ShopText]:
     """The shop's own texts, by the name of their page."""
     return read_texts(_TOP / "templates" / "shop" / "texts")
