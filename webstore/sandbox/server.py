@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from flask import Flask
@@ -141,6 +142,11 @@ class _Listener(ThreadedWSGIServer):
             self._open.discard(request)
         super().close_request(request)
 
+    def wake(self) -> None:
+        """End the wait for a connection: `shutdown` would otherwise take until the next look at its flag."""
+        with suppress(OSError):  # not every system shuts down a listening socket
+            self.socket.shutdown(socket.SHUT_RDWR)
+
     def close_connections(self) -> None:
         """Shut down every open connection, which ends the thread that serves it."""
         with self._open_lock:
@@ -199,6 +205,7 @@ class Server:
             self._bound = None
         if self._listener is None or self._thread is None:
             return
+        self._listener.wake()
         self._listener.shutdown()
         self._thread.join()
         self._listener.server_close()
