@@ -20,8 +20,8 @@ RUN_TIME := $(VENV)/run-time.stamp
 TOOLS := $(VENV)/tools.stamp
 NODE_PACKAGES := tests/action/node_modules/.package-lock.json
 PIP := $(PY) -m pip install --no-input --disable-pip-version-check --progress-bar off
-# One module or one test runs in one process, which starts sooner.
-PARALLEL := $(if $(strip $(ARGS)),,-n 2 --dist loadscope)
+# One worker a processor. One module or one test runs in one process, which starts sooner.
+PARALLEL := $(if $(strip $(ARGS)),,-n logical --maxprocesses 8 --dist loadscope)
 
 # Another project's modules must not shine through into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -55,7 +55,7 @@ fix: $(TOOLS) ## Format the code and fix simple lint
 	$(PY) -m ruff format .
 
 coverage: $(TOOLS) $(NODE_PACKAGES) ## Run all tests and report the branch coverage of the store
-	$(PY) -m pytest -q -n 2 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
+	$(PY) -m pytest -q -n logical --maxprocesses 8 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
 
 bench: $(TOOLS) ## Run the benchmarks
 	$(PY) -m pytest -q tests/benchmarks $(ARGS)
