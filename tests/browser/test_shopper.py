@@ -172,4 +172,4 @@ def test_the_main_things_are_reached_with_the_keyboard(desktop: Person) -> None:
     for _ in range(15):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.textContent.replace(/\\s+/g, ' ').trim()"))
-    assert {"Skip to the content", "Copy customer ID", "Compare the two records", "Log out"} <= reached
+    assert {"Skip to content", "Copy customer ID", "Compare the two records", "Log out"} <= reached

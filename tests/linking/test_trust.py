@@ -124,7 +124,7 @@ def test_a_second_live_account_is_refused_and_nothing_is_written(
     assert len(alarms(caplog)) == 2
     assert_untouched(shop, metadata)
     page = shop.browser().log_in("ada@example.com", path="/account")
-    assert "belongs to another set-up of this store" in page.text
+    assert "There is a problem with your account" in page.text
     shop.restart(STRIPE_SECRET_KEY=SECOND_LIVE_KEY, LINK_SECOND_ACCOUNT="1")
     own = shown_customer(log_in(shop))
     assert own not in (None, linked)

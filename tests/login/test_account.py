@@ -124,7 +124,7 @@ def test_a_link_of_another_set_up_is_said_plainly_and_offers_no_retry(shop: Shop
     page = shop.browser().log_in()
     assert link_status(page) == "pending"
     assert "cus_live" not in page.text
-    assert "belongs to another set-up of this store" in content(page)
+    assert "There is a problem with your account" in content(page)
     assert "Try again" not in page.text
     assert shop.app_metadata(ADA) == metadata
 

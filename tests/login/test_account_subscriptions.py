@@ -188,7 +188,7 @@ def test_an_outage_leaves_the_page_and_says_to_try_again(
     shop.sandbox.stripe.control.add_fault(path=SUBSCRIPTIONS, times=None, **fault)
     page = ada.open("/account")
     assert (page.status_code, link_status(page)) == (200, "linked")
-    assert "Your subscriptions can't be loaded right now. Nothing is lost. Try again" in content(page)
+    assert "Your subscriptions can't be loaded right now. Please try again" in content(page)
     shop.sandbox.stripe.control.clear_faults()
     assert len(listed(ada.open("/account"))) == 1
 

@@ -74,7 +74,7 @@ def test_billing_with_a_link_of_another_set_up(shop: Shop, ada: Browser) -> None
     shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
     refused = ada.submit(page, action="/account/portal")
     assert refused.status_code == 409
-    assert "belongs to another set-up of this store" in content(refused)
+    assert "There is a problem with your account" in content(refused)
 
 
 def test_an_account_is_closed_for_good_and_the_customer_is_kept(shop: Shop, ada: Browser) -> None:
@@ -145,7 +145,7 @@ def test_an_account_that_cannot_be_closed_stays_as_it_is(shop: Shop, ada: Browse
     )
     failed = ada.submit(page, action="/account/close", confirmation="close my account")
     assert failed.status_code == (409 if status == 403 else 503)
-    assert "could not be closed just now" in content(failed)
+    assert "couldn't close your account right now" in content(failed)
     assert ("may still happen" in content(failed)) == (status != 403)
     assert ("the shop has been notified" in content(failed)) == (status == 403)
     assert link_status(ada.open("/account")) == "linked"

@@ -91,7 +91,7 @@ def test_a_provider_that_ignores_max_age_causes_no_loop(
     # The same without `max_age`: the provider's answer is then good, but proves no fresh login.
     page = browser.open(button(page))
     assert (page.status_code, page.url.path) == (403, CLOSE)
-    assert "did not say that you logged in just now" in content(page)
+    assert "did not confirm that you have just logged in" in content(page)
     assert liar.times("/authorize") == before + 2
     assert dict(parse_qsl(urlsplit(button(page)).query))["prompt"] == "login"
     assert is_logged_in(browser)

@@ -65,7 +65,7 @@ def test_an_unexpected_error_carries_them_too_and_gives_only_a_reference_number(
     assert answer.status_code == 500
     assert_secured(shop, answer)
     assert "secret" not in answer.text
-    found = re.search(r"reference number <code>(\w{8})</code>", answer.text)
+    found = re.search(r"Reference number <code>(\w{8})</code>", answer.text)
     assert found is not None
     (record,) = [r for r in caplog.records if found[1] in r.getMessage()]
     assert record.levelno == logging.ERROR

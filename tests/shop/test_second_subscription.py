@@ -58,7 +58,7 @@ def test_the_page_names_the_subscription_and_the_portal_comes_first(box: Good, s
     page = go_to_payment(subscriber, f"/checkout?price={box.price}")
     words = content(page)
     assert "Tea box Active €19.00 / month Next charge on" in words
-    assert "Nothing was ordered, and nothing was charged." in words
+    assert "Your order was not placed, and you have not been charged." in words
     actions = re.findall(r'<form[^>]*action="([^"]*)"', page.text[page.text.index("<main") :])
     assert actions[:2] == ["/account/portal", "/checkout"]
     assert words.index("Manage your subscription") < words.index("Subscribe a second time")

@@ -68,13 +68,13 @@ def test_an_open_and_an_expired_session_are_distinguished(shop: Shop, ada: Brows
     made = session_of(go_to_payment(ada))
     address = f"/checkout/success?session_id={made}"
     page = ada.open(address)
-    assert "This purchase is not finished" in content(page)
+    assert "Your payment is not complete" in content(page)
     (address_of_payment,) = re.findall(r'href="([^"]*)">Continue to payment', page.text)
     assert made in address_of_payment
     assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
     shop.stripe("POST", f"/checkout/sessions/{made}/expire")
     page = ada.open(address)
-    assert "This purchase has expired" in content(page)
+    assert "This checkout has expired" in content(page)
     assert "nothing was charged" in content(page)
     # The items are in the cart still.
     assert "Buy again" not in content(page)
@@ -94,7 +94,7 @@ def test_a_payment_that_takes_days_is_shown_as_under_way(shopper: Browser) -> No
     page = pay(shopper, go_to_payment(shopper), paymentMethod="debit")
     assert "Your order is placed" in content(page)
     assert "still working on the payment" in content(page)
-    assert "There is nothing in your cart yet." in content(shopper.open("/cart"))
+    assert "Your cart is empty." in content(shopper.open("/cart"))
 
 
 def settle(shop: Shop, *, succeeded: bool) -> None:
@@ -115,7 +115,7 @@ def test_a_debit_that_fails_says_so_and_leads_to_buying_again(shop: Shop, mug: G
     settle(shop, succeeded=False)
     page = ada.open(address)
     assert "The payment failed" in content(page)
-    assert "You can buy the same again." in content(page)
+    assert "You can order the same items again." in content(page)
     # There are two in the cart already.
     assert in_cart(ada.submit(page, action="/orders/again")) == [("Blue mug", 3)]
 
@@ -134,7 +134,7 @@ def test_a_first_debit_of_a_subscription_that_fails_leads_to_the_invoice(shop: S
 def test_a_debit_that_succeeds_is_paid(shop: Shop, mug: Good, ada: Browser) -> None:
     address = pay_by_debit(ada, mug.price)
     settle(shop, succeeded=True)
-    assert "It is paid." in content(ada.open(address))
+    assert "Payment received." in content(ada.open(address))
 
 
 def test_a_failed_order_is_bought_again_with_all_of_its_items(shop: Shop, mug: Good, ada: Browser) -> None:
@@ -172,7 +172,7 @@ def test_a_session_that_saves_a_payment_method_is_no_order(shop: Shop, ada: Brow
     attach(shop.app, replace(services, checkouts=cast(Checkouts, Saving())))
     page = ada.open("/checkout/success?session_id=cs_test_1")
     assert page.status_code == 200
-    assert "Your payment method is saved Nothing was charged." in content(page)
+    assert "Your payment method is saved You have not been charged." in content(page)
     assert "Total" not in content(page)
     assert "Paid" not in content(page)
 

@@ -117,7 +117,7 @@ def buy_again() -> ResponseReturnValue:
         except CannotBuy as exc:
             problem = exc
     if cart == current_cart():
-        raise problem or CannotBuy("There is nothing to buy again.")
+        raise problem or CannotBuy("None of these items is available any longer.")
     keep_cart(cart)
     return redirect(url_for("cart.show", done="some" if problem else "added"), 303)
 
@@ -132,7 +132,7 @@ def _link(shopper: Shopper) -> LinkOutcome:
 
 def _no_such_order() -> ResponseReturnValue:
     """The same answer for somebody else's order as for a number that does not exist."""
-    abort(404, "You have no order with this number. Look for it among your orders.")
+    abort(404, "We can't find this order. See all of your orders instead.")
 
 
 @blueprint.app_template_filter("day")

@@ -45,7 +45,7 @@ def home() -> ResponseReturnValue:
         return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
     shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number)
     if number > shelf.pages:
-        abort(404, "The shop has fewer pages of products than that.")
+        abort(404, "There are no more products on this page.")
     return render_template("shop/home.html", shelf=shelf, orders=ORDERS)
 
 
@@ -56,7 +56,7 @@ def product(product_id: str) -> ResponseReturnValue:
     """Show one product. Its ID comes from Stripe and may be any text."""
     found = services().catalogue.current().product(product_id)
     if found is None:
-        abort(404, "This product is not sold here, or not any more. The shop may have something like it.")
+        abort(404, "This product is not available. You may find something similar in our shop.")
     url = services().settings.base_url + url_for(".product", product_id=found.id)
     return render_template(
         "shop/product.html",
@@ -107,5 +107,5 @@ def _day(at: float) -> str:
 def _page_number(text: str) -> int:
     """The page number in a query parameter. An invalid one ends the request with 404."""
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_PAGE_DIGITS) or int(text) == 0:
-        abort(404, "There is no such page of products.")
+        abort(404, "There are no more products on this page.")
     return int(text)
