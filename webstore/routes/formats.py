@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Flask, g, request
 
 from webstore.shop.models import Money
-from webstore.shop.money import format_money, negotiate, per
+from webstore.shop.money import every, format_money, negotiate, per
 
 
 def install(app: Flask) -> None:
-    """Register the filters `money`, for a `Money`, and `per`, for a `Recurrence` or None."""
+    """Register the filters `money`, for a `Money`, `per`, for a `Recurrence` or None, and `every`."""
     app.add_template_filter(_money, "money")
     app.add_template_filter(per, "per")
+    app.add_template_filter(every, "every")
 
 
 def reader_locale() -> str:

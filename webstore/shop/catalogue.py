@@ -58,7 +58,7 @@ _OLD, _OLD_PATIENCE_S = 10, 1.5
 _KEPT_S = 7 * 24 * 3600.0
 
 # The number is that of the format.
-_POINTER, _CONTENT = "catalogue:1", "catalogue-content:1"
+_POINTER, _CONTENT = "catalogue:2", "catalogue-content:2"
 _CHANGED = "catalogue-changed"
 _TURN, _EARLY_TURN = "catalogue-turn", "catalogue-early-turn"
 _TAKEN, _FAILED, _REFUSED = "taken", "failed", "refused"
