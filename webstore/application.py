@@ -50,6 +50,7 @@ from .routes import (
     auth,
     closing,
     customer,
+    developers,
     doctor,
     edge,
     errors,
@@ -98,7 +99,7 @@ def build(settings: Settings | None = None) -> Flask:
     logs.install(settings.log_format)
     attach(app, _services(settings, _hooks(settings)))
     commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
-    for routes in (shop, auth, account, closing, health, doctor, *commerce):
+    for routes in (shop, auth, account, closing, developers, health, doctor, *commerce):
         app.register_blueprint(routes.blueprint)
     if settings.auth0_audience:
         app.register_blueprint(api.blueprint)

@@ -82,7 +82,7 @@ def test_a_wrong_quantity_is_marked_and_nothing_is_lost(shopper: Person) -> None
     # The browser itself lets this button send a wrong quantity.
     shopper.click("Remove Oak tray")
     shopper.forgive("400")
-    expect(shopper.page.get_by_role("alert")).to_contain_text("whole number from 0 to 999")
+    expect(shopper.page.get_by_role("alert")).to_contain_text("quantity from 0 to 999")
     assert (quantity(shopper, "Blue mug"), quantity(shopper, "Oak tray")) == ("1000", "1")
     expect(shopper.page.get_by_label("Quantity of Blue mug")).to_have_attribute("aria-invalid", "true")
     type_quantity(shopper, "Blue mug", "10")

@@ -52,6 +52,7 @@ def test_a_purchase_and_the_back_button_after_the_logout(engine: Engine, shop: S
 
     engine.open(f"{shop.url}/account")
     engine.sees(customer["id"])
+    engine.unfold("Account")
     engine.click("Log out")
     until(lambda: engine.address() == f"{shop.url}/", within_s=30)
     engine.sees("Log in")

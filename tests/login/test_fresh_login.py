@@ -1,4 +1,4 @@
-"""An account is closed only right after a login."""
+"""An account is closed only soon after a login."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_page_that_was_open_for_long_closes_nothing_and_leads_through_the_logi
     shop.sandbox.auth0.control.clock.advance(3600)
     refused = confirm(ada, page)
     assert (refused.status_code, refused.history) == (403, [])
-    assert "Nothing was done" in content(refused)
+    assert "Nothing has changed" in content(refused)
     assert shop.management("GET", ADA).status_code == 200
     page = ada.open(button(refused))
     assert page.url.path == "/u/login"

@@ -151,7 +151,7 @@ def test_a_reason_is_printable_on_the_page_and_in_the_log(
 ) -> None:
     page = refused(browser, "unauthorized", description)
     assert page.status_code == 403
-    (paragraph,) = re.findall(r"<p>(The login page did.*?)</p>", content(page))
+    (paragraph,) = re.findall(r"<p>(This account can.*?)</p>", content(page))
     assert paragraph.isprintable()
     assert cause(caplog, page).isprintable()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_wrong_method_is_a_page_and_names_the_right_ones(
 ) -> None:
     page = send(stranger, method, path)
     assert page.status_code == 405
-    assert "This page can't be opened this way" in page.text
+    assert "This page can't be opened this way" in html.unescape(page.text)
     # https://www.rfc-editor.org/rfc/rfc9110#section-15.5.6
     assert set(page.headers["Allow"].split(", ")) == allowed
 

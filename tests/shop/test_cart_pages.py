@@ -68,12 +68,12 @@ def test_bad_quantities_are_refused_and_change_nothing(shared: Shop, mug: Good, 
     put_in(browser, mug, 2)
     page = browser.client.post("/cart/add", data={"price": mug.price, "quantity": quantity})
     assert page.status_code == 400
-    assert "whole number from 1 to 999" in content(page)
+    assert "quantity from 1 to 999" in content(page)
     assert in_cart(page) == [("Blue mug", 2)]
     if quantity != "0":
         page = change(browser, {mug: quantity})
         assert page.status_code == 400
-        assert "whole number from 0 to 999" in content(page)
+        assert "quantity from 0 to 999" in content(page)
     assert in_cart(browser.open("/cart")) == [("Blue mug", 2)]
 
 

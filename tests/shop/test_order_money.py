@@ -241,7 +241,7 @@ def test_a_dispute_is_named_while_it_is_open_and_when_it_is_lost(
     shop.sandbox.stripe.close_dispute(dispute["id"], won=False)
     status, text = the_order(ada)
     assert (status, "Returned by your bank" in text) == ("dispute_lost", True)
-    assert "the bank gave the money back" in text
+    assert "the bank returned the money" in text
 
 
 def test_a_dispute_that_the_shop_wins_changes_nothing(shop: Shop, mug: Good, ada: Browser) -> None:

@@ -300,7 +300,6 @@ def _page(choice: _Choice, problem: str | None = None) -> str:
         rows=choice.rows,
         purchases=bought,
         total=carts.total_of(bought),
-        recurring=any(item.price.recurrence for item in bought),
         options=services().settings.checkout,
         query=choice.query,
         digest=digest(bought),

@@ -168,7 +168,7 @@ def other_address(address: str) -> _Answer:
         421,
         "Please use our usual address",
         "This page was opened under another address, where your cart and your login cannot be kept. "
-        "Nothing was done. Open the store at its own address and try again.",
+        "Nothing has changed. Please open the store at its usual address and try again.",
     )
     return _render(page, None, link=("Open the store", address))
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webstore.errors import PaymentsUnavailable
-from webstore.shop.browsing import ORDERS, browse, leading_price
+from webstore.shop.browsing import ORDERS, browse, collections, leading_price, other_rhythms, related, slug
 from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
@@ -29,7 +29,13 @@ _RETRY_AFTER_S = 5
 @blueprint.app_context_processor
 def _parts() -> dict[str, object]:
     """The names that all templates can use."""
-    return {"leading_price": leading_price, "shop_texts": TITLES, "base_url": services().settings.base_url}
+    return {
+        "leading_price": leading_price,
+        "other_rhythms": other_rhythms,
+        "slug": slug,
+        "shop_texts": TITLES,
+        "base_url": services().settings.base_url,
+    }
 
 
 @blueprint.get("/")
@@ -37,13 +43,28 @@ def _parts() -> dict[str, object]:
 @drops_paid_items(closely=False)
 def home() -> ResponseReturnValue:
     """Show the products: the search text is `q`, the order `sort`, and the page number `page`."""
+    return _shelf(None)
+
+
+@blueprint.get("/collections/<name>")
+@public_page
+@drops_paid_items(closely=False)
+def collection(name: str) -> ResponseReturnValue:
+    """Show the products of one collection; the query is the home page's."""
+    return _shelf(name)
+
+
+def _shelf(name: str | None) -> ResponseReturnValue:
+    """The page of products of the collection with this name, or of all products."""
     number = _page_number(request.args.get("page", "1"))
     try:
         catalogue = services().catalogue.current()
     except PaymentsUnavailable:
         # Only the products are missing: shoppers can log in and use the cart and the account.
         return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
-    shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number)
+    shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number, name)
+    if name is not None and shelf.collection is None:
+        abort(404, "This collection is not available. You may find something similar in our shop.")
     if number > shelf.pages:
         abort(404, "There are no more products on this page.")
     return render_template("shop/home.html", shelf=shelf, orders=ORDERS)
@@ -54,15 +75,18 @@ def home() -> ResponseReturnValue:
 @drops_paid_items(closely=False)
 def product(product_id: str) -> ResponseReturnValue:
     """Show one product. Its ID comes from Stripe and may be any text."""
-    found = services().catalogue.current().product(product_id)
+    catalogue = services().catalogue.current()
+    found = catalogue.product(product_id)
     if found is None:
         abort(404, "This product is not available. You may find something similar in our shop.")
-    url = services().settings.base_url + url_for(".product", product_id=found.id)
+    url = _address(url_for(".product", product_id=found.id))
     return render_template(
         "shop/product.html",
         product=found,
         canonical=url,
-        data=product_data(found, url),
+        data=product_data(found, url, returns_url=_address(url_for(".text", name="returns"))),
+        collection=next((it for it in collections(catalogue) if it.slug == slug(found.category)), None),
+        related=related(catalogue, found),
         max_quantity=MAX_QUANTITY,
     )
 
@@ -81,11 +105,9 @@ def sitemap() -> Response:
 
     Source: https://www.sitemaps.org/protocol.html
     """
-    products = [
-        (url_for(".product", product_id=it.id), _day(it.updated))
-        for it in services().catalogue.current().products
-    ]
-    body = render_template("shop/sitemap.xml", products=products)
+    catalogue = services().catalogue.current()
+    products = [(url_for(".product", product_id=it.id), _day(it.updated)) for it in catalogue.products]
+    body = render_template("shop/sitemap.xml", products=products, collections=collections(catalogue))
     return Response(body, mimetype="application/xml")
 
 
@@ -97,6 +119,11 @@ def robots() -> Response:
     Source: https://www.rfc-editor.org/rfc/rfc9309
     """
     return Response(render_template("shop/robots.txt"), mimetype="text/plain")
+
+
+def _address(path: str) -> str:
+    """The whole address of a page, given what `url_for` says."""
+    return services().settings.base_url + path
 
 
 def _day(at: float) -> str:
