@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from flask.wrappers import Response
 from webstore import deadline, request_id
 from webstore.settings import Settings
 
-from . import services
+from . import kept_pages, services, services_of
 from .cart_cookie import sent_a_cart
 from .marks import is_public_page, is_signed
 from .own_host import VISITED, require_own_host
@@ -79,20 +79,26 @@ class _RequestId:
 
 def install(app: Flask, settings: Settings) -> None:
     """Install the ID, the deadline, the checks and the headers for every route."""
+
+    @lru_cache(maxsize=8)
+    def policy_with(provider_origins: tuple[str, ...]) -> str:
+        return _policy(settings, provider_origins)
+
+    def policy() -> str:
+        return policy_with(services_of(app).login_client.known_origins())
+
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
+    app.wsgi_app = kept_pages.KeptPages(app, settings, policy)  # type: ignore[method-assign]
     app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
     app.wsgi_app = _RequestId(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(require_own_host)
     app.before_request(_refuse_cross_site)
-    headers, policy = _headers(settings), partial(_policy, settings)
+    headers = _headers(settings)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        if response.status_code in _REDIRECTS:
-            # No page to protect: the room in the header is for Location and the cookies.
-            shown = _NO_PAGE
-        else:
-            shown = policy(services().login_client.known_origins())
+        # A redirect has no page to protect: the room in the header is for Location and the cookies.
+        shown = _NO_PAGE if response.status_code in _REDIRECTS else policy()
         response.headers.setdefault("Content-Security-Policy", shown)
         for name, value in headers.items():
             response.headers.setdefault(name, value)
@@ -121,10 +127,12 @@ def _set_caching(response: Response) -> None:
     ):
         response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
         response.vary.add("Cookie")
+        response.vary.add("Accept-Encoding")
         if "locale" in g:
             # The page depends on the reader's language.
             response.vary.add("Accept-Language")
         response.add_etag()
+        kept_pages.offer(response)
         response.make_conditional(request)
     else:
         response.headers["Cache-Control"] = "private, no-store"

@@ -13,6 +13,7 @@ from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
 from . import services
+from .kept_pages import catalogue_of_page
 from .login_guards import ask_provider_if_unsure
 from .marks import public_page
 from .paid_items import drops_paid_items
@@ -39,7 +40,7 @@ def home() -> ResponseReturnValue:
     """Show the products: the search text is `q`, the order `sort`, and the page number `page`."""
     number = _page_number(request.args.get("page", "1"))
     try:
-        catalogue = services().catalogue.current()
+        catalogue = catalogue_of_page()
     except PaymentsUnavailable:
         # Only the products are missing: shoppers can log in and use the cart and the account.
         return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
@@ -54,7 +55,7 @@ def home() -> ResponseReturnValue:
 @drops_paid_items(closely=False)
 def product(product_id: str) -> ResponseReturnValue:
     """Show one product. Its ID comes from Stripe and may be any text."""
-    found = services().catalogue.current().product(product_id)
+    found = catalogue_of_page().product(product_id)
     if found is None:
         abort(404, "This product is not sold here, or not any more. The shop may have something like it.")
     url = services().settings.base_url + url_for(".product", product_id=found.id)
@@ -82,8 +83,7 @@ def sitemap() -> Response:
     Source: https://www.sitemaps.org/protocol.html
     """
     products = [
-        (url_for(".product", product_id=it.id), _day(it.updated))
-        for it in services().catalogue.current().products
+        (url_for(".product", product_id=it.id), _day(it.updated)) for it in catalogue_of_page().products
     ]
     body = render_template("shop/sitemap.xml", products=products)
     return Response(body, mimetype="application/xml")
