@@ -55,6 +55,7 @@ from .routes import (
     formats,
     health,
     shop,
+    static_files,
 )
 from .routes import cart as cart_routes
 from .routes import checkout as checkout_routes
@@ -89,9 +90,10 @@ def build(settings: Settings | None = None) -> Flask:
     Without `settings` they are read from the environment. Raises `SettingsError`. Makes no network call.
     """
     settings = settings or Settings.from_env(more=problems_of_places)
-    app = Flask(__name__, template_folder=str(_TOP / "templates"), static_folder=str(_TOP / "static"))
+    app = Flask(__name__, template_folder=str(_TOP / "templates"), static_folder=None)
     # Merging slashes redirects to an address that is built from the Host header.
     app.url_map.merge_slashes = False
+    files = static_files.install(app, _TOP / "static")
     _configure(app, settings)
     logs.install(settings.log_format)
     attach(app, _services(settings, _hooks(settings)))
@@ -100,7 +102,7 @@ def build(settings: Settings | None = None) -> Flask:
         app.register_blueprint(routes.blueprint)
     if settings.auth0_audience:
         app.register_blueprint(api.blueprint)
-    edge.install(app, settings)
+    edge.install(app, settings, files)
     app.after_request(wait_for_room)
     install_readings(app)
     if settings.trusted_proxy_hops:

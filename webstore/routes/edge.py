@@ -15,16 +15,16 @@ from webstore.settings import Settings
 
 from . import kept_pages, services, services_of
 from .cart_cookie import sent_a_cart
+from .compression import send_compressed
 from .marks import is_public_page, is_signed
 from .own_host import VISITED, require_own_host
+from .static_files import Served, StaticFiles
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-#: Statuses of a static file. Any other status is an error page, which shows the shopper's name.
-_FILE_STATUSES = (200, 206, 304)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 #: Seconds that a request may take in addition to the time for linking.
@@ -77,8 +77,8 @@ class _RequestId:
             return self._app(environ, start)
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Install the ID, the deadline, the checks and the headers for every route."""
+def install(app: Flask, settings: Settings, files: StaticFiles) -> None:
+    """Install the static files, and the ID, the deadline, the checks and the headers for every route."""
 
     @lru_cache(maxsize=8)
     def policy_with(provider_origins: tuple[str, ...]) -> str:
@@ -90,10 +90,11 @@ def install(app: Flask, settings: Settings) -> None:
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
     app.wsgi_app = kept_pages.KeptPages(app, settings, policy)  # type: ignore[method-assign]
     app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
+    headers = _headers(settings)
+    app.wsgi_app = Served(app.wsgi_app, files, {**headers, "Content-Security-Policy": _NO_PAGE})  # type: ignore[method-assign]
     app.wsgi_app = _RequestId(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(require_own_host)
     app.before_request(_refuse_cross_site)
-    headers = _headers(settings)
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -112,8 +113,6 @@ def _set_caching(response: Response) -> None:
     A browser has to revalidate each time, so that it never shows a stored "Log in" to a logged-in shopper.
     Source: RFC 9111.
     """
-    if request.endpoint == "static" and response.status_code in _FILE_STATUSES:
-        return
     if (
         is_public_page()
         and response.status_code == 200
@@ -132,7 +131,8 @@ def _set_caching(response: Response) -> None:
             # The page depends on the reader's language.
             response.vary.add("Accept-Language")
         response.add_etag()
-        kept_pages.offer(response)
+        if not kept_pages.offer(response):
+            send_compressed(response, request.headers.get("Accept-Encoding", ""))
         response.make_conditional(request)
     else:
         response.headers["Cache-Control"] = "private, no-store"

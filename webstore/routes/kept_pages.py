@@ -1,32 +1,29 @@
 """Pages that are the same for all strangers, kept in the process: made once, then answered without Flask.
 
 A stranger is a browser that sends neither a session nor a cart. Such a request for a page that is kept is
-answered here, before Flask begins to work. Every other request goes on to Flask; so does the first one for a
-page, and `edge.py` then offers the page, if caches in front of the store may keep it as well.
+answered here, before Flask begins to work. Every other request goes on to Flask, the first one for a page
+as well: `edge.py` then offers the page for keeping, if caches in front of the store may keep it, too.
 
-A page belongs to an address, to a notation of amounts, and to the catalogue that it shows. Another catalogue
-drops it. Docs: docs/decisions/0008-kept-pages.md.
+A page belongs to an address, to a notation of amounts, and to the products that it shows. As soon as the
+catalogue has others, it is made again. docs/decisions/0009-kept-pages.md has the reasons.
 """
 
 from __future__ import annotations
 
-import gzip
-import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cachetools import TTLCache
 from flask import Flask, g, request
-from werkzeug.datastructures import Accept
-from werkzeug.http import is_entity_header, is_resource_modified, parse_accept_header
+from werkzeug.http import is_entity_header, is_resource_modified
 
 from webstore.errors import WebstoreError
 from webstore.settings import Settings
 from webstore.shop.models import Catalogue, Product
 
 from . import services, services_of
+from .bounded_memory import BoundedMemory
+from .compression import SHORTEST, coding_for, compressed_as
 from .formats import notation_of
 from .own_host import is_host_of
 
@@ -35,32 +32,34 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
     from flask.wrappers import Response
 
-#: Seconds after which a page is made again, even if the catalogue is still the same.
+#: Seconds after which a page is made again, even if the products are still the same.
 KEPT_S = 60.0
-#: Bytes of the pages of one process. Addresses without a query are as many as the catalogue has products.
-#: Anybody can make up one with a query, so these pages have a memory of their own.
+#: Bytes of the pages of one process. The catalogue has so many addresses without a query; those with one
+#: anybody can make up, so they have a memory of their own.
 MOST_BYTES, MOST_BYTES_OF_QUERIES = 8 * 1024 * 1024, 2 * 1024 * 1024
-#: Bytes of one page, with what is stored beside it.
+#: Bytes of a page that is kept.
 MOST_BYTES_OF_PAGE = 256 * 1024
+#: Bytes that are counted for what belongs to a page: addresses and headers.
 _BESIDE_PAGE = 4096
-#: What Flask's answer offers for keeping.
+#: The place in the WSGI environment where a page is offered.
 _OFFER = "webstore.page_for_strangers"
 _POLICY = "Content-Security-Policy"
 
 #: Path, query and notation.
 _Address = tuple[str, str, str]
+_Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """One form of a page, plain or compressed. Each has an ETag of its own: RFC 9110, section 8.8.3.3."""
+    """A page in one coding. Each coding has an ETag of its own: RFC 9110, section 8.8.3.3."""
 
     etag: str
     body: bytes
-    headers: tuple[tuple[str, str], ...]
+    headers: _Headers
 
     def answer(self, environ: WSGIEnvironment, start_response: StartResponse, policy: str) -> list[bytes]:
-        """Answer a GET or HEAD, with 304 if the client has the page already."""
+        """Answer a GET or HEAD; with 304 if the client has the page already."""
         headers = [*self.headers, (_POLICY, policy)]
         if not is_resource_modified(environ, etag=self.etag):
             start_response("304 NOT MODIFIED", [it for it in headers if not is_entity_header(it[0])])
@@ -71,45 +70,56 @@ class _Form:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page and the products that it shows; None: it shows none."""
+    """A page, and the products that it shows; None: it shows none of them."""
 
-    plain: _Form
-    #: A page for strangers has no secret, so its length gives none away.
-    zipped: _Form
+    etag: str
+    body: bytes
+    headers: _Headers
     products: tuple[Product, ...] | None
+    forms: dict[str | None, _Form] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """The bytes that it takes."""
-        return len(self.plain.body) + len(self.zipped.body) + _BESIDE_PAGE
+        """The bytes that it takes at most; all compressed forms together are shorter than the plain one."""
+        return 2 * len(self.body) + _BESIDE_PAGE
+
+    def form_for(self, accept_encoding: str) -> _Form:
+        """The page in the best coding that the client accepts. Each is made once."""
+        coding = coding_for(accept_encoding) if len(self.body) >= SHORTEST else None
+        form = self.forms.get(coding)
+        if form is None:
+            form = self.forms[coding] = self._in(coding)
+        return form
+
+    def _in(self, coding: str | None) -> _Form:
+        body = compressed_as(coding, self.body) if coding else self.body
+        etag = f'"{self.etag}-{coding}"' if coding else f'"{self.etag}"'
+        headers = [*self.headers, ("ETag", etag), ("Content-Length", str(len(body)))]
+        return _Form(etag, body, [*headers, ("Content-Encoding", coding)] if coding else headers)
 
 
 def catalogue_of_page() -> Catalogue:
     """The catalogue that the page of this request shows. Raises `PaymentsUnavailable`.
 
-    For pages that strangers may see: the kept page counts as long as the catalogue has the same products.
+    For pages that strangers may see: a kept one counts as long as the catalogue has the same products.
     """
     catalogue = services().catalogue.current()
     g.shown_products = catalogue.products
     return catalogue
 
 
-def offer(response: Response) -> None:
-    """Offer the answer at hand, which is the same for all strangers, for keeping. It must have an ETag."""
+def offer(response: Response) -> bool:
+    """Offer this page, which is the same for all strangers, for keeping. It must have an ETag.
+
+    Returns whether it is wanted: then `KeptPages` answers with it, instead of Flask.
+    """
+    if _OFFER not in request.environ:
+        return False
+    separate = ("etag", "content-length", _POLICY.lower())
+    headers = [(name, value) for name, value in response.headers if name.lower() not in separate]
     etag, _ = response.get_etag()
-    headers = [
-        (name, value) for name, value in response.headers if name not in ("ETag", "Content-Length", _POLICY)
-    ]
-    body = response.get_data()
-    request.environ[_OFFER] = _Page(
-        _form(f'"{etag}"', body, headers),
-        _form(f'"{etag}-gzip"', gzip.compress(body, 6, mtime=0), [*headers, ("Content-Encoding", "gzip")]),
-        g.get("shown_products"),
-    )
-
-
-def _form(etag: str, body: bytes, headers: Iterable[tuple[str, str]]) -> _Form:
-    return _Form(etag, body, (*headers, ("ETag", etag), ("Content-Length", str(len(body)))))
+    request.environ[_OFFER] = _Page(str(etag), response.get_data(), headers, g.get("shown_products"))
+    return True
 
 
 class KeptPages:
@@ -117,83 +127,82 @@ class KeptPages:
 
     def __init__(self, app: Flask, settings: Settings, policy: Callable[[], str]) -> None:
         """`policy`: gives the Content-Security-Policy of the moment, which is not kept with a page."""
-        self._flask, self._behind, self._policy = app, app.wsgi_app, policy
+        self._app, self._flask, self._policy = app, app.wsgi_app, policy
         self._base_url = settings.base_url
         self._personal = (settings.cookie_name(), settings.cookie_name("cart"))
-        self._lock = threading.Lock()
-        self._plain: TTLCache[_Address, _Page] = TTLCache(MOST_BYTES, KEPT_S, getsizeof=_size_of)
-        self._queried: TTLCache[_Address, _Page] = TTLCache(MOST_BYTES_OF_QUERIES, KEPT_S, getsizeof=_size_of)
+        self._of_paths = BoundedMemory[_Address, _Page](MOST_BYTES, KEPT_S, lambda page: page.size)
+        self._of_queries = BoundedMemory[_Address, _Page](
+            MOST_BYTES_OF_QUERIES, KEPT_S, lambda page: page.size
+        )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer with the kept page, or let Flask answer and keep what it offers."""
+        """Answer with the kept page, or let Flask answer and keep the page that it offers."""
         if not self._is_from_stranger(environ):
-            return self._behind(environ, start_response)
+            return self._flask(environ, start_response)
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
         address = path, query, notation_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
-        pages = self._queried if query else self._plain
-        with self._lock:
-            page = pages.get(address)
+        kept = self._of_queries if query else self._of_paths
+        page = kept.get(address)
         if page is None or not self._counts(page):
-            made = self._make(environ, start_response)
-            if not isinstance(made, _Page):
-                return made
-            page = made
-            if page.size <= MOST_BYTES_OF_PAGE:
-                with self._lock:
-                    pages[address] = page
-        form = page.zipped if accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")) else page.plain
+            page, answer = self._made(environ, start_response)
+            if page is None:
+                return answer
+            if len(page.body) <= MOST_BYTES_OF_PAGE:
+                kept.put(address, page)
+        form = page.form_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
         return form.answer(environ, start_response, self._policy())
 
     def _is_from_stranger(self, environ: WSGIEnvironment) -> bool:
-        """Whether the answer may be the same for everybody who asks this."""
+        """Whether everybody may get the same answer to this."""
         cookies = environ.get("HTTP_COOKIE", "")
+        visited, forwarded = environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_HOST", "")
         return (
             environ["REQUEST_METHOD"] in ("GET", "HEAD")
             and not any(name in cookies for name in self._personal)
-            and is_host_of(
-                self._base_url, environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_HOST", "")
-            )
+            and is_host_of(self._base_url, visited, forwarded)
             and not environ.get("SCRIPT_NAME")
             and "HTTP_IF_MATCH" not in environ
         )
 
     def _counts(self, page: _Page) -> bool:
-        """Whether the page still shows the catalogue. Asking for it may begin a reading, as in any view."""
+        """Whether the page still shows what is sold. As in any view, asking may begin to read it again."""
         if page.products is None:
             return True
         try:
-            return services_of(self._flask).catalogue.current().products is page.products
+            return services_of(self._app).catalogue.current().products is page.products
         except WebstoreError:
             return False
 
-    def _make(self, environ: WSGIEnvironment, start_response: StartResponse) -> _Page | Iterable[bytes]:
-        """The page that Flask offers; if it offers none, its answer, which has begun."""
-        started: list[tuple[str, list[tuple[str, str]], OptExcInfo | None]] = []
+    def _made(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> tuple[_Page | None, Iterable[bytes]]:
+        """The page that Flask offers; if there is none, Flask's answer, which has begun."""
+        begun: list[tuple[str, _Headers, OptExcInfo | None]] = []
 
         def start(
-            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+            status: str, headers: _Headers, exc_info: OptExcInfo | None = None
         ) -> Callable[[bytes], object]:
-            started.append((status, headers, exc_info))
+            begun.append((status, headers, exc_info))
             return _refuse_to_write
 
-        answer = self._behind(environ, start)
-        status, headers, exc_info = started[-1]
-        page: _Page | None = environ.pop(_OFFER, None)
-        # Once more, at the very end: nothing after the offer may have made the answer a personal one.
-        is_for_all = status[:3] in ("200", "304") and not any(name == "Set-Cookie" for name, _ in headers)
-        if page is not None and is_for_all:
+        environ[_OFFER] = None
+        answer = self._flask(environ, start)
+        status, headers, exc_info = begun[-1]
+        page: _Page | None = environ.pop(_OFFER)
+        # Flask adds its session's cookie after the offer, if a view has put something into the session.
+        if page is not None and status[:3] in ("200", "304") and not _sets_cookie(headers):
             _close(answer)
-            return page
+            return page, ()
         start_response(status, headers, exc_info)
-        return answer
+        return None, answer
 
 
-def _size_of(page: _Page) -> int:
-    return page.size
+def _sets_cookie(headers: _Headers) -> bool:
+    return any(name.lower() == "set-cookie" for name, _ in headers)
 
 
 def _refuse_to_write(_: bytes) -> None:
-    raise RuntimeError("Flask's answers are read, not written")
+    raise RuntimeError("Flask returns its answers")
 
 
 def _close(answer: Iterable[bytes]) -> None:
@@ -201,9 +210,3 @@ def _close(answer: Iterable[bytes]) -> None:
     close = getattr(answer, "close", None)
     if close is not None:
         close()
-
-
-@lru_cache(maxsize=64)
-def accepts_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip, RFC 9110 section 12.5.3."""
-    return parse_accept_header(header, Accept).quality("gzip") > 0
