@@ -54,6 +54,8 @@ from .routes import (
     errors,
     formats,
     health,
+    page_addresses,
+    shelves,
     shop,
     static_files,
 )
@@ -112,6 +114,8 @@ def build(settings: Settings | None = None) -> Flask:
     errors.install(app)
     app.register_error_handler(UserBarred, customer.barred)
     formats.install(app)
+    page_addresses.install(app)
+    shelves.install(app)
     app.context_processor(
         lambda: {
             "viewer": current_shopper(),

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webstore.errors import PaymentsUnavailable
-from webstore.shop.browsing import ORDERS, browse, leading_price
+from webstore.shop.browsing import leading_price
 from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
@@ -17,6 +17,7 @@ from .kept_pages import catalogue_of_page
 from .login_guards import ask_provider_if_unsure
 from .marks import public_page
 from .paid_items import drops_paid_items
+from .shelves import shelf_of_page
 from .structured_data import product_data
 
 blueprint = Blueprint("shop", __name__)
@@ -44,10 +45,12 @@ def home() -> ResponseReturnValue:
     except PaymentsUnavailable:
         # Only the products are missing: shoppers can log in and use the cart and the account.
         return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
-    shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number)
+    shelf, products = shelf_of_page(
+        catalogue, request.args.get("q", ""), request.args.get("sort", ""), number
+    )
     if number > shelf.pages:
         abort(404, "The shop has fewer pages of products than that.")
-    return render_template("shop/home.html", shelf=shelf, orders=ORDERS)
+    return render_template("shop/home.html", shelf=shelf, products=products)
 
 
 @blueprint.get("/products/<path:product_id>")
