@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-_REDIRECTS = (301, 302, 303, 307, 308)
+_REDIRECTS = ("301", "302", "303", "307", "308")
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 #: Seconds that a request may take in addition to the time for linking.
 _PAGE_S = 5.0
@@ -59,6 +59,29 @@ class _Deadline:
             return self._app(environ, start_response)
 
 
+class _SecurityHeaders:
+    """Adds the security headers that an answer does not have yet."""
+
+    def __init__(self, app: WSGIApplication, headers: Mapping[str, str], policy: Callable[[], str]) -> None:
+        """`policy`: gives the Content-Security-Policy of the moment."""
+        self._app, self._policy = app, policy
+        self._headers = [(name, value, name.lower()) for name, value in headers.items()]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+        ) -> Callable[[bytes], object]:
+            present = {name.lower() for name, _ in headers}
+            added = [(name, value) for name, value, lower in self._headers if lower not in present]
+            if "content-security-policy" not in present:
+                # A redirect has no page to protect: the room in the header is for Location and the cookies.
+                shown = _NO_PAGE if status[:3] in _REDIRECTS else self._policy()
+                added.append(("Content-Security-Policy", shown))
+            return start_response(status, [*headers, *added], exc_info)
+
+        return self._app(environ, start)
+
+
 class _RequestId:
     """Gives each request its ID, that of the proxy if there is one, and answers it."""
 
@@ -88,26 +111,18 @@ def install(app: Flask, settings: Settings, files: StaticFiles) -> None:
         return policy_with(services_of(app).login_client.known_origins())
 
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
-    app.wsgi_app = kept_pages.KeptPages(app, settings, policy)  # type: ignore[method-assign]
-    app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
     headers = _headers(settings)
+    app.wsgi_app = kept_pages.KeptPages(app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = _SecurityHeaders(app.wsgi_app, headers, policy)  # type: ignore[method-assign]
+    app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
     app.wsgi_app = Served(app.wsgi_app, files, {**headers, "Content-Security-Policy": _NO_PAGE})  # type: ignore[method-assign]
     app.wsgi_app = _RequestId(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(require_own_host)
     app.before_request(_refuse_cross_site)
-
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        # A redirect has no page to protect: the room in the header is for Location and the cookies.
-        shown = _NO_PAGE if response.status_code in _REDIRECTS else policy()
-        response.headers.setdefault("Content-Security-Policy", shown)
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
-        _set_caching(response)
-        return response
+    app.after_request(_set_caching)
 
 
-def _set_caching(response: Response) -> None:
+def _set_caching(response: Response) -> Response:
     """Set Cache-Control: caches may keep public pages of logged-out visitors, but no other pages.
 
     A browser has to revalidate each time, so that it never shows a stored "Log in" to a logged-in shopper.
@@ -136,6 +151,7 @@ def _set_caching(response: Response) -> None:
         response.make_conditional(request)
     else:
         response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _refuse_cross_site() -> None:

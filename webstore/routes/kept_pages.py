@@ -43,7 +43,6 @@ MOST_BYTES_OF_PAGE = 256 * 1024
 _BESIDE_PAGE = 4096
 #: The place in the WSGI environment where a page is offered.
 _OFFER = "webstore.page_for_strangers"
-_POLICY = "Content-Security-Policy"
 
 #: Path, query and notation.
 _Address = tuple[str, str, str]
@@ -58,13 +57,12 @@ class _Form:
     body: bytes
     headers: _Headers
 
-    def answer(self, environ: WSGIEnvironment, start_response: StartResponse, policy: str) -> list[bytes]:
+    def answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         """Answer a GET or HEAD; with 304 if the client has the page already."""
-        headers = [*self.headers, (_POLICY, policy)]
         if not is_resource_modified(environ, etag=self.etag):
-            start_response("304 NOT MODIFIED", [it for it in headers if not is_entity_header(it[0])])
+            start_response("304 NOT MODIFIED", [it for it in self.headers if not is_entity_header(it[0])])
             return []
-        start_response("200 OK", headers)
+        start_response("200 OK", self.headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [self.body]
 
 
@@ -115,7 +113,8 @@ def offer(response: Response) -> bool:
     """
     if _OFFER not in request.environ:
         return False
-    separate = ("etag", "content-length", _POLICY.lower())
+    # Each coding has its own.
+    separate = ("etag", "content-length")
     headers = [(name, value) for name, value in response.headers if name.lower() not in separate]
     etag, _ = response.get_etag()
     request.environ[_OFFER] = _Page(str(etag), response.get_data(), headers, g.get("shown_products"))
@@ -125,9 +124,8 @@ def offer(response: Response) -> bool:
 class KeptPages:
     """Answers strangers with kept pages. Stands in front of Flask, for all threads of a process."""
 
-    def __init__(self, app: Flask, settings: Settings, policy: Callable[[], str]) -> None:
-        """`policy`: gives the Content-Security-Policy of the moment, which is not kept with a page."""
-        self._app, self._flask, self._policy = app, app.wsgi_app, policy
+    def __init__(self, app: Flask, settings: Settings) -> None:
+        self._app, self._flask = app, app.wsgi_app
         self._base_url = settings.base_url
         self._personal = (settings.cookie_name(), settings.cookie_name("cart"))
         self._of_paths = BoundedMemory[_Address, _Page](MOST_BYTES, KEPT_S, lambda page: page.size)
@@ -150,7 +148,7 @@ class KeptPages:
             if len(page.body) <= MOST_BYTES_OF_PAGE:
                 kept.put(address, page)
         form = page.form_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        return form.answer(environ, start_response, self._policy())
+        return form.answer(environ, start_response)
 
     def _is_from_stranger(self, environ: WSGIEnvironment) -> bool:
         """Whether everybody may get the same answer to this."""

@@ -44,10 +44,15 @@ def require_own_host() -> ResponseReturnValue | None:
     them, without cookies. If the Host header is the same after the redirect, a proxy replaces it. Then the
     page is served, and the log says so.
     """
+    reads = request.method in ("GET", "HEAD")
+    is_own_host = _is_own_host()
+    if reads and is_own_host and _MARK.encode() not in request.query_string:
+        # Nearly every request.
+        return None
     if _is_for_programs():
         return None
-    if request.method in ("GET", "HEAD"):
-        if not _is_own_host():
+    if reads:
+        if not is_own_host:
             return _redirect_once()
         if _MARK in request.args:
             # A second proxy may replace the header. The cookie keeps the two from redirecting in a circle.

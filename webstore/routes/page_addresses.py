@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from flask import Flask, request
+from flask import Flask
 
 #: Addresses that a process keeps. Longer values are few, or somebody made them up.
 _MOST, _MOST_CHARACTERS = 2048, 100
 
 
 def install(app: Flask) -> None:
-    """Let templates build addresses with `url_for`, which gives what Flask's own gives."""
+    """Let templates build addresses with `url_for`, which gives what Flask's own gives.
+
+    All requests of a process have the same SCRIPT_NAME, which the addresses begin with.
+    """
 
     @lru_cache(maxsize=_MOST)
     def built(endpoint: str, values: tuple[tuple[str, object], ...]) -> str:
@@ -19,7 +22,7 @@ def install(app: Flask) -> None:
 
     def url_for(endpoint: str, **values: object) -> str:
         # A relative endpoint depends on the request.
-        if endpoint.startswith(".") or request.script_root or not all(map(_is_short, values.values())):
+        if endpoint[0] == "." or not all(map(_is_short, values.values())):
             return app.url_for(endpoint, **values)
         return built(endpoint, tuple(values.items()))
 
