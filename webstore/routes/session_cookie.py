@@ -10,7 +10,9 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask import after_this_request, g, request, session
+from flask import Flask, after_this_request, g, request, session
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
 from webstore.linking.models import Account
@@ -20,6 +22,7 @@ from webstore.sessions.revocation import SessionMark, Standing
 from . import services
 from .marks import is_public_page
 
+_SERIALIZER = "webstore_session_serializer"
 #: Seconds after which a session ends, since its last use and since the login.
 IDLE_S = 24 * 3600
 ABSOLUTE_S = revocation.LIFETIME_S
@@ -28,6 +31,17 @@ ABSOLUTE_S = revocation.LIFETIME_S
 VOUCHED_S = 60
 #: The time of last use is written only when it is this old (seconds), so that few answers set a cookie.
 _TOUCH_S = 300
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's signed session cookie. The serializer is made once for an application, not for each request."""
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """The serializer with the application's keys; None without a key."""
+        if _SERIALIZER not in app.extensions:
+            app.extensions[_SERIALIZER] = super().get_signing_serializer(app)
+        found: URLSafeTimedSerializer | None = app.extensions[_SERIALIZER]
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 from markupsafe import Markup
 
-from webstore.shop.browsing import ORDERS, Shelf, browse, leading_price
+from webstore.shop.browsing import ORDERS, Shelf, browse
 from webstore.shop.models import Catalogue, Product
 
 from .bounded_memory import BoundedMemory
@@ -57,6 +57,6 @@ def shelf_of_page(catalogue: Catalogue, query: str, order: str, page: int) -> tu
 
 
 def _rendered(shelf: Shelf) -> Markup:
-    """The markup. The template gets nothing of the session: no context processor runs for it."""
+    """The markup. As in `parts.py`, the template sees nothing of the session."""
     template = current_app.jinja_env.get_template("shop/_shelf.html")
-    return Markup(template.render(shelf=shelf, orders=ORDERS, leading_price=leading_price))  # noqa: S704
+    return Markup(template.render(shelf=shelf, orders=ORDERS))  # noqa: S704

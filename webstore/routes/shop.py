@@ -8,7 +8,6 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webstore.errors import PaymentsUnavailable
-from webstore.shop.browsing import leading_price
 from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
@@ -26,12 +25,6 @@ blueprint.before_request(ask_provider_if_unsure)
 #: Maximum digits of a page number. At most 20,000 prices are read, so higher pages cannot exist.
 _MAX_PAGE_DIGITS = 4
 _RETRY_AFTER_S = 5
-
-
-@blueprint.app_context_processor
-def _parts() -> dict[str, object]:
-    """The names that all templates can use."""
-    return {"leading_price": leading_price, "shop_texts": TITLES, "base_url": services().settings.base_url}
 
 
 @blueprint.get("/")
