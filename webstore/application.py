@@ -91,8 +91,6 @@ _TOP = Path(__file__).resolve().parent.parent
 class _Store(Flask):
     """Flask, without what it does anew for each request although the result is always the same."""
 
-    session_interface = Sessions()
-
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: none of the store's functions is a coroutine."""
         return func
@@ -108,6 +106,7 @@ def build(settings: Settings | None = None) -> Flask:
     # Merging slashes redirects to an address that is built from the Host header.
     app.url_map.merge_slashes = False
     files = static_files.install(app, _TOP / "static")
+    app.session_interface = Sessions()
     _configure(app, settings)
     logs.install(settings.log_format)
     attach(app, _services(settings, _hooks(settings)))
