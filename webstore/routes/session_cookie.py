@@ -6,8 +6,8 @@ customer's data read the customer ID from the directory.
 
 from __future__ import annotations
 
+import json
 import time
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,22 +41,23 @@ class Sessions(SecureCookieSessionInterface):
     """Flask's signed session cookie, at less cost: what is the same for each request is done once.
 
     The serializer is made once for an application. A cookie whose signature was checked a moment ago is read
-    from memory; whether its session still counts is asked each time, in `current_shopper`.
+    from memory; whether its session still counts is asked each time, in `current_shopper`. A session has only
+    what JSON has.
     """
 
     def __init__(self) -> None:
-        #: By the cookie's text: the key is the whole text, so nobody has another's session.
-        self._checked = BoundedMemory[str, dict[str, Any]](_MOST_BYTES, _CHECKED_S, lambda _: _COOKIE_BYTES)
+        #: The sessions as JSON, by the whole text of their cookies: nobody gets another's.
+        self._checked = BoundedMemory[str, str](_MOST_BYTES, _CHECKED_S, lambda _: _COOKIE_BYTES)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session in the request's cookie."""
         text = request.cookies.get(self.get_cookie_name(app), "")
         checked = self._checked.get(text)
         if checked is not None:
-            return self.session_class(deepcopy(checked))
+            return self.session_class(json.loads(checked))
         opened: SecureCookieSession | None = super().open_session(app, request)
         if opened and len(text) <= _COOKIE_BYTES:
-            self._checked.put(text, deepcopy(dict(opened)))
+            self._checked.put(text, json.dumps(opened))
         return opened
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
