@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,8 +42,7 @@ class Sessions(SecureCookieSessionInterface):
     """Flask's signed session cookie, at less cost: what is the same for each request is done once.
 
     The serializer is made once for an application. A cookie whose signature was checked a moment ago is read
-    from memory; whether its session still counts is asked each time, in `current_shopper`. A session has only
-    what JSON has.
+    from memory; whether its session still counts is asked each time, in `current_shopper`.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,8 @@ class Sessions(SecureCookieSessionInterface):
             return self.session_class(json.loads(checked))
         opened: SecureCookieSession | None = super().open_session(app, request)
         if opened and len(text) <= _COOKIE_BYTES:
-            self._checked.put(text, json.dumps(opened))
+            with suppress(TypeError):  # another release's session, with more than JSON has
+                self._checked.put(text, json.dumps(opened))
         return opened
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
