@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from flask import Flask
 
@@ -17,10 +18,10 @@ def install(app: Flask) -> None:
     """
 
     @lru_cache(maxsize=_MOST)
-    def built(endpoint: str, values: tuple[tuple[str, object], ...]) -> str:
+    def built(endpoint: str, values: tuple[tuple[str, Any], ...]) -> str:
         return app.url_for(endpoint, **dict(values))
 
-    def url_for(endpoint: str, **values: object) -> str:
+    def url_for(endpoint: str, **values: Any) -> str:  # as Flask's own
         # A relative endpoint depends on the request.
         if endpoint[0] == "." or not all(map(_is_short, values.values())):
             return app.url_for(endpoint, **values)
