@@ -27,7 +27,6 @@ from webstore.__main__ import settings_or_exit
 from webstore.addresses import is_loopback
 from webstore.dotenv_file import read_variables, readable_by_others
 from webstore.errors import SettingsError
-from webstore.gateways.redis_check import require_usable
 from webstore.logs import formatter
 
 settings = settings_or_exit()
@@ -145,6 +144,9 @@ def on_starting(server: Arbiter) -> None:
         if isinstance(address, tuple) and not inherited:
             require_free(*address)
     if settings.redis_url:
+        # Not at the top, as in `child_exit`: the store's own modules import prometheus_client.
+        from webstore.gateways.redis_check import require_usable  # noqa: PLC0415
+
         try:
             require_usable(settings.redis_url)
         except SettingsError as problem:

@@ -12,9 +12,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import logs
+from . import logs, metrics
 from .errors import SettingsError, UserBarred
-from .gateways import metrics
 from .gateways.auth0 import Auth0Directory
 from .gateways.hooks import load_hooks
 from .gateways.oidc.access_tokens import ProviderTokens
@@ -42,6 +41,8 @@ from .gateways.threads import Threads, in_background
 from .gateways.wire import Bounded, Sender, Wire
 from .linking import Linker, Policy
 from .linking.executor import BoundedExecutor
+from .linking.models import Account
+from .readiness import Readiness
 from .routes import (
     Services,
     account,
@@ -55,6 +56,7 @@ from .routes import (
     errors,
     formats,
     health,
+    measured,
     page_addresses,
     parts,
     shelves,
@@ -128,6 +130,7 @@ def build(settings: Settings | None = None) -> Flask:
     page_addresses.install(app)
     parts.install(app, settings)
     shelves.install(app)
+    measured.install(app)
     app.context_processor(
         lambda: {
             "viewer": current_shopper(),
@@ -191,6 +194,12 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
     # Linking and the catalogue's reading have threads of their own; pages hold those of the server.
     background_client, page_client = client(stripe), client(to_stripe)
     webhook_client = client(Share(to_stripe, threads.webhooks))
+    payments = StripePayments(
+        background_client,
+        state,
+        livemode=settings.stripe_livemode,
+        account_key=f"stripe-account:{key_digest}",
+    )
     linker = Linker(
         directory=Auth0Directory(
             management,
@@ -200,23 +209,20 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
             client_id=settings.auth0_mgmt_client_id,
             client_secret=settings.auth0_mgmt_client_secret,
         ),
-        payments=StripePayments(
-            background_client,
-            state,
-            livemode=settings.stripe_livemode,
-            account_key=f"stripe-account:{key_digest}",
-        ),
+        payments=payments,
         policy=policy_of(settings),
         budget_s=settings.link_budget_s,
         executor=BoundedExecutor(threads.linking, "linking"),
         side=BoundedExecutor(threads.linking, "reading"),
-        count=metrics.count_link_outcome,
+        count=lambda status: metrics.count_link_outcome(status, world_of(payments.known_account())),
+        count_verdict=partial(metrics.count_cache_read, "verdict"),
     )
     catalogue = CatalogueService(
         StripeCatalogue(background_client),
         state,
         ttl_s=settings.catalogue_ttl_s,
         background=in_background,
+        note=lambda it: metrics.note_catalogue(payments.known_account().mode, it.read_at, len(it.products)),
     )
     checkouts = StripeCheckouts(page_client)
     webhooks = Webhooks(
@@ -232,6 +238,7 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
         livemode=settings.stripe_livemode,
         own_account=lambda: linker.payments.account().id,
         hook_places=Places(threads.hooks),
+        count=metrics.count_webhook,
         waiting_places=Places(threads.waiting),
     )
     in_the_background = replace(
@@ -259,6 +266,8 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
         revocations=revocations,
         counters=counters,
         catalogue=catalogue,
+        # Without Redis, each process serves from its own memory if the folder of the state cannot be used.
+        readiness=Readiness(state=state if settings.redis_url else None, warm=catalogue.warm),
         checkouts=checkouts,
         orders=StripeOrders(page_client),
         subscriptions=StripeSubscriptions(page_client),
@@ -279,6 +288,11 @@ def _services(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
         logout_tokens=LogoutTokens(Provider(to_provider, settings.auth0_issuer), settings.auth0_client_id),
         close=close,
     )
+
+
+def world_of(account: Account) -> str:
+    """The name of a Stripe account and mode among the figures; the mode alone if the account is not known."""
+    return account.pin or account.mode
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -51,14 +51,17 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
     counters: Counters
     if settings.redis_url:
         url, prefix = settings.redis_url, redis_prefix(settings)
-        state, counters = (RedisState(url, prefix, watch=Watch()) for _ in range(2))
-        ended = RedisState(url, prefix, watch=Watch(), urgent_writes=True)
+        state, counters = (RedisState(url, prefix, watch=Watch(it)) for it in ("cache", "counters"))
+        ended = RedisState(url, prefix, watch=Watch("ended_sessions"), urgent_writes=True)
         return state, KeptRecords(ended, background=in_background), counters
     folder = _given_folder(settings) or default_directory(settings.fingerprint)
     state = FileState(folder, watch=Watch())
-    counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch())
+    counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch("counters"))
     return (
         state,
-        KeptRecords(RevocationFiles(folder / "ended-sessions", watch=Watch()), background=in_background),
+        KeptRecords(
+            RevocationFiles(folder / "ended-sessions", watch=Watch("ended_sessions")),
+            background=in_background,
+        ),
         counters,
     )

@@ -83,7 +83,7 @@ def test_a_stranger_fills_a_cart_logs_in_on_the_way_and_pays(person: Person) -> 
     customer = person.customer()
     assert customer == customer_of(person)
     person.page.goto(f"{person.shop.environment['STRIPE_DASHBOARD_URL']}/customers/{customer}")
-    expect(person.page.get_by_role("main")).to_contain_text("25.00 EUR")
+    expect(person.page.get_by_role("main")).to_contain_text("€25.00")
     expect(person.page.get_by_role("main")).to_contain_text("Succeeded")
 
 

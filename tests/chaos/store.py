@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ _NOT_INHERITED = (
     "PORT", "REDIS_", "STATE_", "STRIPE_", "WEB_",
 )  # fmt: skip
 _START_S, _STOP_S, _RESPAWN_S = 30.0, 15.0, 20.0
-_OUTCOME = re.compile(r'^webstore_link_outcomes_total\{status="(\w+)"\} ([0-9.e+]+)$', re.MULTILINE)
+_OUTCOME = re.compile(r'^webstore_link_outcomes_total\{status="(\w+)",.*\} ([0-9.e+]+)$', re.MULTILINE)
 
 
 @dataclass(eq=False)
@@ -158,7 +159,10 @@ class Store:
         """How the attempts to link ended, added up over all workers that ever lived, from /metrics."""
         with httpx.Client(verify=NO_AUTHORITIES, trust_env=False, timeout=30) as http:
             text = http.get(f"{self.url}/metrics").raise_for_status().text
-        return {status: int(float(number)) for status, number in _OUTCOME.findall(text)}
+        outcomes: Counter[str] = Counter()
+        for status, number in _OUTCOME.findall(text):
+            outcomes[status] += int(float(number))
+        return dict(outcomes)
 
     @property
     def _pid(self) -> int:

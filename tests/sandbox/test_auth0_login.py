@@ -39,6 +39,16 @@ def test_the_log_in_page_has_what_a_browser_test_holds_on_to(browser: Browser) -
     assert page.headers["Cache-Control"] == "no-store"
 
 
+def test_the_log_in_page_names_the_demo_accounts_that_can_log_in(browser: Browser) -> None:
+    page = browser.authorize().text
+    assert f"<code>{PASSWORD}</code>" in page
+    assert page.count("@example.com</code>") == 2
+    for user in browser.tenant.auth0.state.users.with_email("ada@example.com"):
+        browser.tenant.auth0.state.users.delete(user.user_id)
+    page = browser.authorize().text
+    assert ("ada@example.com" in page, "<code>grace@example.com</code>" in page) == (False, True)
+
+
 def test_a_login_hint_is_escaped(browser: Browser) -> None:
     assert "<script>" not in browser.authorize(login_hint='"><script>').text
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.ports import free_port, free_ports
 from webstore.sandbox.vendors import Sandbox
 
 # A minimal store: it prints settings from its environment, answers on its port, and ends on SIGTERM.
@@ -40,15 +41,7 @@ RUN = re.findall(r"-- \$\(PY\) (-m gunicorn .*)", (TOP / "Makefile").read_text()
 
 def _free_ports() -> tuple[int, int]:
     """Two free ports. The port after the first is free, too."""
-    while True:
-        with socket.socket() as first, socket.socket() as second, socket.socket() as store:
-            first.bind(("127.0.0.1", 0))
-            store.bind(("127.0.0.1", 0))
-            try:
-                second.bind(("127.0.0.1", first.getsockname()[1] + 1))
-            except (OSError, OverflowError):
-                continue
-            return first.getsockname()[1], store.getsockname()[1]
+    return free_ports(2), free_port()
 
 
 def _arguments(port: int, store_port: int, *more: str) -> list[str]:

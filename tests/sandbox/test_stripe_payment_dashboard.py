@@ -27,7 +27,7 @@ def test_payments_are_listed_newest_first(client: stripe.StripeClient, http: htt
     ids = [_bought(client, http).id, _bought(client, http, **DECLINED).id][::-1]
     page = http.get("/test/payments")
     assert _rows(page, "payment") == ids
-    assert ("18.00 EUR" in page.text, "Succeeded" in page.text, "Failed" in page.text) == (True, True, True)
+    assert ("€18.00" in page.text, "Succeeded" in page.text, "Failed" in page.text) == (True, True, True)
     assert _rows(http.get("/payments"), "payment") == []
     assert _rows(http.get("/test/payments", params={"below": "1"}), "payment") == ids[1:]
 

@@ -47,7 +47,7 @@ def test_the_page_shows_what_the_customer_has(
     assert page.status_code == 200
     assert re.findall(r'data-subscription-id="([^"]+)"', page.text) == [subscription.id]
     assert re.findall(r'data-invoice-id="([^"]+)"', page.text) == [invoice.id]
-    for text in (f'href="{RETURN_URL}"', str(invoice.hosted_invoice_url), "Visa ending in 4242", "12.00 EUR"):
+    for text in (f'href="{RETURN_URL}"', str(invoice.hosted_invoice_url), "Visa ending in 4242", "€12.00"):
         assert text in unescape(page.text)
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import httpx
 
+from webstore import metrics
 from webstore.errors import ClientRefused, DirectoryRefused, DirectoryUnavailable, StateUnavailable
 from webstore.state import State
 
@@ -53,7 +54,9 @@ class ManagementTokens:
         """
         token, renew_at = self._token, self._renew_at
         if token and token not in self._refused and time.time() < renew_at:
+            metrics.count_cache_read("management_token", "hit")
             return token
+        metrics.count_cache_read("management_token", "miss")
         token = self._share_one()
         # Another thread may have read it from the state just before the API refused it.
         return self._share_one() if token in self._refused else token

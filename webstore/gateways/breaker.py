@@ -16,9 +16,15 @@ class Breaker:
     """
 
     def __init__(
-        self, failures: int = 5, pause_s: float = 3.0, clock: Callable[[], float] = time.monotonic
+        self,
+        failures: int = 5,
+        pause_s: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
+        on_change: Callable[[int], object] = lambda _open: None,
     ) -> None:
+        """`on_change`: called with 1 when the breaker opens, and with 0 when it closes."""
         self._failures, self._pause_s, self._clock = failures, pause_s, clock
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._timeouts = 0
         self._next_try = 0.0
@@ -40,10 +46,16 @@ class Breaker:
     def succeeded(self) -> None:
         """Record that the service answered: the breaker closes."""
         with self._lock:
+            closes = self._timeouts >= self._failures
             self._timeouts = 0
+        if closes:
+            self._on_change(0)
 
     def timed_out(self) -> None:
         """Record that the service did not answer in time."""
         with self._lock:
             self._timeouts += 1
+            opens = self._timeouts == self._failures
             self._next_try = self._clock() + self._pause_s
+        if opens:
+            self._on_change(1)

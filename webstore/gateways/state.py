@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from webstore import metrics
 from webstore.errors import StateUnavailable
 
 log = logging.getLogger(__name__)
@@ -47,8 +48,9 @@ def default_directory(name: str) -> Path:
 class Watch:
     """Pauses the use of a state after a slow failure, and logs its failures at most once a minute."""
 
-    def __init__(self, *, pause_s: float = _PAUSE_S) -> None:
-        self._pause_s = pause_s
+    def __init__(self, part: str = "cache", *, pause_s: float = _PAUSE_S) -> None:
+        """`part`: the name of the state among the figures for the operator."""
+        self._part, self._pause_s = part, pause_s
         self._down_until = self._warned = float("-inf")
 
     @contextlib.contextmanager
@@ -60,10 +62,12 @@ class Watch:
         """
         began = time.monotonic()
         if began < self._down_until and not urgent:
+            metrics.count_state_failure(self._part)
             raise StateUnavailable("the shared state is paused: it took too long to fail a moment ago")
         try:
             yield
         except StateUnavailable as exc:
+            metrics.count_state_failure(self._part)
             now = time.monotonic()
             if now - began > _SLOW_S and not _is_contention(exc.__cause__):
                 self._down_until = now + self._pause_s

@@ -21,16 +21,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from webstore import deadline, request_id
+from webstore import deadline, metrics, request_id
 from webstore.addresses import is_loopback
 
 from .breaker import Breaker
-from .call_log import log_call
+from .call_log import note_call
 from .names import NameLookup
 
 #: The largest body of an answer.
@@ -158,7 +159,7 @@ class Wire:
         `plain_http`: allow http to any host, for questions that hold nothing secret.
         """
         self.service = service
-        self.breaker = Breaker()
+        self.breaker = Breaker(on_change=partial(metrics.note_breaker, service))
         self._connect_s, self._total_s = connect_s, total_s
         self._hang_s = total_s if hang_s is None else min(hang_s, total_s)
         self._names, self._plain_http = names, plain_http
@@ -183,9 +184,11 @@ class Wire:
             raise WireError(f"{self.service}: only https is allowed, and http to loopback")
         seconds = deadline.left(self._total_s)
         if seconds <= 0:
+            metrics.count_not_called(self.service, "deadline")
             raise WireTimeout(f"{self.service} was not called: the time for this request is over")
         full_time = seconds >= _NEARLY * self._hang_s
         if not self.breaker.allows(full_time=full_time):
+            metrics.count_not_called(self.service, "breaker")
             raise WireTimeout(f"{self.service} has been hanging and is not called just now")
         began = time.monotonic()
         answer: Answer | None = None
@@ -199,9 +202,10 @@ class Wire:
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as exc:
             raise WireError(f"{self.service} cannot be reached ({type(exc).__name__})") from exc
         finally:
-            log_call(
+            note_call(
                 self.service,
-                f"{method} {target.path}",
+                method,
+                target.path,
                 time.monotonic() - began,
                 status=None if answer is None else answer.status,
                 headers={} if answer is None else answer.headers,
@@ -284,6 +288,7 @@ class Bounded:
         if not self._is_stranger():
             return self._send(self._wait, method, url, headers, body)
         if not self._strangers.acquire(timeout=deadline.left(_MOMENT_S)):
+            metrics.count_not_called(self.service, "busy")
             raise WireError(f"too many calls to {self.service} for strangers are in progress")
         try:
             return self._send(self._wait_a_moment, method, url, headers, body)
@@ -299,6 +304,7 @@ class Bounded:
         body: bytes | None,
     ) -> Answer:
         if not self._inside.acquire(blocking=False) and not wait():
+            metrics.count_not_called(self.service, "busy")
             raise WireError(f"too many calls to {self.service} are in progress")
         try:
             return self._wire.send(method, url, headers, body)

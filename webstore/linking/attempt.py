@@ -32,8 +32,8 @@ MAX_ATTEMPT_S = 60.0
 _NOTHING_CLAIMED = ClaimedLink()
 
 
-def _count_nothing(_status: str) -> None:
-    """Counts no outcome."""
+def _count_nothing(_what: str) -> None:
+    """Counts nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Linker:
     side: Executor = field(default_factory=InlineExecutor)
     #: Called with the status of every outcome.
     count: Callable[[str], None] = _count_nothing
+    #: Called for each verdict that is asked for: "hit" if a kept one was used, else "miss".
+    count_verdict: Callable[[str], None] = _count_nothing
     now: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 

@@ -42,6 +42,7 @@ def verdict(
         forgotten = found.get(forgotten_key, "")
         stored = json.loads(found.get(key, "null"))
         if stored is not None and stored["forgotten"] == forgotten and _covers(stored, remembered, since):
+            linker.count_verdict("hit")
             return LinkOutcome(
                 LinkStatus.VERIFIED,
                 str(stored["customer"]),
@@ -50,6 +51,7 @@ def verdict(
                 identities=tuple(map(str, stored["identities"])),
                 logins_since=float(stored["logins_since"]),
             )
+    linker.count_verdict("miss")
     read_at = linker.now()
     outcome = verified_customer(linker, user_id, remembered, since)
     if outcome.customer_id is not None and forgotten is not None:

@@ -9,6 +9,7 @@ from flask import Flask, current_app
 
 from webstore.gateways.oidc.login_client import LoginClient
 from webstore.linking import Linker
+from webstore.readiness import Readiness
 from webstore.sessions.kept_records import KeptRecords
 from webstore.sessions.login import Hook
 from webstore.sessions.ports import AccessTokens, LogoutReader
@@ -37,6 +38,7 @@ class Services:
     #: For rate limits.
     counters: Counters
     catalogue: CatalogueService
+    readiness: Readiness
     checkouts: Checkouts
     orders: Orders
     subscriptions: Subscriptions

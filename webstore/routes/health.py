@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, abort, request
 from werkzeug.wrappers import Response
 
+from webstore import metrics
 from webstore.addresses import is_loopback
-from webstore.gateways import metrics
 
 from . import services
 
@@ -24,13 +24,17 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Readiness: the process has read a catalogue or has tried to, so that its first shoppers do not wait.
+    """Readiness: whether a load balancer should send shoppers to this process.
 
-    The process is ready during a vendor's outage too, because it still serves shoppers.
+    A process is ready when it has used the shared state once, and has read a catalogue or tried to. Once it
+    is ready, it stays so: in an outage of Redis or of a vendor it still serves shoppers, and if every process
+    said no, there would be no store at all. A probe makes no call to a vendor, and at most one use of the
+    shared state a second.
     """
-    if services().catalogue.warm():
+    waiting_for = services().readiness.waiting_for()
+    if waiting_for is None:
         return Response("ok\n", mimetype="text/plain")
-    return Response("reading the catalogue\n", 503, {"Retry-After": "1"}, mimetype="text/plain")
+    return Response(f"{waiting_for}\n", 503, {"Retry-After": "1"}, mimetype="text/plain")
 
 
 @blueprint.get("/metrics")

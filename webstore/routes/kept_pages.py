@@ -25,6 +25,7 @@ from . import services, services_of
 from .bounded_memory import BoundedMemory
 from .compression import SHORTEST, coding_for, compressed_as
 from .formats import notation_of
+from .measured import ROUTE
 from .own_host import is_host_of
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class _Page:
     body: bytes
     headers: _Headers
     products: tuple[Product, ...] | None
+    #: The pattern of its address, for the measuring of requests.
+    route: str
     forms: dict[str | None, _Form] = field(default_factory=dict)
 
     @property
@@ -117,7 +120,9 @@ def offer(response: Response) -> bool:
     separate = ("etag", "content-length")
     headers = [(name, value) for name, value in response.headers if name.lower() not in separate]
     etag, _ = response.get_etag()
-    request.environ[_OFFER] = _Page(str(etag), response.get_data(), headers, g.get("shown_products"))
+    request.environ[_OFFER] = _Page(
+        str(etag), response.get_data(), headers, g.get("shown_products"), request.environ.get(ROUTE, "")
+    )
     return True
 
 
@@ -147,6 +152,7 @@ class KeptPages:
                 return answer
             if len(page.body) <= MOST_BYTES_OF_PAGE:
                 kept.put(address, page)
+        environ[ROUTE] = page.route
         form = page.form_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
         return form.answer(environ, start_response)
 

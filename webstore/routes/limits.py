@@ -18,6 +18,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import abort, current_app, has_request_context, request
 
+from webstore import metrics
 from webstore.errors import StateUnavailable
 from webstore.shop.own_memory import OwnMemory
 
@@ -102,6 +103,7 @@ def refuse_flood(
             return
         if refused.add(key, "", 2 * WINDOW_S):
             at_first()
+    metrics.count_rate_limited(name)
     abort(429, message, retry_after=math.ceil((window + 1) * WINDOW_S - now))
 
 

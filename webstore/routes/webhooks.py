@@ -7,6 +7,7 @@ import logging
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
+from webstore import metrics
 from webstore.errors import WebhookRejected
 from webstore.shop.fulfilment import Outcome
 from webstore.shop.webhooks import receive
@@ -55,6 +56,7 @@ def stripe() -> ResponseReturnValue:
         outcome = receive(webhooks, body, signature)
     except WebhookRejected as exc:
         log.warning("webhook refused: %s", exc)
+        metrics.count_webhook("unknown", "rejected")
         return problem(400, f"This is not an event of Stripe: {exc}.")
     if outcome in _NOT_TAKEN:
         return problem(*_NOT_TAKEN[outcome])

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, request
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 if TYPE_CHECKING:
@@ -21,6 +21,19 @@ _INDEX = {
     "GET, PATCH /_sandbox/settings": "the vendor's switches",
     "GET, POST, DELETE /_sandbox/faults": "latency, hangs, resets, other statuses and bodies, cut answers",
 }
+_EXAMPLES = {
+    "Begin again as after the start": "curl -X POST {at}/reset",
+    "Let a day pass": "curl -X POST {at}/clock -d '{{\"advance\": 86400}}'",
+    "Every request takes two seconds": (
+        'curl -X POST {at}/faults -d \'{{"action": "latency", "seconds": 2, "path": ".*", "times": null}}\''
+    ),
+    "The next three POSTs get a 503": (
+        "curl -X POST {at}/faults -d "
+        '\'{{"action": "status", "status": 503, "method": "POST", "path": ".*", "times": 3}}\''
+    ),
+    "No faults any more": "curl -X DELETE {at}/faults",
+    "What was asked so far": "curl {at}/requests",
+}
 
 
 def endpoints(control: "Control", index: Mapping[str, str]) -> Blueprint:
@@ -36,7 +49,10 @@ def endpoints(control: "Control", index: Mapping[str, str]) -> Blueprint:
 
     @blueprint.get("/")
     def listed() -> ResponseReturnValue:
-        return {"endpoints": {**_INDEX, **index}}
+        listing = {**_INDEX, **index}
+        # A program that accepts anything gets JSON.
+        wanted = request.accept_mimetypes.best_match(["application/json", "text/html"])
+        return _page(control, listing) if wanted == "text/html" else {"endpoints": listing}
 
     @blueprint.post("/reset")
     def reset() -> ResponseReturnValue:
@@ -91,6 +107,12 @@ def endpoints(control: "Control", index: Mapping[str, str]) -> Blueprint:
         return "", 204
 
     return blueprint
+
+
+def _page(control: "Control", listing: Mapping[str, str]) -> str:
+    address = f"{request.host_url}_sandbox"
+    examples = {what: command.format(at=address) for what, command in _EXAMPLES.items()}
+    return render_template("controls.html", endpoints=listing, examples=examples, settings=control.settings())
 
 
 def _wants_empty(spec: Mapping[str, object]) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 from typing import Self
 from urllib.parse import urlsplit
 
+from webstore.sandbox import pages
 from webstore.sandbox.auth0 import Auth0Config, create_auth0
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import TEST_KEY, StripeConfig, create_stripe, demo
@@ -39,6 +40,8 @@ class Sandbox:
         self._auth0_config = auth0_config(self.auth0_server.url, *self.store_urls)
         self.auth0 = create_auth0(self._auth0_config)
         self.stripe = create_stripe(stripe)
+        for app in (self.auth0.app, self.stripe.app):
+            pages.lead_to(app, self.store_urls[0])
         self.auth0_server.app = self.auth0.app
         self.stripe_server.app = self.stripe.app
 

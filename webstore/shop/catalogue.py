@@ -103,13 +103,14 @@ class CatalogueService:
         background: Callable[[Callable[[], None]], None],
         now: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        note: Callable[[Catalogue], object] = lambda _catalogue: None,
     ) -> None:
-        """`ttl_s`: seconds that a reading counts as fresh.
+        """`ttl_s`: seconds that a reading counts as fresh. `note`: called with each catalogue to show.
 
         `background`: starts work that the shopper does not wait for; raises RuntimeError if it cannot.
         """
         self._catalogues, self._state, self._ttl_s = catalogues, state, ttl_s
-        self._background, self._now, self._sleep = background, now, sleep
+        self._background, self._now, self._sleep, self._note = background, now, sleep, note
         self._own = OwnMemory(now)
         self._held: _Held | None = None
         self._reading: Future[None] | None = None
@@ -205,11 +206,15 @@ class CatalogueService:
                 # It names its own version: another process may have written it after the pointer was read.
                 version, _, text = (self._state.get(_CONTENT) or "").partition(" ")
                 products = unpacked(text)
-            self._held = _Held(version, change, Catalogue(products, float(read_at)))
+            self._hold(_Held(version, change, Catalogue(products, float(read_at))))
         except StateUnavailable:
             return
         except (ValueError, TypeError, zlib.error) as exc:
             log.warning("the catalogue in the shared state cannot be read (%s)", type(exc).__name__)
+
+    def _hold(self, held: _Held) -> None:
+        self._held = held
+        self._note(held.catalogue)
 
     def _reasons(self, change: str) -> list[_Why]:
         held = self._held
@@ -275,7 +280,7 @@ class CatalogueService:
         if held is not None and held.version == version:
             # The same products stay the same objects: what was made of them still counts.
             catalogue = replace(catalogue, products=held.catalogue.products)
-        self._held = _Held(version, change, catalogue)
+        self._hold(_Held(version, change, catalogue))
         try:
             # The content first: a reader of the pointer finds the content that it names.
             self._state.set(_CONTENT, f"{version} {content}", _KEPT_S)

@@ -78,6 +78,8 @@ class Webhooks:
     hook_places: Places = field(default_factory=Places)
     #: For the threads that wait until it may be asked again whether something is for sale.
     waiting_places: Places = field(default_factory=Places)
+    #: Called with the type of each event ("other" for one that has no effect) and how its handling ended.
+    count: Callable[[str, str], object] = lambda _type, _outcome: None
 
 
 def act(webhooks: Webhooks, event: StripeEvent, known_at: float = math.inf) -> Outcome:

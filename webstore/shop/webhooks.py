@@ -72,6 +72,7 @@ def handle(webhooks: Webhooks, event: StripeEvent, known_at: float = math.inf) -
         event.object_id,
         outcome,
     )
+    webhooks.count(event.type if event.type in HANDLED else "other", outcome)
     return outcome
 
 

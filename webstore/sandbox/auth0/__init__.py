@@ -14,6 +14,7 @@ from flask import Blueprint, Flask
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from webstore.sandbox import pages
 from webstore.sandbox.auth0.authorize import Authorization
 from webstore.sandbox.auth0.browser import CONTENT_SECURITY_POLICY
 from webstore.sandbox.auth0.config import Auth0Config, Settings
@@ -66,6 +67,7 @@ def create_auth0(config: Auth0Config | None = None, clock: Clock | None = None) 
     clock = clock or Clock()
     tenant = Tenant(config or Auth0Config(), clock)
     app = Flask(__name__, template_folder=str(_SANDBOX / "templates"), static_folder=str(_SANDBOX / "static"))
+    pages.install(app, "auth0/page.html")
     authorization = Authorization(tenant)
     for blueprint in (
         endpoints(tenant),

@@ -23,7 +23,7 @@ from webstore.sandbox.auth0.browser import (
 from webstore.sandbox.auth0.sessions import Transaction
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.user import User, database_user, hash_password, password_matches, social_user
-from webstore.sandbox.auth0.users import UserExists
+from webstore.sandbox.auth0.users import SEED_PASSWORD, UserExists
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 _KINDS_OF_CHARACTERS = (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^a-zA-Z0-9]")
@@ -131,6 +131,8 @@ class UniversalLogin:
             name=request.form.get("name", ""),
             connection=parameters.get("connection"),
             problem=problem,
+            demo_accounts=self._tenant.users.demo_accounts(),
+            demo_password=SEED_PASSWORD,
             social=f"{self._tenant.config.social_origin}{url_for('login.social')}",
         )
         return page, 400 if problem else 200

@@ -106,6 +106,11 @@ class Users:
             self._changed.clear()
             self._by_email.clear()
 
+    def demo_accounts(self) -> list[str]:
+        """The e-mail addresses of the demo users who can log in with `SEED_PASSWORD`."""
+        found = (self.in_database(address) for address in _DEMO_SHOPPERS)
+        return [str(user.email) for user in found if user and user.password_hash == _seed_hash()]
+
     def seed(self, seed: Seed) -> None:
         """Replace the seeded users. Other users stay."""
         with self._lock:

@@ -13,6 +13,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, request
 from flask.typing import ResponseReturnValue
 
+from webstore.sandbox import pages
 from webstore.sandbox.clock import Clock
 from webstore.sandbox.control import Control
 from webstore.sandbox.control_http import json_object
@@ -111,6 +112,7 @@ def create_stripe(config: StripeConfig | None = None) -> Stripe:
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_pretty, "pretty")
     app.add_template_filter(shown, "money")
+    pages.install(app, "stripe/hosted_page.html")
     stripe = Stripe(app, state, Control(clock))
 
     @app.before_request

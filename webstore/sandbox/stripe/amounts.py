@@ -3,7 +3,10 @@
 Source: https://docs.stripe.com/currencies
 """
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
+
+from babel.numbers import format_currency
 
 _NO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())  # noqa: SIM905 (codes)
 _THREE_DECIMALS = frozenset({"bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"})
@@ -51,13 +54,15 @@ def in_minor_units(amount: Decimal, currency: str) -> int:
 
 
 def shown(amount: int, currency: str) -> str:
-    """An amount in minor units as readable text, like `12.50 EUR`."""
-    if currency in _NO_DECIMALS:
-        return f"{amount:,} {currency.upper()}"
+    """An amount in minor units as a reader of English writes it, like `€12.50`."""
+    decimals = 0 if currency in _NO_DECIMALS else 3 if currency in _THREE_DECIMALS else 2
+    value = Decimal(amount).scaleb(-decimals)
     if currency in _ROUND and amount % 100 == 0:
-        return f"{amount // 100:,} {currency.upper()}"
-    decimals = 3 if currency in _THREE_DECIMALS else 2
-    return f"{amount / 10**decimals:,.{decimals}f} {currency.upper()}"
+        value, decimals = value.quantize(Decimal(1)), 0
+    pattern = "¤#,##0" + ("." + "0" * decimals if decimals else "")
+    written = format_currency(value, currency.upper(), pattern, "en_US", currency_digits=False)
+    # A currency without a sign of its own: "ISK 500".
+    return re.sub(r"(?<=[A-Z])(?=[0-9])", "\N{NO-BREAK SPACE}", written)
 
 
 def line_total(unit: Decimal, quantity: int) -> int:

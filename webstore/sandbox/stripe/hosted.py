@@ -4,6 +4,8 @@ They work without JavaScript. Their form fields have the names of those on the r
 Source: https://docs.stripe.com/payments/checkout
 """
 
+from collections.abc import Iterable
+
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
@@ -141,16 +143,24 @@ def _payment_page(
         return page, 200 if session["status"] == "complete" else 410
     rates = call.world.payments.shipping_rates
     options = [rates.get(option["shipping_rate"]) for option in session["shipping_options"]]
+    lines = session_amounts.details_of(call, session).lines
     page = render_template(
         "stripe/pay.html",
         session=session,
-        lines=session_amounts.details_of(call, session).lines,
+        lines=lines,
+        pictures=_pictures(call.world, lines),
         email=_email(call.world, session),
         options=options,
         problem=problem,
         given=request.form,
     )
     return page, status
+
+
+def _pictures(world: World, lines: Iterable[Document]) -> dict[str, str]:
+    """The address of the first picture of each line's product, by the line's ID."""
+    products = {line["id"]: world.products.get(line["price"]["product"]) for line in lines}
+    return {id: product.images[0] for id, product in products.items() if product and product.images}
 
 
 def _way_back(session: Document) -> str | None:
