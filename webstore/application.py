@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -57,7 +58,11 @@ from .routes import (
     formats,
     health,
     measured,
+    page_addresses,
+    parts,
+    shelves,
     shop,
+    static_files,
 )
 from .routes import cart as cart_routes
 from .routes import checkout as checkout_routes
@@ -67,7 +72,7 @@ from .routes.cart_cookie import current_cart
 from .routes.csrf import csrf_token
 from .routes.limits import is_stranger
 from .routes.paid_items import install_readings
-from .routes.session_cookie import ABSOLUTE_S, current_shopper
+from .routes.session_cookie import ABSOLUTE_S, Sessions, current_shopper
 from .routes.session_size import wait_for_room
 from .sessions.login import link_at_login
 from .sessions.ports import AccessTokens
@@ -86,15 +91,25 @@ _VENDOR_CALL_S = 7.0
 _TOP = Path(__file__).resolve().parent.parent
 
 
+class _Store(Flask):
+    """Flask, without what it does anew for each request although the result is always the same."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: none of the store's functions is a coroutine."""
+        return func
+
+
 def build(settings: Settings | None = None) -> Flask:
     """The store, ready for a WSGI server.
 
     Without `settings` they are read from the environment. Raises `SettingsError`. Makes no network call.
     """
     settings = settings or Settings.from_env(more=problems_of_places)
-    app = Flask(__name__, template_folder=str(_TOP / "templates"), static_folder=str(_TOP / "static"))
+    app = _Store(__name__, template_folder=str(_TOP / "templates"), static_folder=None)
     # Merging slashes redirects to an address that is built from the Host header.
     app.url_map.merge_slashes = False
+    files = static_files.install(app, _TOP / "static")
+    app.session_interface = Sessions()
     _configure(app, settings)
     logs.install(settings.log_format)
     attach(app, _services(settings, _hooks(settings)))
@@ -103,7 +118,7 @@ def build(settings: Settings | None = None) -> Flask:
         app.register_blueprint(routes.blueprint)
     if settings.auth0_audience:
         app.register_blueprint(api.blueprint)
-    edge.install(app, settings)
+    edge.install(app, settings, files)
     app.after_request(wait_for_room)
     install_readings(app)
     if settings.trusted_proxy_hops:
@@ -113,13 +128,15 @@ def build(settings: Settings | None = None) -> Flask:
     errors.install(app)
     app.register_error_handler(UserBarred, customer.barred)
     formats.install(app)
+    page_addresses.install(app)
+    parts.install(app, settings)
+    shelves.install(app)
     measured.install(app)
     app.context_processor(
         lambda: {
             "viewer": current_shopper(),
             "csrf_token": csrf_token,
             "current_cart": current_cart,
-            "store_name": "Webstore",
         }
     )
     return app

@@ -101,10 +101,12 @@ def test_the_pages_keep_to_the_policy(stranger: Browser, shopper: Browser) -> No
                 assert address.startswith(("/static/", "data:image/"))
 
 
-def test_static_files_are_served(stranger: Browser) -> None:
-    page = stranger.open("/")
-    for address in set(re.findall(r'"(/static/[^"]*)"', page.text)):
-        assert stranger.open(address).status_code == 200
+def test_every_linked_static_file_is_served_and_kept_by_browsers(stranger: Browser, shopper: Browser) -> None:
+    pages = [stranger.open("/").text, shopper.open("/account").text]
+    for address in set(re.findall(r'"(/static/[^"]*)"', "".join(pages))):
+        answer = stranger.open(address)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable", address
 
 
 # Caching

@@ -65,5 +65,10 @@ def attach(app: Flask, services: Services) -> None:
 
 def services() -> Services:
     """The services of the application that answers this request."""
-    found: Services = current_app.extensions[_KEY]
+    return services_of(current_app)
+
+
+def services_of(app: Flask) -> Services:
+    """The services of this application."""
+    found: Services = app.extensions[_KEY]
     return found

@@ -8,14 +8,16 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webstore.errors import PaymentsUnavailable
-from webstore.shop.browsing import ORDERS, browse, collections, leading_price, other_rhythms, related, slug
+from webstore.shop.browsing import collections, related, slug
 from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
 from . import services
+from .kept_pages import catalogue_of_page
 from .login_guards import ask_provider_if_unsure
 from .marks import public_page
 from .paid_items import drops_paid_items
+from .shelves import shelf_of_page
 from .structured_data import product_data
 
 blueprint = Blueprint("shop", __name__)
@@ -24,18 +26,6 @@ blueprint.before_request(ask_provider_if_unsure)
 #: Maximum digits of a page number. At most 20,000 prices are read, so higher pages cannot exist.
 _MAX_PAGE_DIGITS = 4
 _RETRY_AFTER_S = 5
-
-
-@blueprint.app_context_processor
-def _parts() -> dict[str, object]:
-    """The names that all templates can use."""
-    return {
-        "leading_price": leading_price,
-        "other_rhythms": other_rhythms,
-        "slug": slug,
-        "shop_texts": TITLES,
-        "base_url": services().settings.base_url,
-    }
 
 
 @blueprint.get("/")
@@ -58,16 +48,18 @@ def _shelf(name: str | None) -> ResponseReturnValue:
     """The page of products of the collection with this name, or of all products."""
     number = _page_number(request.args.get("page", "1"))
     try:
-        catalogue = services().catalogue.current()
+        catalogue = catalogue_of_page()
     except PaymentsUnavailable:
         # Only the products are missing: shoppers can log in and use the cart and the account.
         return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
-    shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number, name)
+    shelf, products = shelf_of_page(
+        catalogue, request.args.get("q", ""), request.args.get("sort", ""), number, name
+    )
     if name is not None and shelf.collection is None:
         abort(404, "This collection is not available. You may find something similar in our shop.")
     if number > shelf.pages:
         abort(404, "There are no more products on this page.")
-    return render_template("shop/home.html", shelf=shelf, orders=ORDERS)
+    return render_template("shop/home.html", shelf=shelf, products=products)
 
 
 @blueprint.get("/products/<path:product_id>")
@@ -75,7 +67,7 @@ def _shelf(name: str | None) -> ResponseReturnValue:
 @drops_paid_items(closely=False)
 def product(product_id: str) -> ResponseReturnValue:
     """Show one product. Its ID comes from Stripe and may be any text."""
-    catalogue = services().catalogue.current()
+    catalogue = catalogue_of_page()
     found = catalogue.product(product_id)
     if found is None:
         abort(404, "This product is not available. You may find something similar in our shop.")
@@ -105,7 +97,7 @@ def sitemap() -> Response:
 
     Source: https://www.sitemaps.org/protocol.html
     """
-    catalogue = services().catalogue.current()
+    catalogue = catalogue_of_page()
     products = [(url_for(".product", product_id=it.id), _day(it.updated)) for it in catalogue.products]
     body = render_template("shop/sitemap.xml", products=products, collections=collections(catalogue))
     return Response(body, mimetype="application/xml")

@@ -45,6 +45,7 @@ def decimal_amount(money: Money) -> Decimal:
     return amount.quantize(Decimal(1)) if whole else amount
 
 
+@lru_cache(maxsize=4096)
 def format_money(money: Money, locale: str = DEFAULT_LOCALE) -> str:
     """The amount as a reader of the locale writes it: "$10.50", "10,50 $", "￥500".
 

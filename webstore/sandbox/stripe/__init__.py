@@ -107,6 +107,8 @@ def create_stripe(config: StripeConfig | None = None) -> Stripe:
         template_folder=str(_PACKAGE / "templates"),
         static_folder=str(_PACKAGE / "static"),
     )
+    # Pictures of products stay in the browser for a while, as those of a content network do.
+    app.get_send_file_max_age = lambda name: 3600 if (name or "").startswith("catalogue/") else None  # type: ignore[method-assign]
     app.add_template_filter(_moment, "moment")
     app.add_template_filter(_pretty, "pretty")
     app.add_template_filter(shown, "money")
