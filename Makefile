@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench chaos engines pictures clean usable-port system-packages
+.PHONY: help run setup unit test check fix coverage bench figures chaos cluster engines pictures clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
@@ -20,8 +20,8 @@ RUN_TIME := $(VENV)/run-time.stamp
 TOOLS := $(VENV)/tools.stamp
 NODE_PACKAGES := tests/action/node_modules/.package-lock.json
 PIP := $(PY) -m pip install --no-input --disable-pip-version-check --progress-bar off
-# One module or one test runs in one process, which starts sooner.
-PARALLEL := $(if $(strip $(ARGS)),,-n 2 --dist loadscope)
+# One worker a processor. One module or one test runs in one process, which starts sooner.
+PARALLEL := $(if $(strip $(ARGS)),,-n logical --maxprocesses 8 --dist loadscope)
 
 # Another project's modules must not shine through into .venv.
 unexport PYTHONPATH PYTHONHOME
@@ -32,6 +32,10 @@ help: ## List the commands
 run: usable-port $(RUN_TIME) ## Start the store on PORT (default 8000), with a local Auth0 and Stripe on the two ports after it
 	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
 	    -- $(PY) -m gunicorn --log-level warning -c gunicorn.conf.py wsgi:app
+
+cluster: usable-port $(RUN_TIME) ## Start two stores behind nginx on PORT with one Redis, and a local Auth0 and Stripe
+	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
+	    -- $(PY) -m tests.cluster --port "$$PORT"
 
 setup: $(RUN_TIME) ## Make .venv with the packages that the store needs; tests and checks add their tools when they run
 	@echo "$(VENV) is ready."
@@ -55,10 +59,13 @@ fix: $(TOOLS) ## Format the code and fix simple lint
 	$(PY) -m ruff format .
 
 coverage: $(TOOLS) $(NODE_PACKAGES) ## Run all tests and report the branch coverage of the store
-	$(PY) -m pytest -q -n 2 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
+	$(PY) -m pytest -q -n logical --maxprocesses 8 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
 
-bench: $(TOOLS) ## Run the benchmarks
-	$(PY) -m pytest -q tests/benchmarks $(ARGS)
+bench: $(TOOLS) ## Run the benchmarks; bench-results/ has the ratios
+	$(PY) -m pytest -q $(if $(filter tests/%,$(ARGS)),,tests/benchmarks) $(ARGS)
+
+figures: $(TOOLS) ## Copy the ratios of the last benchmarks into the documentation
+	$(PY) -m tests.benchmarks.ratios.publish
 
 engines: WANTS_ENGINES := yes
 engines: $(TOOLS) system-packages ## Run one purchase in Firefox and one in WebKit
@@ -71,10 +78,10 @@ pictures: $(TOOLS) ## Record the commands of the documentation again, as picture
 	PYTHONPATH=. $(PY) docs/images/record.py >/dev/null
 
 clean: ## Remove .venv and what the tools left behind
-	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis test-results
+	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis bench-results test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-run usable-port: export PORT := $(PORT)
+run cluster usable-port: export PORT := $(PORT)
 
 # PORT in decimal digits, with room for the two ports after it.
 usable-port:

@@ -125,7 +125,7 @@ def content(page: httpx.Response) -> str:
 
 
 def go_to_payment(browser: Browser, path: str = "/checkout") -> httpx.Response:
-    """Press "Pay with Stripe" on the page at `path`."""
+    """Press "Continue to payment" on the page at `path`."""
     return browser.submit(browser.open(path), action="/checkout")
 
 

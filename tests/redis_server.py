@@ -16,16 +16,22 @@ from tests.ports import free_port
 from tests.support import until
 
 
+def redis_server() -> str:
+    """The path of the program. Without it the test is skipped, and fails if CI is set."""
+    executable = shutil.which("redis-server")
+    if executable is None:
+        if "CI" in os.environ:
+            pytest.fail("redis-server is not installed")
+        pytest.skip("redis-server is not installed")
+    return executable
+
+
 class RedisServer:
     """A Redis on a free port, with nothing on the disk."""
 
     def __init__(self, folder: Path, *more: str, configuration: Path | None = None) -> None:
         """`more`: options of redis-server; `configuration`: its file, which it may write to."""
-        executable = shutil.which("redis-server")
-        if executable is None:
-            if "CI" in os.environ:
-                pytest.fail("redis-server is not installed")
-            pytest.skip("redis-server is not installed")
+        executable = redis_server()
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         options: tuple[str, ...] = ("--bind", "127.0.0.1", "--dir", str(folder))
@@ -43,7 +49,8 @@ class RedisServer:
         assert self._process.poll() is None, "redis-server ended"
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(7) == b"+PONG\r\n"
+            # One that asks for a password is ready, too.
+            return connection.recv(7) in (b"+PONG\r\n", b"-NOAUTH")
         return False
 
     def kill(self) -> None:

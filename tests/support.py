@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 from flask import Flask
 
+from tests.compiled_once import compile_once
 from webstore import create_app, linking
 from webstore.linking.attempt import Linker
 from webstore.linking.models import LinkOutcome
@@ -31,6 +32,8 @@ from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, StripeConfig
 from webstore.sandbox.vendors import Sandbox
 from webstore.sessions.login import link_at_login
 from webstore.settings import Settings
+
+compile_once()
 
 T = TypeVar("T")
 

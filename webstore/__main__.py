@@ -26,7 +26,7 @@ def settings_or_exit() -> Settings:
 
 def _problems_of_places(settings: Settings) -> list[str]:
     # Not at the top: the application's counters need a variable that gunicorn.conf.py sets.
-    from .application import problems_of_places  # noqa: PLC0415
+    from .composition import problems_of_places  # noqa: PLC0415
 
     return problems_of_places(settings)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .gateways.redis_state import RedisState
 from .gateways.revocation_files import RevocationFiles
 from .gateways.state import FileState, Watch, default_directory, require_writable_folder
 from .gateways.threads import in_background
@@ -50,6 +49,8 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
     state: State
     counters: Counters
     if settings.redis_url:
+        from .gateways.redis_state import RedisState  # noqa: PLC0415  # its package is large
+
         url, prefix = settings.redis_url, redis_prefix(settings)
         state, counters = (RedisState(url, prefix, watch=Watch(it)) for it in ("cache", "counters"))
         ended = RedisState(url, prefix, watch=Watch("ended_sessions"), urgent_writes=True)

@@ -234,9 +234,25 @@ class Worker(ThreadWorker):
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Close connections without a request by `deadline`: the worker is stopping."""
+        self._leave_no_connection_waiting()
         super()._cap_keepalive(deadline)  # type: ignore[misc]  # the types are of an older release
         for conn in self._awaited:
             conn.late_at = min(conn.late_at, deadline)
+
+    def _leave_no_connection_waiting(self) -> None:
+        """Accept the connections that wait already, then close the listeners.
+
+        Gunicorn's own worker keeps its listeners until its last answer, and resets what came meanwhile. Forms
+        are lost then. If a machine refuses the connection, a proxy asks the next one.
+        """
+        for listener in self.sockets:
+            before = -1
+            while (
+                before < self.nr_conns < self.worker_connections and select.select([listener], [], [], 0)[0]
+            ):
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def _await_request(self, conn: Connection) -> None:
         conn.come, conn.told_to_continue = 0, False

@@ -3,3 +3,19 @@
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
+
+// The phones' search gets the keyboard when it opens.
+document.getElementById("find")?.addEventListener("toggle", (event) => {
+  if (event.newState === "open") document.getElementById("search").focus();
+});
+
+// The account menu closes as menus do: by Escape, and by a click anywhere else.
+const menu = document.querySelector(".menu");
+addEventListener("click", (event) => {
+  if (menu?.open && !menu.contains(event.target)) menu.open = false;
+});
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !menu?.open) return;
+  menu.open = false;
+  menu.firstElementChild.focus();
+});

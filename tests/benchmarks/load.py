@@ -12,9 +12,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import NamedTuple, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -56,21 +56,35 @@ class UnexpectedAnswer(Exception):
 class Origin:
     """One kept-alive connection, with the cookies of that server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cookies: Mapping[str, str] | None = None) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE_S)
-        self._cookies: dict[str, str] = {}
+        self._cookies: dict[str, str] = dict(cookies or {})
 
     def ask(self, method: str, path: str, form: dict[str, str] | None = None) -> Answer:
-        """Send a request and read its whole answer."""
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
-        if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-        self._connection.request(method, path, urlencode(form) if form is not None else None, headers)
-        response = self._connection.getresponse()
+        """Send a request and read its whole answer.
+
+        As browsers do, it sends a GET again if the server closed the connection after the last answer
+        (RFC 9112, section 9.3.1).
+        """
+        kept = self._connection.sock is not None
+        try:
+            response = self._send(method, path, form)
+        except (RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            if not kept or method != "GET":
+                raise
+            self._connection.close()
+            response = self._send(method, path, form)
         response.read()
         answer = Answer(response.status, response.getheader("Location", ""), _cookies(response))
         self._cookies |= answer.cookies
         return answer
+
+    def _send(self, method: str, path: str, form: dict[str, str] | None) -> HTTPResponse:
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        self._connection.request(method, path, urlencode(form) if form is not None else None, headers)
+        return self._connection.getresponse()
 
     def close(self) -> None:
         """Close the connection; the next request opens another one."""
@@ -81,6 +95,11 @@ class Origin:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of this server."""
+        return dict(self._cookies)
 
 
 def _cookies(response: HTTPResponse) -> dict[str, str]:
@@ -152,23 +171,35 @@ def shopper(store: str, name: str) -> Act:
 
     def act(number: int, _: float) -> float:
         with Origin(store) as shop:
-            to_provider = _next(shop.ask("GET", "/login?screen_hint=signup"), "/authorize")
-            with Origin(to_provider) as provider:
-                to_form = _next(provider.ask("GET", _target(to_provider)), "/u/signup")
-                form = {
-                    "state": parse_qs(urlsplit(to_form).query)["state"][0],
-                    "email": f"{name}-{number}@example.com",
-                    "password": "Password1!",
-                }
-                back = _next(provider.ask("POST", "/u/signup", form), "/callback")
+            back = sign_up(shop, f"{name}-{number}@example.com")[0]
             began = time.monotonic()
-            _next(shop.ask("GET", _target(back)), "/")
+            next_step(shop.ask("GET", target(back)), "/")
             return time.monotonic() - began
 
     return act
 
 
-def _next(answer: Answer, path: str) -> str:
+def sign_up(shop: Origin, email: str) -> tuple[str, dict[str, str]]:
+    """Begin a login, and make an account at the provider: the callback's address, the provider's cookies."""
+    to_provider = next_step(shop.ask("GET", "/login?screen_hint=signup"), "/authorize")
+    with Origin(to_provider) as provider:
+        to_form = next_step(provider.ask("GET", target(to_provider)), "/u/signup")
+        form = {
+            "state": parse_qs(urlsplit(to_form).query)["state"][0],
+            "email": email,
+            "password": "Password1!",
+        }
+        return next_step(provider.ask("POST", "/u/signup", form), "/callback"), provider.cookies
+
+
+def log_in_again(shop: Origin, provider_cookies: Mapping[str, str]) -> str:
+    """Begin a login in a browser that the provider knows: the callback's address."""
+    to_provider = next_step(shop.ask("GET", "/login"), "/authorize")
+    with Origin(to_provider, provider_cookies) as provider:
+        return next_step(provider.ask("GET", target(to_provider)), "/callback")
+
+
+def next_step(answer: Answer, path: str) -> str:
     """Where the redirect leads. Raises UnexpectedAnswer unless it is to that path."""
     if answer.status != 302 or urlsplit(answer.location).path != path:
         raise UnexpectedAnswer(
@@ -177,7 +208,8 @@ def _next(answer: Answer, path: str) -> str:
     return answer.location
 
 
-def _target(url: str) -> str:
+def target(url: str) -> str:
+    """The path and the query of the address."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}"
 

@@ -27,7 +27,7 @@ BUDGET_S = 3.0
 #: Seconds for the load's processes to start, before their first request is due.
 _HEAD_START_S = 0.7
 #: Of the shell only this is passed on: a setting of a real store must not shine through.
-_KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "WEBSTORE_ENV_FILE")
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SYSTEMROOT", "WEBSTORE_ENV_FILE")
 
 Vendor = Literal["auth0", "stripe"]
 #: On the store's PYTHONPATH: it can make the look-up of Stripe's name hang.
@@ -145,7 +145,7 @@ def running_stage(folder: Path) -> Iterator[Stage]:
         f"STRIPE_API_BASE=http://localhost:{port + 1}",
     ]
     command += [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | {
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ} | {
         "WEB_CONCURRENCY": str(WORKERS),
         "LINK_BUDGET_S": str(BUDGET_S),
         "STATE_DIR": str(folder / "state"),

@@ -56,7 +56,7 @@ def test_stripe_is_read_once_a_minute_whatever_the_traffic(large: Stage, tables:
     assert 1 <= len(begun) <= math.ceil(MINUTES)
 
 
-def test_pages_are_served_while_stripe_is_gone(large: Stage, tables: list[str]) -> None:
+def test_shoppers_are_served_while_stripe_is_gone(large: Stage, tables: list[str]) -> None:
     large.load(1, pages_per_s=PAGES_PER_S)
     large.disturb("stripe", "reset", ".*")
     large.forget_requests()

@@ -104,8 +104,9 @@ class Person:
         self.click("Continue")
 
     def log_out(self) -> None:
-        """Press "Log out", and wait until the provider has sent the browser back."""
-        self.page.get_by_role("button", name="Log out", exact=True).first.click()
+        """Press "Log out" in the account menu, and wait until the provider has sent the browser back."""
+        self.page.locator("summary", has_text="Account").click()
+        self.page.get_by_role("button", name="Log out", exact=True).click()
         self.page.wait_for_url(f"{self.shop.url}/")
 
     def customer(self) -> str:

@@ -25,10 +25,10 @@ def test_closing_the_account_with_a_running_subscription(person: Person) -> None
     expect(main).to_contain_text("Your subscriptions end at once")
     expect(main.get_by_role("heading", name="Subscriptions that end")).to_be_visible()
     expect(main).to_contain_text("Tea box")
-    person.page.get_by_label("To go on, type").fill("close my account")
+    person.page.get_by_label("To confirm, type").fill("close my account")
     person.click("Close my account")
     expect(person.page.get_by_role("heading", level=1)).to_have_text("Your account is closed")
-    expect(main).to_contain_text("These subscriptions have ended, and are not charged any more:")
+    expect(main).to_contain_text("These subscriptions have ended, with no further charges:")
     expect(main).to_contain_text("What remains at Stripe")
     assert statuses(person.shop) == {subscription: "canceled"}
     assert person.shop.management("GET", ADA).status_code == 404
@@ -44,13 +44,13 @@ def test_one_that_cannot_be_ended_and_the_next_try(desktop: Person) -> None:
     control.add_fault(action="status", method="DELETE", path=path, status=403, body=refusal)
     desktop.open("/account/close")
     for _ in range(2):
-        desktop.page.get_by_label("To go on, type").fill("close my account")
+        desktop.page.get_by_label("To confirm, type").fill("close my account")
         desktop.click("Close my account")
         if control.faults():
             control.clear_faults()
             alert = desktop.page.get_by_role("alert")
             expect(alert).to_contain_text("These subscriptions have not ended: Coffee box")
-            expect(alert).to_contain_text("the shop has been notified")
+            expect(alert).to_contain_text("Our team has been notified")
     desktop.forgive("409")
     expect(desktop.page.get_by_role("heading", level=1)).to_have_text("Your account is closed")
 

@@ -22,7 +22,7 @@ def test_paying_after_the_session_ended_leads_over_a_social_login_back_to_the_pu
     desktop.open(f"/checkout?price={pot.price}")
     desktop.page.context.clear_cookies()
     desktop.shop.sandbox.auth0.control.change_settings({"only_social": True})
-    desktop.click("Pay with Stripe")
+    desktop.click("Continue to payment")
     heading(desktop, "Please log in")
     desktop.page.get_by_role("main").get_by_role("link", name="Log in").click()
     heading(desktop, "Sandbox Social")
@@ -33,7 +33,7 @@ def test_paying_after_the_session_ended_leads_over_a_social_login_back_to_the_pu
     heading(desktop, "Checkout")
     assert desktop.path() == f"/checkout?price={pot.price}&quantity=1"
     expect(desktop.page.get_by_role("main")).to_contain_text("Teapot")
-    desktop.click("Pay with Stripe")
+    desktop.click("Continue to payment")
     assert desktop.page.url.startswith(desktop.shop.environment["STRIPE_HOSTED_PAGES"])
     desktop.forgive("403")
 

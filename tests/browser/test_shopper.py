@@ -172,4 +172,12 @@ def test_the_main_things_are_reached_with_the_keyboard(desktop: Person) -> None:
     for _ in range(15):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.textContent.replace(/\\s+/g, ' ').trim()"))
-    assert {"Skip to the content", "Copy customer ID", "Compare the two records", "Log out"} <= reached
+    assert {"Skip to content", "Copy customer ID", "Compare the two records"} <= reached
+    page.locator("summary", has_text="Account").focus()
+    page.keyboard.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Log out", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("summary", has_text="Account")).to_be_focused()
+    expect(page.get_by_role("button", name="Log out", exact=True)).to_be_hidden()

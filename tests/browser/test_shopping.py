@@ -63,11 +63,11 @@ def customer_of(person: Person) -> str:
 
 def test_a_stranger_fills_a_cart_logs_in_on_the_way_and_pays(person: Person) -> None:
     put_in_cart(person, "Blue mug", 2)
-    person.click("Go to checkout")
-    person.click("Log in to purchase")
+    person.click("Checkout")
+    person.click("Log in to continue")
     log_in_on_the_way(person)
     assert person.path() == "/checkout"
-    person.click("Pay with Stripe")
+    person.click("Continue to payment")
     assert person.page.url.startswith(person.shop.environment["STRIPE_API_BASE"])
     fill_in_card(person)
     heading(person, "Thank you for your order")
@@ -77,7 +77,7 @@ def test_a_stranger_fills_a_cart_logs_in_on_the_way_and_pays(person: Person) -> 
     expect(order).to_contain_text("€25.00")
     expect(order).to_contain_text("Paid")
     person.open("/cart")
-    expect(person.page.get_by_role("main")).to_contain_text("There is nothing in your cart yet.")
+    expect(person.page.get_by_role("main")).to_contain_text("Your cart is empty.")
     # The payment is on the linked customer, as the dashboard shows it.
     person.open("/account")
     customer = person.customer()
@@ -93,10 +93,10 @@ def test_buying_one_thing_now(person: Person) -> None:
     person.page.get_by_label("Quantity").fill("3")
     person.click("Buy now")
     address = person.path()
-    person.click("Log in to purchase")
+    person.click("Log in to continue")
     log_in_on_the_way(person)
     assert person.path() == address
-    person.click("Pay with Stripe")
+    person.click("Continue to payment")
     fill_in_card(person)
     expect(person.page.get_by_role("main")).to_contain_text("€37.50")
 
@@ -104,8 +104,8 @@ def test_buying_one_thing_now(person: Person) -> None:
 def test_a_declined_card_and_then_a_good_one(desktop: Person) -> None:
     desktop.come_logged_in(ADA)
     put_in_cart(desktop, "Blue mug")
-    desktop.click("Go to checkout")
-    desktop.click("Pay with Stripe")
+    desktop.click("Checkout")
+    desktop.click("Continue to payment")
     fill_in_card(desktop, "4000 0000 0000 0002")
     expect(desktop.page.get_by_role("alert")).to_contain_text("declined")
     fill_in_card(desktop)
@@ -116,19 +116,19 @@ def test_a_declined_card_and_then_a_good_one(desktop: Person) -> None:
 def test_a_checkout_that_is_canceled_and_gone_on_with(desktop: Person) -> None:
     desktop.come_logged_in(ADA)
     put_in_cart(desktop, "Blue mug")
-    desktop.click("Go to checkout")
-    desktop.click("Pay with Stripe")
+    desktop.click("Checkout")
+    desktop.click("Continue to payment")
     first = desktop.page.url
     desktop.page.locator("#back").click()
     expect(desktop.page.get_by_role("status").first).to_have_text(
-        "You have not paid. Your cart is as you left it."
+        "You have not been charged. Your cart is as you left it."
     )
     expect(desktop.page.get_by_label("Quantity of Blue mug")).to_have_value("1")
-    desktop.click("Go to checkout")
-    desktop.click("Pay with Stripe")
+    desktop.click("Checkout")
+    desktop.click("Continue to payment")
     assert desktop.page.url == first
     desktop.page.go_back()
-    desktop.click("Pay with Stripe")
+    desktop.click("Continue to payment")
     assert desktop.page.url == first
     fill_in_card(desktop)
     heading(desktop, "Thank you for your order")
@@ -142,8 +142,8 @@ def test_a_customer_deleted_in_between_is_healed_and_pays(desktop: Person) -> No
     old = desktop.customer()
     put_in_cart(desktop, "Blue mug")
     desktop.shop.stripe("DELETE", f"/customers/{old}")
-    desktop.click("Go to checkout")
-    desktop.click("Pay with Stripe")
+    desktop.click("Checkout")
+    desktop.click("Continue to payment")
     fill_in_card(desktop)
     heading(desktop, "Thank you for your order")
     assert customer_of(desktop) != old
@@ -155,8 +155,8 @@ def test_a_subscription_and_the_portal(desktop: Person) -> None:
     desktop.come_logged_in(ADA)
     put_in_cart(desktop, "Tea box")
     expect(desktop.page.get_by_role("main")).to_contain_text("/ month")
-    desktop.click("Go to checkout")
-    desktop.click("Pay with Stripe")
+    desktop.click("Checkout")
+    desktop.click("Continue to payment")
     fill_in_card(desktop)
     heading(desktop, "Thank you for your order")
     desktop.open("/account")
@@ -172,17 +172,17 @@ def test_quantities_and_removing_in_the_cart(person: Person) -> None:
     quantity.fill("4")
     with person.page.expect_navigation():
         quantity.press("Enter")
-    expect(person.page.get_by_role("status").first).to_have_text("Your cart is up to date.")
+    expect(person.page.get_by_role("status").first).to_have_text("Cart updated.")
     expect(person.page.get_by_label("Quantity of Blue mug")).to_have_value("4")
     expect(person.page.get_by_role("main")).to_contain_text("€50.00")
     person.click("Remove Blue mug")
-    expect(person.page.get_by_role("main")).to_contain_text("There is nothing in your cart yet.")
+    expect(person.page.get_by_role("main")).to_contain_text("Your cart is empty.")
 
 
 def test_closing_the_account(desktop: Person) -> None:
     desktop.come_logged_in(ADA)
     desktop.click("close your account")
-    desktop.page.get_by_label("To go on, type").fill("close my account")
+    desktop.page.get_by_label("To confirm, type").fill("close my account")
     desktop.click("Close my account")
     heading(desktop, "Your account is closed")
     desktop.open("/account")

@@ -25,12 +25,12 @@ def test_a_shopper_does_everything_and_all_calls_and_answers_are_valid(desktop: 
 
     put_in_cart(desktop, "Blue mug")
     put_in_cart(desktop, "Lamp")
-    desktop.click("Go to checkout")
-    desktop.click("Pay with Stripe")
+    desktop.click("Checkout")
+    desktop.click("Continue to payment")
     pay_by_card(desktop)
     put_in_cart(desktop, "Lamp")
-    desktop.click("Go to checkout")
-    desktop.click("Pay with Stripe")
+    desktop.click("Checkout")
+    desktop.click("Continue to payment")
     desktop.page.get_by_label("Bank debit").check()
     press_pay(desktop)
     intent = shop.stripe("GET", "/payment_intents", limit="1")["data"][0]["id"]
@@ -38,10 +38,10 @@ def test_a_shopper_does_everything_and_all_calls_and_answers_are_valid(desktop: 
     desktop.page.reload()
 
     subscribe(desktop)
-    desktop.click("Pay with Stripe")
+    desktop.click("Continue to payment")
     pay_by_card(desktop)
     subscribe(desktop)
-    desktop.click("Pay with Stripe")
+    desktop.click("Continue to payment")
     expect(desktop.page.locator("[data-subscription]")).to_have_count(1)
     desktop.forgive("409")
 
@@ -57,7 +57,7 @@ def test_a_shopper_does_everything_and_all_calls_and_answers_are_valid(desktop: 
     expect(desktop.page.get_by_role("main")).to_contain_text("Tea box")
     desktop.page.locator("#return").click()
     desktop.click("close your account")
-    desktop.page.get_by_label("To go on, type").fill("close my account")
+    desktop.page.get_by_label("To confirm, type").fill("close my account")
     desktop.click("Close my account")
     quiet(shop)
 

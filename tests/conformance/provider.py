@@ -310,8 +310,8 @@ def refusal(browser: Browser, liar: Liar, caplog: pytest.LogCaptureFixture, path
     page = browser.open(path)
     assert page.status_code == 400, content(page)
     assert page.url.path == "/callback"
-    assert "The login did not work" in content(page)
-    found = re.search(r"reference number <code>([2-9A-HJ-NP-Z]{8})</code>", content(page))
+    assert "We couldn&#39;t log you in" in content(page)
+    found = re.search(r"Reference number <code>([2-9A-HJ-NP-Z]{8})</code>", content(page))
     assert found is not None, content(page)
     log = log_of_store(caplog)
     (line,) = [line for line in log.splitlines() if f"reference={found[1]}" in line]

@@ -37,7 +37,7 @@ def test_discovery_issuer_mismatch_is_refused(fresh: tuple[Liar, Shop], caplog: 
     page = browser.open("/login")
     assert page.status_code == 400
     assert page.url.path == "/login"
-    assert "The login did not work" in content(page)
+    assert "We couldn&#39;t log you in" in content(page)
     assert "names another issuer" in log_of_store(caplog)
     assert liar.times("/authorize") == 0
     assert not browser.client.cookies
@@ -46,7 +46,7 @@ def test_discovery_issuer_mismatch_is_refused(fresh: tuple[Liar, Shop], caplog: 
 def assert_told_as_permanent(page: httpx.Response) -> None:
     """The page does not say that another try would help."""
     assert page.status_code == 400
-    assert "Something in the shop's set-up has to be corrected first" in html.unescape(content(page))
+    assert "There is a problem on our side that we have to fix first" in html.unescape(content(page))
     assert "Retry-After" not in page.headers
     assert "/login" not in content(page)
 

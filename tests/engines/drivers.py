@@ -79,6 +79,10 @@ class Engine:
         named = f"[normalize-space(.)='{words}']"
         self._on(f"//button{named} | //a{named}", "click")
 
+    def unfold(self, words: str) -> None:
+        """Open the menu whose label ends with these words."""
+        self._on(f"//summary[contains(., '{words}')]", "click")
+
     def press(self, value: str) -> None:
         """Click the button with this value."""
         self._on(f"//button[@value='{value}']", "click")

@@ -34,11 +34,11 @@ def test_a_purchase_and_the_back_button_after_the_logout(engine: Engine, shop: S
     pot = sell(shop, "Teapot", 2900)
     engine.open(f"{shop.url}/products/{pot.product}")
     engine.click("Add to cart")
-    engine.sees("It is in your cart.")
+    engine.sees("Added to your cart.")
     engine.open(f"{shop.url}/checkout")
-    engine.click("Log in to purchase")
+    engine.click("Log in to continue")
     log_in(engine)
-    engine.click("Pay with Stripe")
+    engine.click("Continue to payment")
     for label, text in {
         "Card number": "4242 4242 4242 4242",
         "Expiry": "12 / 34",
@@ -52,6 +52,7 @@ def test_a_purchase_and_the_back_button_after_the_logout(engine: Engine, shop: S
 
     engine.open(f"{shop.url}/account")
     engine.sees(customer["id"])
+    engine.unfold("Account")
     engine.click("Log out")
     until(lambda: engine.address() == f"{shop.url}/", within_s=30)
     engine.sees("Log in")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
-import requests
 import stripe
 
 from tests.gateways.raw_server import (
@@ -23,7 +25,9 @@ from tests.gateways.raw_server import (
 )
 from tests.ports import free_port
 from webstore import deadline
-from webstore.gateways.http_clients import HttpxTransport, RequestsAdapter
+from webstore.errors import ProviderUnavailable
+from webstore.gateways.http_clients import HttpxTransport
+from webstore.gateways.oidc.token_endpoint import TokenClient
 from webstore.gateways.stripe import stripe_client
 from webstore.gateways.wire import MAX_ANSWER_BYTES, Wire, WireError
 
@@ -37,12 +41,16 @@ def with_httpx(wire: Wire) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def with_requests(wire: Wire) -> Iterator[requests.Session]:
-    with requests.Session() as session:
-        session.trust_env = False
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, RequestsAdapter(wire))
-        yield session
+def with_authlib(wire: Wire) -> Callable[[str, str], Mapping[str, Any]]:
+    """Exchanges a code at the address."""
+
+    def exchange(url: str, code: str) -> Mapping[str, Any]:
+        options = {"client_id": "one", "client_secret": "hush-0"}
+        client = TokenClient(wire, token_endpoint_auth_method="client_secret_post", **options)
+        token: Mapping[str, Any] = client.fetch_token(url, code=code)
+        return token
+
+    return exchange
 
 
 @pytest.fixture
@@ -52,63 +60,67 @@ def with_stripe(wire: Wire) -> Callable[[str], stripe.StripeClient]:
 
 def test_all_three_libraries_get_the_answer(
     with_httpx: httpx.Client,
-    with_requests: requests.Session,
+    with_authlib: Callable[[str, str], Mapping[str, Any]],
     with_stripe: Callable[[str], stripe.StripeClient],
 ) -> None:
     body = '{"id": "acct_1", "object": "account", "name": "Käthe"}'.encode()
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Kind: Json\r\nContent-Length: %d\r\n\r\n"
     with RawServer(answering(head % len(body) + body)) as server:
         from_httpx = with_httpx.post(server.url, data={"a": "b c"})
-        from_requests = with_requests.post(server.url, data={"a": "b c"})
+        from_authlib = with_authlib(server.url, "b c")
         from_stripe = with_stripe(server.url).v1.accounts.retrieve_current()
-    assert from_httpx.json() == from_requests.json()
+    assert from_httpx.json() == from_authlib
     assert from_httpx.json()["name"] == "Käthe"
-    assert from_httpx.headers["x-kind"] == from_requests.headers["x-kind"] == "Json"
+    assert from_httpx.headers["x-kind"] == "Json"
     assert from_stripe.id == "acct_1"
-    assert [sent.endswith(b"\r\n\r\na=b+c") for sent in server.received] == [True, True, False]
+    assert server.received[0].endswith(b"\r\n\r\na=b+c")
+    form = {"grant_type": ["authorization_code"], "code": ["b c"], "client_id": ["one"]}
+    assert parse_qs(server.received[1].partition(b"\r\n\r\n")[2].decode()) == {
+        **form,
+        "client_secret": ["hush-0"],
+    }
 
 
 def test_time_outs_are_the_libraries_own(
     with_httpx: httpx.Client,
-    with_requests: requests.Session,
+    with_authlib: Callable[[str, str], Mapping[str, Any]],
     with_stripe: Callable[[str], stripe.StripeClient],
 ) -> None:
     message = "the service did not answer in time"
     with RawServer(silence) as server:
         with deadline.within(SHORT_S), pytest.raises(httpx.TimeoutException, match=message):
             with_httpx.get(server.url)
-        with deadline.within(SHORT_S), pytest.raises(requests.exceptions.Timeout, match=message):
-            with_requests.get(server.url)
+        with deadline.within(SHORT_S), pytest.raises(ProviderUnavailable, match=message):
+            with_authlib(server.url, "code")
         with deadline.within(SHORT_S), pytest.raises(stripe.APIConnectionError, match=message):
             with_stripe(server.url).v1.accounts.retrieve_current()
 
 
 def test_failures_are_the_libraries_own(
     with_httpx: httpx.Client,
-    with_requests: requests.Session,
+    with_authlib: Callable[[str, str], Mapping[str, Any]],
     with_stripe: Callable[[str], stripe.StripeClient],
 ) -> None:
     nobody = f"http://127.0.0.1:{free_port()}/"
     with pytest.raises(httpx.NetworkError, match="the service cannot be reached"):
         with_httpx.get(nobody)
-    with pytest.raises(requests.exceptions.ConnectionError, match="the service cannot be reached") as failed:
-        with_requests.get(nobody)
-    assert not isinstance(failed.value, requests.exceptions.Timeout)
+    with pytest.raises(ProviderUnavailable, match="the service cannot be reached"):
+        with_authlib(nobody, "code")
     with pytest.raises(stripe.APIConnectionError, match="the service cannot be reached"):
         with_stripe(nobody).v1.accounts.retrieve_current()
 
 
 def test_no_library_follows_a_redirect_or_tries_again(
     with_httpx: httpx.Client,
-    with_requests: requests.Session,
+    with_authlib: Callable[[str, str], Mapping[str, Any]],
     with_stripe: Callable[[str], stripe.StripeClient],
 ) -> None:
     with RawServer(answering(OK)) as elsewhere:
         moved = f"HTTP/1.1 307 Moved\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n".encode()
         with RawServer(answering(moved)) as server:
             with_httpx.post(server.url, data={"secret": "hush"})
-            with suppress(requests.RequestException):
-                with_requests.post(server.url, data={"secret": "hush"})
+            with pytest.raises(ProviderUnavailable, match="redirect"):
+                with_authlib(server.url, "hush")
             with pytest.raises(stripe.StripeError):
                 with_stripe(server.url).v1.customers.create({})
     assert len(server.received) == 3
@@ -132,15 +144,18 @@ SECRETS = ({"Authorization": "Bearer hush-1"}, {"code": "hush-2"}, {"secret": "h
     ],
 )
 def test_no_message_names_the_query_a_header_or_the_body(
-    with_httpx: httpx.Client, with_requests: requests.Session, talk: Talk
+    with_httpx: httpx.Client, with_authlib: Callable[[str, str], Mapping[str, Any]], talk: Talk
 ) -> None:
     headers, query, body = SECRETS
     shown = []
     with RawServer(talk) as server:
-        for call in (with_httpx.post, with_requests.post):
+        for call in (
+            partial(with_httpx.post, server.url, params=query, headers=headers, data=body),
+            partial(with_authlib, f"{server.url}?code=hush-2", "hush-3"),
+        ):
             limit = deadline.within(SHORT_S) if talk is silence else nullcontext()
-            with limit, pytest.raises((httpx.HTTPError, requests.RequestException)) as failed:
-                call(server.url, params=query, headers=headers, data=body)
+            with limit, pytest.raises((httpx.HTTPError, ProviderUnavailable)) as failed:
+                call()
             shown += traceback.format_exception(failed.value)
     assert "the service" in "".join(shown)
     assert "hush-" not in "".join(line for line in shown if 'hush-2"}' not in line)

@@ -80,6 +80,16 @@ def test_discovery_and_keys_are_read_again_when_they_are_old(tenant: Tenant, pro
     assert times(tenant, DISCOVERY) == 2
 
 
+def test_keys_are_parsed_once_a_rotation(tenant: Tenant, wire: Wire) -> None:
+    provider = Provider(wire, issuer(tenant))
+    parsed = provider.keys()
+    assert provider.keys() is parsed
+    tenant.auth0.state.keys.rotate()
+    rotated = provider.keys(force=True)
+    assert rotated is not parsed
+    assert provider.keys() is rotated
+
+
 def test_a_provider_that_hangs_holds_up_one_thread_and_the_others_use_what_is_known(
     tenant: Tenant, provider: Provider
 ) -> None:

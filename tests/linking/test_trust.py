@@ -59,13 +59,13 @@ def test_each_world_has_its_own_customer_and_keeps_it(
     shop.sandbox.stripe.control.change_settings({"denied_permissions": ["account_read"]})
     linked = {}
     for key in (first, second):
-        shop.restart(STRIPE_SECRET_KEY=key)
+        shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=key)
         linked[key] = shown_customer(log_in(shop))
         assert shop.use(ADA, linked[key]).customer_id == linked[key] is not None
     assert linked[first] != linked[second]
     metadata = shop.app_metadata(ADA)
     for key in (first, second):
-        shop.restart(STRIPE_SECRET_KEY=key)
+        shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=key)
         shop.forget_requests()
         assert shown_customer(log_in(shop)) == linked[key]
         # The ID of the other world, in an old session, does not get in the way.
@@ -104,7 +104,7 @@ def test_a_test_and_a_live_store_that_link_one_user_at_once_settle(shop: Shop) -
 def test_a_session_from_before_the_switch_of_keys_shows_no_customer_of_the_other_world(shop: Shop) -> None:
     browser = shop.browser()
     test_customer = shown_customer(browser.log_in())
-    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=LIVE_KEY)
     # The store's shared state is another one, too, so the provider is asked silently who this is.
     assert shown_customer(browser.open("/")) not in (None, test_customer)
     assert shown_customer(browser.open("/account")) == the_customer_of_this_key(shop)
@@ -113,10 +113,10 @@ def test_a_session_from_before_the_switch_of_keys_shows_no_customer_of_the_other
 def test_a_second_live_account_is_refused_and_nothing_is_written(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=LIVE_KEY)
     linked = shop.use(ADA).customer_id
     metadata = shop.app_metadata(ADA)
-    shop.restart(STRIPE_SECRET_KEY=SECOND_LIVE_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=SECOND_LIVE_KEY)
     shop.forget_requests()
     assert link_status(log_in(shop)) == "pending"
     refused = shop.use(ADA, linked)
@@ -124,18 +124,18 @@ def test_a_second_live_account_is_refused_and_nothing_is_written(
     assert len(alarms(caplog)) == 2
     assert_untouched(shop, metadata)
     page = shop.browser().log_in("ada@example.com", path="/account")
-    assert "belongs to another set-up of this store" in page.text
-    shop.restart(STRIPE_SECRET_KEY=SECOND_LIVE_KEY, LINK_SECOND_ACCOUNT="1")
+    assert "There is a problem with your account" in page.text
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=SECOND_LIVE_KEY, LINK_SECOND_ACCOUNT="1")
     own = shown_customer(log_in(shop))
     assert own not in (None, linked)
     assert shop.app_metadata(ADA)["stripe_customer_id"] == linked
 
 
 def test_link_of_the_other_mode_without_a_pin_is_left_alone_and_this_one_gets_its_own(shop: Shop) -> None:
-    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=LIVE_KEY)
     live = shop.stripe("POST", "/customers")["id"]
     shop.management("PATCH", ADA, {"app_metadata": {"stripe_customer_id": live}})
-    shop.restart(STRIPE_SECRET_KEY=TEST_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=TEST_KEY)
     own = shop.use(ADA, live)
     assert (own.status, own.customer_id) == (LinkStatus.CREATED, the_customer_of_this_key(shop))
     metadata = shop.app_metadata(ADA)
@@ -158,9 +158,9 @@ def test_the_claim_of_another_world_is_not_shown_while_stripe_is_down(shop: Shop
 
 def test_the_claim_of_another_world_in_the_id_token_says_nothing_about_this_one(shop: Shop) -> None:
     shop.sandbox.auth0.control.change_settings({"claim_action": True})
-    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=LIVE_KEY)
     live = shop.use(ADA).customer_id
-    shop.restart(STRIPE_SECRET_KEY=TEST_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=TEST_KEY)
     own = shown_customer(log_in(shop))
     assert own == the_customer_of_this_key(shop) != live
     assert shop.app_metadata(ADA)["stripe_customer_id"] == live
@@ -200,7 +200,7 @@ def test_customer_that_stripe_does_not_know_in_live_mode_is_not_taken_as_deleted
     shop: Shop, caplog: pytest.LogCaptureFixture, account: str | None
 ) -> None:
     account = account and account.replace("test", "live")
-    shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY=LIVE_KEY)
     metadata = {"stripe_customer_id": "cus_unknown"} | ({"stripe_account": account} if account else {})
     shop.management("PATCH", ADA, {"app_metadata": metadata})
     shop.forget_requests()
@@ -250,7 +250,7 @@ def test_key_that_stripe_does_not_know_alarms_and_proves_nothing(
 ) -> None:
     linked = shop.use(ADA).customer_id
     metadata = shop.app_metadata(ADA)
-    shop.restart(STRIPE_SECRET_KEY="sk_test_revoked")
+    shop.restart(DASHBOARD_LINKS="1", STRIPE_SECRET_KEY="sk_test_revoked")
     shop.forget_requests()
     assert shop.use(ADA, linked).customer_id is None
     assert len(alarms(caplog)) == 1

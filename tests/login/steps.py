@@ -146,7 +146,7 @@ def is_logged_in(browser: Browser) -> bool:
 
 def reference(page: httpx.Response) -> str:
     """The reference number on the page."""
-    found = re.search(r"reference number <code>([2-9A-HJ-NP-Z]{8})</code>", content(page))
+    found = re.search(r"Reference number <code>([2-9A-HJ-NP-Z]{8})</code>", content(page))
     assert found is not None, content(page)
     return found[1]
 
@@ -165,7 +165,7 @@ def assert_not_continued(browser: Browser, page: httpx.Response) -> None:
     """The page tells a stranger so, and offers to log in again."""
     assert page.status_code == 400
     assert page.url.path == "/callback"
-    assert "This login cannot be continued" in content(page)
+    assert "This login has expired" in content(page)
     assert re.search(r'<a class="button" href="/login">Log in</a>', content(page))
     assert not is_logged_in(browser)
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 
 from tests.login.account_pages import Row, content, link_to, rows
-from tests.support import ADA, OTHER_ACCOUNT, PASSWORD, Browser, Shop, link_status, shown_customer
+from tests.support import (
+    ADA,
+    OTHER_ACCOUNT,
+    PASSWORD,
+    Browser,
+    Shop,
+    link_status,
+    running_shop,
+    shown_customer,
+)
 from webstore.sandbox.stripe import LIVE_KEY
 
 # The account page
@@ -45,6 +55,16 @@ def test_the_id_stands_alone_in_its_element_once_a_page(shared: Shop) -> None:
         assert re.fullmatch(r"cus_[A-Za-z0-9]+", shown_customer(page) or "")
 
 
+def test_without_dashboard_links_the_id_is_on_the_account_page_alone(tmp_path: Path) -> None:
+    with running_shop(tmp_path / "state", DASHBOARD_LINKS="0") as shop:
+        browser = shop.browser()
+        page = browser.log_in()
+        assert shown_customer(page) == shop.app_metadata(ADA)["stripe_customer_id"]
+        assert page.text.count("data-link-status") == page.text.count('id="stripe-customer-id"') == 1
+        for path in ("/", "/cart", "/orders"):
+            assert "cus_" not in browser.open(path).text
+
+
 def test_a_name_is_text_and_never_markup(shared: Shop) -> None:
     browser = shared.browser()
     name = """<img src=x onerror=alert(1)>"'&{{7*7}}"""
@@ -62,7 +82,7 @@ def test_somebody_without_an_email_has_an_account(shared: Shop) -> None:
     page = browser.submit(page, name="No Address")
     assert page.url.path == "/account"
     assert "No Address" in content(page)
-    assert "None given" in content(page)
+    assert "No e-mail address" in content(page)
     assert link_status(page) == "linked"
     assert rows(browser.open("/account/link"))["E-mail"] == Row(
         "yes", "Auth0 email Not set", "Stripe email Not set", "Same"
@@ -124,7 +144,7 @@ def test_a_link_of_another_set_up_is_said_plainly_and_offers_no_retry(shop: Shop
     page = shop.browser().log_in()
     assert link_status(page) == "pending"
     assert "cus_live" not in page.text
-    assert "belongs to another set-up of this store" in content(page)
+    assert "There is a problem with your account" in content(page)
     assert "Try again" not in page.text
     assert shop.app_metadata(ADA) == metadata
 

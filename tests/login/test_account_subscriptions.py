@@ -188,7 +188,7 @@ def test_an_outage_leaves_the_page_and_says_to_try_again(
     shop.sandbox.stripe.control.add_fault(path=SUBSCRIPTIONS, times=None, **fault)
     page = ada.open("/account")
     assert (page.status_code, link_status(page)) == (200, "linked")
-    assert "Your subscriptions can't be loaded right now. Nothing is lost. Try again" in content(page)
+    assert "Your subscriptions can't be loaded right now. Please try again" in content(page)
     shop.sandbox.stripe.control.clear_faults()
     assert len(listed(ada.open("/account"))) == 1
 
@@ -200,7 +200,7 @@ def test_a_refusal_leaves_the_page_and_is_the_shops_fault(
     page = ada.open("/account")
     assert (page.status_code, link_status(page)) == (200, "linked")
     assert "can't be shown at the moment" in content(page)
-    assert "the shop has been notified" in content(page)
+    assert "Our team has been notified" in content(page)
     assert "again" not in content(page).lower()
     assert PERMISSION in errors(caplog)
 
@@ -221,7 +221,7 @@ def test_a_link_that_is_refused_is_not_said_to_be_not_ready(
     refuse(shop, "/v1/customers.*", 401)
     page = shop.browser().log_in()
     assert link_status(page) == "pending"
-    assert "the shop has been notified" in content(page)
+    assert "Our team has been notified" in content(page)
     assert "not ready" not in content(page)
     assert "again" not in content(page).lower()
     assert "STRIPE_SECRET_KEY" in errors(caplog)

@@ -74,7 +74,7 @@ def test_billing_with_a_link_of_another_set_up(shop: Shop, ada: Browser) -> None
     shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
     refused = ada.submit(page, action="/account/portal")
     assert refused.status_code == 409
-    assert "belongs to another set-up of this store" in content(refused)
+    assert "There is a problem with your account" in content(refused)
 
 
 def test_an_account_is_closed_for_good_and_the_customer_is_kept(shop: Shop, ada: Browser) -> None:
@@ -98,7 +98,7 @@ def test_an_account_is_closed_for_good_and_the_customer_is_kept(shop: Shop, ada:
 def test_other_words_close_nothing(shop: Shop, ada: Browser, typed: str) -> None:
     page = ada.submit(ada.open("/account/close"), action="/account/close", confirmation=typed)
     assert page.status_code == 400
-    assert "Nothing was done." in content(page)
+    assert "Nothing has changed." in content(page)
     assert shop.management("GET", ADA).status_code == 200
     assert ada.open("/account").url.path == "/account"
 
@@ -123,7 +123,7 @@ def test_a_flood_of_what_costs_calls_is_refused_in_plain_words(
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused
     assert 1 <= int(refused[0].headers["Retry-After"]) <= 10
-    assert "wait a moment, then try again" in content(refused[0])
+    assert "wait a moment and try again" in content(refused[0])
     assert ada.open("/account").status_code == 200
 
 
@@ -133,7 +133,7 @@ def test_an_account_that_may_be_closed_in_a_moment_is_said_to_be_so(shop: Shop, 
     shop.sandbox.auth0.control.add_fault(action="hang", method="DELETE", path="/api/v2/.*", times=None)
     failed = ada.submit(page, action="/account/close", confirmation="close my account")
     assert failed.status_code == 503
-    assert "That may still happen" in content(failed)
+    assert "It may still close" in content(failed)
     assert "as it was" not in content(failed)
 
 
@@ -145,9 +145,9 @@ def test_an_account_that_cannot_be_closed_stays_as_it_is(shop: Shop, ada: Browse
     )
     failed = ada.submit(page, action="/account/close", confirmation="close my account")
     assert failed.status_code == (409 if status == 403 else 503)
-    assert "could not be closed just now" in content(failed)
-    assert ("may still happen" in content(failed)) == (status != 403)
-    assert ("the shop has been notified" in content(failed)) == (status == 403)
+    assert "couldn't close your account right now" in content(failed)
+    assert ("may still close" in content(failed)) == (status != 403)
+    assert ("Our team has been notified" in content(failed)) == (status == 403)
     assert link_status(ada.open("/account")) == "linked"
     closed = ada.submit(failed, action="/account/close", confirmation="close my account")
     assert "Your account is closed" in content(closed)

@@ -52,7 +52,7 @@ def test_three_running_subscriptions_end_with_the_account(
     page = ada.open("/account/close")
     said = content(page)
     assert "Your subscriptions end at once" in said
-    assert "Nothing more is charged." in said
+    assert "There are no further charges." in said
     assert "is not refunded" in said
     for name, amount in zip(NAMES, ("9.00", "9.01", "9.02"), strict=True):
         assert f"{name} Active €{amount} a month" in said
@@ -62,7 +62,7 @@ def test_three_running_subscriptions_end_with_the_account(
     assert is_gone(shop)
     said = content(closed)
     assert "Your account is closed" in said
-    assert "These subscriptions have ended, and are not charged any more:" in said
+    assert "These subscriptions have ended, with no further charges:" in said
     for name in NAMES:
         assert name in said
     assert "What remains at Stripe Your customer record" in said
@@ -95,8 +95,8 @@ def test_one_that_cannot_be_ended_stops_it_and_the_next_try_goes_on(
     assert "Cocoa box (€9.02 a month)" in ended
     assert "Coffee box (€9.01 a month)" in running
     assert "Tea box" not in running
-    assert "the shop has been notified" in said
-    assert "quote the reference number" in said
+    assert "Our team has been notified" in said
+    assert "Reference number" in said
     assert "again" not in said.lower()
     logged = "\n".join(it.getMessage() for it in caplog.records if it.levelno == logging.ERROR)
     assert PERMISSION in logged
@@ -121,7 +121,7 @@ def test_an_outage_of_stripe_deletes_nobody(shop: Shop, ada: Browser, method: st
     fail(shop, "/v1/subscriptions.*", method, status=500)
     failed = close(ada, page)
     assert failed.status_code == 503
-    assert "Try again in a minute" in content(failed)
+    assert "try again in a minute" in content(failed)
     assert "Your account was not closed" in content(failed)
     shop.sandbox.stripe.control.clear_faults()
     assert set(statuses(shop).values()) == {"active"}
@@ -152,7 +152,7 @@ def test_what_is_not_known_is_named_as_unknown(shop: Shop, ada: Browser) -> None
     subscribers.meanwhile = stop_listing
     failed = close(ada, page)
     assert failed.status_code == 503
-    assert "It is not known whether these subscriptions have ended: Your tea" in content(failed)
+    assert "We don't know yet whether these subscriptions have ended: Your tea" in content(failed)
     assert not is_gone(shop)
 
 
@@ -195,8 +195,8 @@ def test_a_user_whose_link_is_refused_can_leave(
     shop.management("PATCH", ADA, {"app_metadata": metadata}).raise_for_status()
     shop.restart(STRIPE_SECRET_KEY=LIVE_KEY)
     page = ada.open("/account/close")
-    assert "belongs to another set-up of this store" in content(page)
-    assert "end them before you close your account" in content(page)
+    assert "There is a problem with your account" in content(page)
+    assert "contact us before you close your account" in content(page)
     closed = close(ada, page)
     assert "What remains at Stripe" in content(closed)
     assert is_gone(shop)
@@ -253,7 +253,11 @@ def test_without_the_customer_nothing_is_done(
     fail(shop, "/v1/customers/.*", "GET", status)
     failed = close(ada, page)
     assert failed.status_code == (503 if status == 500 else 409)
-    said = "Nothing was done. Try again in a minute." if status == 500 else "the shop has been notified"
+    said = (
+        "Nothing has changed. Please try again in a minute."
+        if status == 500
+        else "Our team has been notified"
+    )
     assert said in content(failed)
     assert not is_gone(shop)
     assert set(statuses(shop).values()) == {"active"}
@@ -298,6 +302,6 @@ def test_a_deletion_that_fails_says_that_the_subscriptions_have_ended(
     )
     failed = close(ada)
     assert failed.status_code == (409 if status == 403 else 503)
-    assert "could not be closed just now" in content(failed)
-    assert "These subscriptions have ended, and are not charged any more: Tea box" in content(failed)
+    assert "couldn't close your account right now" in content(failed)
+    assert "These subscriptions have ended, with no further charges: Tea box" in content(failed)
     assert "Your account is closed" in content(close(ada, failed))

@@ -1,4 +1,4 @@
-"""An account is closed only right after a login."""
+"""An account is closed only soon after a login."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_page_that_was_open_for_long_closes_nothing_and_leads_through_the_logi
     shop.sandbox.auth0.control.clock.advance(3600)
     refused = confirm(ada, page)
     assert (refused.status_code, refused.history) == (403, [])
-    assert "Nothing was done" in content(refused)
+    assert "Nothing has changed" in content(refused)
     assert shop.management("GET", ADA).status_code == 200
     page = ada.open(button(refused))
     assert page.url.path == "/u/login"
@@ -91,7 +91,7 @@ def test_a_provider_that_ignores_max_age_causes_no_loop(
     # The same without `max_age`: the provider's answer is then good, but proves no fresh login.
     page = browser.open(button(page))
     assert (page.status_code, page.url.path) == (403, CLOSE)
-    assert "did not say that you logged in just now" in content(page)
+    assert "did not confirm that you have just logged in" in content(page)
     assert liar.times("/authorize") == before + 2
     assert dict(parse_qsl(urlsplit(button(page)).query))["prompt"] == "login"
     assert is_logged_in(browser)

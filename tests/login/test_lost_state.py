@@ -147,7 +147,7 @@ def test_a_state_that_comes_and_goes_ends_in_a_page_and_in_no_loop(
     page = browser.open("/account")
     assert (page.status_code, page.url.path) == (503, "/account")
     assert page.headers["Retry-After"] == "60"
-    assert "cannot check at the moment" in page.text
+    assert "check your login right now" in page.text
     assert prompts(shop) == ["none"]
 
 

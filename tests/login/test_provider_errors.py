@@ -28,11 +28,11 @@ from tests.support import (
 pytestmark = pytest.mark.usefixtures("everything_is_logged")
 
 
-def test_declining_gives_the_reason_and_another_account(shop: Shop) -> None:
+def test_declining_says_who_ended_the_login_and_offers_another_account(shop: Shop) -> None:
     browser = shop.browser()
     page = decline(browser, browser.open("/login?next=/account"))
     assert page.status_code == 403
-    assert "User did not authorize the request" in content(page)
+    assert "You cancelled the login." in content(page)
     assert "Use another account" in content(page)
     assert not is_logged_in(browser)
 

@@ -36,16 +36,16 @@ def way_on(page: httpx.Response) -> dict[str, list[str]]:
         ("unauthorized", "user is blocked", "This account is blocked."),
         ("unauthorized", "Please verify your email before logging in.", "has to be verified first"),
         ("access_denied", "Please verify your email before logging in.", "has to be verified first"),
-        ("access_denied", "You are not on the list", "The login was declined."),
-        ("unauthorized", "Access denied.", "did not let this account in"),
-        ("mfa_required", "Multifactor authentication required", "asks for a second step"),
-        ("mfa_registration_required", "User is not enrolled with guardian", "asks for a second step"),
-        ("mfa_invalid_code", "Invalid otp_code.", "asks for a second step"),
+        ("access_denied", "You are not on the list", "The login was refused."),
+        ("unauthorized", "Access denied.", "This account can't log in here."),
+        ("mfa_required", "Multifactor authentication required", "needs a second step"),
+        ("mfa_registration_required", "User is not enrolled with guardian", "needs a second step"),
+        ("mfa_invalid_code", "Invalid otp_code.", "needs a second step"),
         ("too_many_attempts", "Your account has been blocked after attempts", "too many attempts"),
-        ("invalid_user_password", "Wrong email or password.", "address or the password was not right"),
+        ("invalid_user_password", "Wrong email or password.", "address or the password is wrong"),
         ("password_leaked", "This login has been blocked", "found in a data leak"),
-        ("extension_error", "Cannot read properties of undefined", "A rule of the login page"),
-        ("a_code_of_the_shops_own", "Closed on Sundays", "did not let this account in"),
+        ("extension_error", "Cannot read properties of undefined", "login rules stopped this login"),
+        ("a_code_of_the_shops_own", "Closed on Sundays", "This account can't log in here."),
     ],
 )
 def test_a_well_formed_no_is_a_403_with_the_reason_and_a_way_on(
@@ -56,7 +56,7 @@ def test_a_well_formed_no_is_a_403_with_the_reason_and_a_way_on(
     shown = html.unescape(content(page))
     assert "You were not logged in" in shown
     assert words in shown
-    assert f"The reason given: {description}" in shown
+    assert f"Reason: {description}" in shown
     assert way_on(page) == {"prompt": ["login"], "next": ["/account"]}
     line = cause(caplog, page)
     assert f"LoginDenied: the provider answered with the error '{error}': {description}" in line
@@ -91,8 +91,8 @@ def test_a_missing_organization_is_no_failed_check_and_the_log_names_the_setting
 ) -> None:
     page = refused(browser, "invalid_request", description)
     assert page.status_code == 403
-    assert "without the right organization" in content(page)
-    assert "failed a check" not in content(page)
+    assert "only with the right organization" in content(page)
+    assert "failed a security check" not in content(page)
     assert "settings for organizations in the Auth0 dashboard" in cause(caplog, page)
 
 
@@ -124,7 +124,7 @@ def test_an_application_that_the_provider_refuses_is_told_as_permanent(
 ) -> None:
     page = refused(browser, error, "Callback URL mismatch")
     assert page.status_code == 400
-    assert "has to be corrected first" in content(page)
+    assert "have to fix first" in content(page)
     assert "/login" not in content(page)
     assert "check the settings of the application AUTH0_CLIENT_ID" in cause(caplog, page)
 
@@ -151,7 +151,7 @@ def test_a_reason_is_printable_on_the_page_and_in_the_log(
 ) -> None:
     page = refused(browser, "unauthorized", description)
     assert page.status_code == 403
-    (paragraph,) = re.findall(r"<p>(The login page did.*?)</p>", content(page))
+    (paragraph,) = re.findall(r"<p>(This account can.*?)</p>", content(page))
     assert paragraph.isprintable()
     assert cause(caplog, page).isprintable()
 

@@ -185,7 +185,7 @@ def test_both_vendors_down(shop: Shop, ada: Browser) -> None:
     assert page.status_code == 200
     assert "The two records could not both be read." in content(page)
     assert "Auth0 cannot be reached just now." in content(page)
-    assert "Remembered from before; not checked just now." in content(page)
+    assert "From your last visit; not checked right now." in content(page)
     assert shown_customer(page) == customer_id
     assert rows(page) == {}
 

@@ -118,7 +118,7 @@ def test_customers_that_cannot_be_counted_do_not_hide_the_rest(shop: Shop, ada: 
     shop.sandbox.stripe.control.add_fault(action="status", path="/v1/customers/search", status=500)
     page = ada.open("/account/link")
     assert link_status(page) == "linked"
-    assert told(page)["Living customers that name this user"] == "They could not be counted just now."
+    assert told(page)["Living customers that name this user"] == "They could not be counted right now."
 
 
 def test_the_check_that_failed_is_marked_in_its_row(shop: Shop, ada: Browser) -> None:
@@ -233,7 +233,7 @@ def test_claims_that_are_not_kept_any_more_are_said_to_be_lost(shop: Shop, ada: 
     session = shop.app.session_interface.get_signing_serializer(shop.app).loads(copied)  # type: ignore[attr-defined]
     services.state.delete(f"login-claims:{session['login']['id']}")
     page = ada.open("/account/link")
-    assert "The claims of the ID token of this login are not kept any more." in content(page)
+    assert "The claims of this login's ID token are no longer kept." in content(page)
     assert "Auth0 user" in raw(page)
 
 

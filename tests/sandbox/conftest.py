@@ -10,12 +10,15 @@ import stripe
 from auth0.management.client import Auth0 as ManagementClient
 from flask import Response, request
 
+from tests.compiled_once import compile_once
 from tests.sandbox.auth0 import NO_AUTHORITIES, Browser, Tenant, running_tenant, sdk_with
 from tests.sandbox.receivers import Receiver, running_receiver
 from tests.sandbox.shapes import faults
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
 from webstore.sandbox.stripe import ACCOUNT, LIVE_KEY, TEST_KEY, Stripe, StripeConfig, create_stripe
+
+compile_once()
 
 RESTRICTED_KEY = "rk_test_restricted_key_of_the_first_account"
 OTHER_KEY = "sk_test_key_of_another_account"

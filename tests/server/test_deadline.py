@@ -46,7 +46,7 @@ def held_calls(stripe: Control) -> int:
 
 def assert_unknown(page: httpx.Response) -> None:
     assert page.status_code == 503
-    assert "We cannot look up your purchase just now" in page.text
+    assert "We can't show your purchase right now" in page.text
 
 
 def test_each_request_has_a_deadline_of_its_own(shop: Shop, set_limits: SetLimits) -> None:

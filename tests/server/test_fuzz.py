@@ -112,6 +112,7 @@ HEADERS = (
     *("Forwarded", "Authorization", "If-None-Match", "If-Modified-Since", "Range", "Accept", "Content-Type"),
     *("Stripe-Signature", "Content-Encoding", "Access-Control-Request-Method"),
     *("X-HTTP-Method-Override", "User-Agent", "Accept-Language", "Sec-Fetch-Mode", "Host"),
+    *("Accept-Encoding", "If-Range"),
 )
 #: What a server lets through in a header: no line breaks.
 LATIN = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=30)

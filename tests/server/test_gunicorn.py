@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from tests.support import PASSWORD, held, link_status, shown_customer, until
 from webstore.sandbox.vendors import Sandbox
 
 REQUIRED = ("AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_CLIENT_SECRET", "STRIPE_SECRET_KEY", "APP_SECRET_KEY")
+OK = b"HTTP/1.1 200 OK\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +186,8 @@ def test_it_ends_cleanly_after_the_request_in_progress(
             stop(store.process)
             # The idle worker ends at once, so the signal has come to both.
             until(lambda: len(store.workers()) == 1, AMPLE_S)
+            # A proxy asks the next machine then.
+            until(lambda: refuses(store.url), AMPLE_S)
             assert not login.done()
         assert login.result(AMPLE_S).headers["Location"] == "/account"
         assert store.process.wait(AMPLE_S) == 0
@@ -193,6 +196,44 @@ def test_it_ends_cleanly_after_the_request_in_progress(
         assert not list(store.temporary.glob("webstore-metrics-*"))
         assert "outcome=created" in store.said()
         assert "LINK_BUDGET_S=20 is longer than the 19 s that a stop waits for requests" in store.said()
+
+
+def refuses(url: str) -> bool:
+    """Whether the server takes no connection. One that it takes, it has to answer."""
+    try:
+        with ask_for_health(url) as connection:
+            assert connection.recv(len(OK)) == OK
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def ask_for_health(url: str) -> socket.socket:
+    """A connection with a request on it."""
+    connection = socket.create_connection((httpx.URL(url).host, httpx.URL(url).port or 80), AMPLE_S)
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    return connection
+
+
+def test_a_stop_answers_the_connections_that_wait_already(tmp_path: Path) -> None:
+    with running_store(tmp_path) as store, ExitStack() as stack:
+        until(lambda: len(store.workers()) == 2, AMPLE_S)
+        workers = store.workers()
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        waiting = [stack.enter_context(ask_for_health(store.url)) for _ in range(10)]
+        terminate(store.process)
+        until(lambda: all(is_told_to_end(worker) for worker in workers), AMPLE_S)
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        assert [connection.recv(len(OK)) for connection in waiting] == [OK] * len(waiting)
+        assert store.process.wait(AMPLE_S) == 0
+
+
+def is_told_to_end(pid: int) -> bool:
+    """Whether SIGTERM waits for a process that is stopped: proc_pid_status(5)."""
+    found = re.search(r"^ShdPnd:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return found is not None and bool(int(found[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 # Not starting

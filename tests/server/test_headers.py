@@ -65,7 +65,7 @@ def test_an_unexpected_error_carries_them_too_and_gives_only_a_reference_number(
     assert answer.status_code == 500
     assert_secured(shop, answer)
     assert "secret" not in answer.text
-    found = re.search(r"reference number <code>(\w{8})</code>", answer.text)
+    found = re.search(r"Reference number <code>(\w{8})</code>", answer.text)
     assert found is not None
     (record,) = [r for r in caplog.records if found[1] in r.getMessage()]
     assert record.levelno == logging.ERROR
@@ -101,10 +101,12 @@ def test_the_pages_keep_to_the_policy(stranger: Browser, shopper: Browser) -> No
                 assert address.startswith(("/static/", "data:image/"))
 
 
-def test_static_files_are_served(stranger: Browser) -> None:
-    page = stranger.open("/")
-    for address in set(re.findall(r'"(/static/[^"]*)"', page.text)):
-        assert stranger.open(address).status_code == 200
+def test_every_linked_static_file_is_served_and_kept_by_browsers(stranger: Browser, shopper: Browser) -> None:
+    pages = [stranger.open("/").text, shopper.open("/account").text]
+    for address in set(re.findall(r'"(/static/[^"]*)"', "".join(pages))):
+        answer = stranger.open(address)
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable", address
 
 
 # Caching

@@ -124,7 +124,7 @@ def test_a_form_under_another_name_is_refused_with_a_link_to_the_store(
     )
     path = "/products/x" if "Referer" in headers else "/"
     assert answer.status_code == 421
-    assert "Nothing was done." in content(answer)
+    assert "Nothing has changed." in content(answer)
     assert f'<a class="button" href="{shared.url}{path}">Open the store</a>' in answer.text
     assert "Set-Cookie" not in answer.headers
 

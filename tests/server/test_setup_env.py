@@ -105,11 +105,20 @@ class Terminal:
         self.until(f"{question}: ")
         self.type(f"{text}\n")
 
-    def ended(self) -> int:
-        """Wait for the end, and give the exit code."""
+    def ended(self, key: str = "") -> int:
+        """Wait for the end, and give the exit code.
+
+        `key`: pressed again each second. Python may overlook a Ctrl-C that comes just before it waits for
+        input.
+        """
         with suppress(OSError):  # the terminal is gone with the command
-            while data := os.read(self._terminal, 4096):
-                self.shown += data.decode(errors="replace")
+            while True:
+                if not select.select([self._terminal], [], [], 1.0)[0]:
+                    self.type(key)
+                elif data := os.read(self._terminal, 4096):
+                    self.shown += data.decode(errors="replace")
+                else:
+                    break
         os.close(self._terminal)
         return self._process.wait(60)
 
@@ -158,7 +167,7 @@ def test_leaving_it_early_writes_nothing(tmp_path: Path, key: str) -> None:
     at.answer("BASE_URL [http://127.0.0.1:8000]", "http://127.0.0.1:9000")
     at.until("AUTH0_DOMAIN: ")
     at.type(key)
-    assert at.ended() == 1
+    assert at.ended(key) == 1
     assert at.shown.endswith("\r\nNothing was written.\r\n")
     assert "Traceback" not in at.shown
     assert list(tmp_path.iterdir()) == []

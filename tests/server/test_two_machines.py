@@ -64,7 +64,7 @@ def is_shown(browser: Browser, path: str) -> bool:
     """Whether the page came. It does not if a busy machine kept Redis from answering in time."""
     page = browser.open(path)
     assert len(page.history) <= 5
-    if page.status_code == 503 and "cannot check at the moment" in page.text:
+    if page.status_code == 503 and "check your login right now" in page.text:
         return False
     assert (page.status_code, page.url.path) == (200, path)
     assert "Log out" in page.text

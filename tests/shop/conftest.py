@@ -57,10 +57,18 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             id="mug/blue #1?",
             description="Holds coffee.\nAnd tea.",
             **{"images[0]": PICTURE, "images[1]": "https://cdn.example/back.png"},
+            **{"metadata[category]": "Tea & ware", "metadata[option]": "Size", "metadata[material]": "Clay"},
+            **{"metadata[supplier]": "Secret Ltd"},
         )
         add_price(shop, mug, 1550)
         add_price(shop, mug, 900, every="month", **{"recurring[interval_count]": "3"})
-        put_on_sale(shop, "Sold out tray", 5000, id="tray", **{"metadata[stock]": "0"})
+        put_on_sale(
+            shop,
+            "Sold out tray",
+            5000,
+            id="tray",
+            **{"metadata[stock]": "0", "metadata[category]": "tea ware"},
+        )
         put_on_sale(shop, HOSTILE, 100, id="hostile", description=HOSTILE)
         put_on_sale(shop, "Lopapeysa", 2_500_000, "isk", id="lopapeysa")
         yield shop

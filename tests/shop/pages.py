@@ -39,9 +39,8 @@ def address(product: str) -> str:
 
 def cards(page: httpx.Response) -> list[str]:
     """The names on the product cards, in order."""
-    return [
-        html.unescape(name) for name in re.findall(r"<h3><a [^>]*><bdi>([^<]*)</bdi></a></h3>", page.text)
-    ]
+    found = re.findall(r'class="product-name">\s*<a [^>]*><bdi>([^<]*)</bdi></a>\s*</h', page.text)
+    return [html.unescape(name) for name in found]
 
 
 def text_of(page: httpx.Response) -> str:

@@ -56,7 +56,7 @@ def press(
 
 
 def test_go_to_checkout_buys_what_was_typed(browser: Browser) -> None:
-    page = press(browser, browser.open("/cart"), "Go to checkout", {"Blue mug": "3"})
+    page = press(browser, browser.open("/cart"), "Checkout", {"Blue mug": "3"})
     assert (page.url.path, page.status_code) == ("/checkout", 200)
     assert page.history[-1].status_code == 303
     assert "Quantity 3" in content(page)
@@ -67,7 +67,7 @@ def test_go_to_checkout_buys_what_was_typed(browser: Browser) -> None:
 def test_removing_a_line_keeps_what_was_typed_in_another_one(browser: Browser) -> None:
     page = press(browser, browser.open("/cart"), "Remove Teapot", {"Blue mug": "3"})
     assert page.url.path == "/cart"
-    assert "It is out of your cart." in content(page)
+    assert "Removed from your cart." in content(page)
     assert in_cart(page) == [("Blue mug", 3)]
 
 
@@ -85,12 +85,12 @@ def test_the_first_button_which_the_enter_key_presses_updates(browser: Browser) 
     assert form.count("<form") == 0
 
 
-@pytest.mark.parametrize("button", ["Go to checkout", "Update quantities", "Remove Teapot"])
+@pytest.mark.parametrize("button", ["Checkout", "Update quantities", "Remove Teapot"])
 @pytest.mark.parametrize("wrong", ["-1", "1000", "1e3", "ten", "", '"><b>', " "])
 def test_a_wrong_quantity_goes_nowhere_and_loses_nothing(browser: Browser, button: str, wrong: str) -> None:
     page = press(browser, browser.open("/cart"), button, {"Blue mug": wrong, "Teapot": "4"})
     assert (page.url.path, page.status_code) == ("/cart/change", 400)
-    assert "A quantity has to be a whole number from 0 to 999. Nothing was saved yet." in content(page)
+    assert "Enter a quantity from 0 to 999. Your changes are not saved yet." in content(page)
     fields = re.findall(
         r'<input type="(\w+)"\s+name="quantity"\s+value="([^"]*)"\s+(aria-invalid)?', page.text
     )
@@ -107,16 +107,16 @@ def test_the_quantity_of_the_removed_line_does_not_matter(browser: Browser) -> N
 
 
 def test_a_corrected_page_is_saved(browser: Browser) -> None:
-    page = press(browser, browser.open("/cart"), "Go to checkout", {"Blue mug": "ten", "Teapot": "4"})
-    page = press(browser, page, "Go to checkout", {"Blue mug": "2"})
+    page = press(browser, browser.open("/cart"), "Checkout", {"Blue mug": "ten", "Teapot": "4"})
+    page = press(browser, page, "Checkout", {"Blue mug": "2"})
     assert page.url.path == "/checkout"
     assert in_cart(browser.open("/cart")) == [("Blue mug", 2), ("Teapot", 4)]
 
 
 def test_a_checkout_of_nothing_ends_at_the_empty_cart(browser: Browser) -> None:
-    page = press(browser, browser.open("/cart"), "Go to checkout", {"Blue mug": "0", "Teapot": "0"})
+    page = press(browser, browser.open("/cart"), "Checkout", {"Blue mug": "0", "Teapot": "0"})
     assert page.url.path == "/cart"
-    assert "There is nothing in your cart yet." in content(page)
+    assert "Your cart is empty." in content(page)
 
 
 @pytest.mark.parametrize("what", ["remove", "remove ", "remove price_unknown", "nonsense", ""])
@@ -139,7 +139,7 @@ def test_what_was_typed_is_saved_although_another_tab_has_shown_a_new_price(shop
     page = put_in(browser, mug)
     replace_price(shop, mug, 1400)
     assert "instead of" in content(browser.open("/cart"))
-    page = press(browser, page, "Go to checkout", {"Blue mug": "3"})
+    page = press(browser, page, "Checkout", {"Blue mug": "3"})
     assert page.url.path == "/checkout"
     assert "€42.00" in content(page)
 
@@ -159,11 +159,11 @@ def test_a_wrong_quantity_beside_a_new_price_shows_both(shop: Shop) -> None:
     browser = shop.browser()
     page = put_in(browser, mug)
     replace_price(shop, mug, 1400)
-    page = press(browser, page, "Go to checkout", {"Blue mug": "ten"})
+    page = press(browser, page, "Checkout", {"Blue mug": "ten"})
     assert page.status_code == 400
     assert "Blue mug now costs €14.00 instead of €12.50." in content(page)
     assert 'value="ten"' in page.text
-    page = press(browser, page, "Go to checkout", {"Blue mug": "2"})
+    page = press(browser, page, "Checkout", {"Blue mug": "2"})
     assert page.url.path == "/checkout"
     assert "instead of" not in content(page)
     assert "€28.00" in content(page)

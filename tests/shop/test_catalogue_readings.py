@@ -84,12 +84,12 @@ def test_a_shop_that_never_read_anything_says_so_at_once(shop: Shop) -> None:
         assert page.headers["Retry-After"] == "5"
         assert '<meta name="robots" content="noindex">' in page.text
         assert page.headers["Cache-Control"] == "private, no-store"
-        assert "The products are not here yet" in text_of(page)
+        assert "We can't load the products right now" in text_of(page)
     watch.pauses.clear()
     for path in ("/products/prod_1", "/sitemap.xml"):
         page = browser.open(path)
         assert page.status_code == 503
-        assert "your cart is kept" in text_of(page)
+        assert "your cart is saved" in text_of(page)
     assert watch.pauses == [], "a shopper waited for nothing"
 
 
@@ -101,7 +101,7 @@ def test_a_shopper_can_log_in_without_a_catalogue(shop: Shop) -> None:
     page = shop.browser().log_in(path="/")
     assert page.status_code == 200
     assert link_status(page) == "linked"
-    assert "The products are not here yet" in text_of(page)
+    assert "We can't load the products right now" in text_of(page)
     assert page.headers["Cache-Control"] == "private, no-store"
 
 

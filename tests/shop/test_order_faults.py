@@ -14,7 +14,7 @@ from tests.shop.test_order_pages import buy, shown, statuses
 from tests.support import Browser, Shop
 
 REFUSED = {"error": {"type": "invalid_request_error", "message": "no permission"}}
-UNKNOWN = "Whether some of it was refunded can't be shown right now."
+UNKNOWN = "Refunds can't be shown right now."
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_payments_beyond_the_embedded_ones_cost_no_calls_on_the_list(shop: Shop,
         "GET /v1/checkout/sessions",
         "GET /v1/invoices",
     ]
-    assert content(page).count("Whether some of it was refunded is on the order's page.") == 10
+    assert content(page).count("See the order's page for refunds.") == 10
     assert "refunded" not in content(order_pages(ada)[0])
 
 
@@ -149,7 +149,7 @@ def test_charges_among_too_many_others_take_four_calls(shop: Shop, ada: Browser)
     shop.forget_requests()
     page = ada.open("/orders")
     assert len(shop.stripe_requests()) <= 4, shop.stripe_requests()
-    assert content(page).count("Whether some of it was refunded is on the order's page.") == 9
+    assert content(page).count("See the order's page for refunds.") == 9
     assert statuses(order_pages(ada)[-1]) == ["refunded"]
 
 
@@ -190,12 +190,12 @@ def change(shop: Shop, **changes: Any) -> None:
         ),
         (
             {"starting_balance": 500, "ending_balance": 0, "amount_due": 1500, "amount_paid": 1500},
-            "Total €10.00 Earlier balance €5.00 Paid €15.00",
+            "Total €10.00 Previous balance €5.00 Paid €15.00",
         ),
         (
             {"subtotal": 30, "total": 30, "starting_balance": 0, "ending_balance": 30}
             | {"amount_due": 0, "amount_paid": 0, "payments": {"data": []}},
-            "Total €0.30 Carried to your next invoice €0.30",
+            "Total €0.30 Added to your next invoice €0.30",
         ),
     ],
 )

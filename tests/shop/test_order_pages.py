@@ -49,7 +49,7 @@ def test_strangers_see_no_orders_and_come_back_after_the_login(shop: Shop) -> No
     assert browser.open("/orders").url.path == "/u/login"
     page = browser.log_in(path="/orders")
     assert page.url.path == "/orders"
-    assert "You have not ordered anything yet." in content(page)
+    assert "You have no orders yet." in content(page)
 
 
 def test_an_order_with_its_items_total_and_receipt(shop: Shop, mug: Good, ada: Browser) -> None:
@@ -71,7 +71,7 @@ def test_open_and_expired_checkouts_are_not_orders(shop: Shop, mug: Good, ada: B
         ada.submit(page, action="/checkout")
     first = shop.stripe("GET", "/checkout/sessions")["data"][0]["id"]
     shop.stripe("POST", f"/checkout/sessions/{first}/expire")
-    assert "You have not ordered anything yet." in content(ada.open("/orders"))
+    assert "You have no orders yet." in content(ada.open("/orders"))
 
 
 def test_refunds_are_shown(shop: Shop, mug: Good, ada: Browser) -> None:
@@ -142,7 +142,7 @@ def test_a_shopper_does_not_see_the_orders_of_others(shop: Shop, mug: Good, ada:
     buy(ada, mug)
     grace = shop.browser()
     grace.log_in("grace@example.com")
-    assert "You have not ordered anything yet." in content(grace.open("/orders"))
+    assert "You have no orders yet." in content(grace.open("/orders"))
     # Not even if a mistake recorded somebody else's customer.
     hers = the_customer_of(shop, ADA)
     grace_id = shop.user_id("grace@example.com")

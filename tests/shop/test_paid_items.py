@@ -40,7 +40,7 @@ def some_seconds_later(shop: Shop) -> None:
 def test_a_payment_empties_the_cart_on_the_next_visit(shopper: Browser, path: str) -> None:
     pay_without_coming_back(shopper, go_to_payment(shopper))
     shopper.open(path)
-    assert "There is nothing in your cart yet." in content(shopper.open("/cart"))
+    assert "Your cart is empty." in content(shopper.open("/cart"))
 
 
 def test_a_payment_after_the_logout_empties_the_cart_too(shared: Shop, shopper: Browser) -> None:
@@ -48,7 +48,7 @@ def test_a_payment_after_the_logout_empties_the_cart_too(shared: Shop, shopper: 
     shopper.log_out()
     some_seconds_later(shared)
     pay_without_coming_back(shopper, page)
-    assert "There is nothing in your cart yet." in content(shopper.open("/cart"))
+    assert "Your cart is empty." in content(shopper.open("/cart"))
 
 
 def test_items_added_since_then_stay(shop: Shop, mug: Good, ada: Browser) -> None:
@@ -60,7 +60,7 @@ def test_items_added_since_then_stay(shop: Shop, mug: Good, ada: Browser) -> Non
     pay_without_coming_back(ada, page)
     left = ada.open("/cart")
     assert in_cart(left) == [("Blue mug", 1), ("Lamp", 1)]
-    assert "What you have bought is out of your cart; it is among your orders." in content(left)
+    assert "Thank you for your purchase. Its items have left your cart; see your orders." in content(left)
 
 
 @pytest.mark.parametrize("path", ["/", "/cart", "/checkout"])
@@ -94,7 +94,7 @@ def test_an_old_page_does_not_sell_paid_items_again(shop: Shop, ada: Browser) ->
     pay_without_coming_back(ada, go_to_payment(ada))
     page = ada.submit(old, action="/checkout")
     assert page.status_code == 409
-    assert "You have already paid for this; it is among your orders." in content(page)
+    assert "You have already paid for this order. See your orders." in content(page)
     assert in_cart(page) == in_cart(ada.open("/cart")) == []
     assert len(sessions_made(shop)) == 1
 
@@ -107,7 +107,7 @@ def test_an_old_page_sells_nothing_while_a_payment_is_uncertain(shop: Shop, ada:
     )
     down = ada.submit(page, action="/checkout")
     assert down.status_code == 503
-    assert "your cart is kept" in content(down)
+    assert "your cart is saved" in content(down)
     assert len(sessions_made(shop)) == 1
 
 
@@ -121,7 +121,7 @@ def test_a_purchase_that_stripe_refuses_is_no_outage(
     caplog.clear()
     refused = ada.submit(page, action="/checkout")
     assert refused.status_code == 409
-    assert "has to be corrected first" in content(refused)
+    assert "have to fix first" in content(refused)
     assert len(errors(caplog)) == 1
     assert "The key may not do this." in errors(caplog)[0]
     shop.sandbox.stripe.control.clear_faults()
@@ -244,7 +244,7 @@ def test_a_shopper_who_has_paid_does_not_read_that_they_have_not(
 ) -> None:
     pay_without_coming_back(shopper, go_to_payment(shopper))
     for _ in range(2):
-        assert "You have not paid" not in content(shopper.open("/cart?done=canceled"))
+        assert "You have not been charged" not in content(shopper.open("/cart?done=canceled"))
 
 
 def test_while_stripe_is_down_no_shopper_reads_that_they_have_not_paid(shop: Shop, ada: Browser) -> None:
@@ -252,7 +252,7 @@ def test_while_stripe_is_down_no_shopper_reads_that_they_have_not_paid(shop: Sho
     shop.sandbox.stripe.control.add_fault(action="status", status=500, path="/v1/checkout/.*", times=None)
     page = ada.open("/cart?done=canceled")
     assert in_cart(page) == [("Blue mug", 2)]
-    assert "You have not paid" not in content(page)
+    assert "You have not been charged" not in content(page)
 
 
 def test_stripe_is_not_asked_on_every_page(shop: Shop, ada: Browser) -> None:

@@ -58,7 +58,7 @@ def test_the_page_names_the_subscription_and_the_portal_comes_first(box: Good, s
     page = go_to_payment(subscriber, f"/checkout?price={box.price}")
     words = content(page)
     assert "Tea box Active €19.00 / month Next charge on" in words
-    assert "Nothing was ordered, and nothing was charged." in words
+    assert "Your order was not placed, and you have not been charged." in words
     actions = re.findall(r'<form[^>]*action="([^"]*)"', page.text[page.text.index("<main") :])
     assert actions[:2] == ["/account/portal", "/checkout"]
     assert words.index("Manage your subscription") < words.index("Subscribe a second time")
@@ -153,7 +153,7 @@ def test_a_cart_that_changed_since_is_told_before_the_second_one(box: Good, subs
     put_in(subscriber, box)
     told = go_to_payment(subscriber)
     put_in(subscriber, box)
-    assert "Something has changed" in content(subscriber.submit(told, action="/checkout"))
+    assert "Your order has changed" in content(subscriber.submit(told, action="/checkout"))
 
 
 @pytest.mark.parametrize(("status", "answer"), [(500, 503), (403, 409)])
@@ -181,7 +181,7 @@ def test_a_session_that_could_not_be_expired_is_no_way_to_a_second_subscription(
     )
     stuck = browser.submit(pages[1], action="/checkout")
     assert stuck.status_code == 503
-    assert "Nothing was charged" in content(stuck)
+    assert "You have not been charged" in content(stuck)
     assert [made["status"] for made in sessions_made(shop)] == ["open"]
     third = browser.submit(pages[2], action="/checkout")
     assert [made["status"] for made in sessions_made(shop)] == ["open", "expired"]

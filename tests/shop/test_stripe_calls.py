@@ -91,12 +91,12 @@ def test_beyond_the_budget_a_stranger_sees_the_cart_without_a_call(
     page = copied(shop).open("/cart?done=canceled")
     assert page.status_code == 200
     assert in_cart(page) == [("Blue mug", 3)]
-    assert "You have not paid" not in content(page)
+    assert "You have not been charged" not in content(page)
     assert [asked(shop, session_id) for session_id in sessions] == [0, 0, 0]
     # A shopper has a budget of their own.
     shopper = copied(shop)
     shopper.log_in("ada@example.com")
-    assert "You have not paid" in content(shopper.open("/cart?done=canceled"))
+    assert "You have not been charged" in content(shopper.open("/cart?done=canceled"))
 
 
 def test_while_stripe_is_slow_strangers_leave_a_call_to_shoppers(

@@ -68,14 +68,14 @@ def test_an_open_and_an_expired_session_are_distinguished(shop: Shop, ada: Brows
     made = session_of(go_to_payment(ada))
     address = f"/checkout/success?session_id={made}"
     page = ada.open(address)
-    assert "This purchase is not finished" in content(page)
+    assert "Your payment is not complete" in content(page)
     (address_of_payment,) = re.findall(r'href="([^"]*)">Continue to payment', page.text)
     assert made in address_of_payment
     assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
     shop.stripe("POST", f"/checkout/sessions/{made}/expire")
     page = ada.open(address)
-    assert "This purchase has expired" in content(page)
-    assert "nothing was charged" in content(page)
+    assert "This checkout has expired" in content(page)
+    assert "you have not been charged" in content(page)
     # The items are in the cart still.
     assert "Buy again" not in content(page)
     assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
@@ -93,8 +93,8 @@ def test_an_expired_purchase_of_one_item_can_be_bought_again(shop: Shop, ada: Br
 def test_a_payment_that_takes_days_is_shown_as_under_way(shopper: Browser) -> None:
     page = pay(shopper, go_to_payment(shopper), paymentMethod="debit")
     assert "Your order is placed" in content(page)
-    assert "still working on the payment" in content(page)
-    assert "There is nothing in your cart yet." in content(shopper.open("/cart"))
+    assert "still processing the payment" in content(page)
+    assert "Your cart is empty." in content(shopper.open("/cart"))
 
 
 def settle(shop: Shop, *, succeeded: bool) -> None:
@@ -115,7 +115,7 @@ def test_a_debit_that_fails_says_so_and_leads_to_buying_again(shop: Shop, mug: G
     settle(shop, succeeded=False)
     page = ada.open(address)
     assert "The payment failed" in content(page)
-    assert "You can buy the same again." in content(page)
+    assert "You can order the same items again." in content(page)
     # There are two in the cart already.
     assert in_cart(ada.submit(page, action="/orders/again")) == [("Blue mug", 3)]
 
@@ -134,7 +134,7 @@ def test_a_first_debit_of_a_subscription_that_fails_leads_to_the_invoice(shop: S
 def test_a_debit_that_succeeds_is_paid(shop: Shop, mug: Good, ada: Browser) -> None:
     address = pay_by_debit(ada, mug.price)
     settle(shop, succeeded=True)
-    assert "It is paid." in content(ada.open(address))
+    assert "Payment received." in content(ada.open(address))
 
 
 def test_a_failed_order_is_bought_again_with_all_of_its_items(shop: Shop, mug: Good, ada: Browser) -> None:
@@ -154,7 +154,7 @@ def test_a_free_order_is_not_called_paid(shop: Shop, ada: Browser) -> None:
     sample = sell(shop, "Sample", 0)
     page = pay(ada, go_to_payment(ada, f"/checkout?price={sample.price}"))
     assert "There was nothing to pay today." in content(page)
-    assert "It is paid" not in content(page)
+    assert "Payment received" not in content(page)
 
 
 class Saving:
@@ -172,7 +172,7 @@ def test_a_session_that_saves_a_payment_method_is_no_order(shop: Shop, ada: Brow
     attach(shop.app, replace(services, checkouts=cast(Checkouts, Saving())))
     page = ada.open("/checkout/success?session_id=cs_test_1")
     assert page.status_code == 200
-    assert "Your payment method is saved Nothing was charged." in content(page)
+    assert "Your payment method is saved You have not been charged." in content(page)
     assert "Total" not in content(page)
     assert "Paid" not in content(page)
 
@@ -194,7 +194,7 @@ def test_a_refused_key_at_the_success_page_is_the_shops_fault(shop: Shop, ada: B
     shop.sandbox.stripe.control.add_fault(action="status", path="/v1/checkout/.*", status=status, body=error)
     refused = ada.open(str(page.url))
     assert refused.status_code == 409
-    assert "the shop has been notified" in content(refused)
+    assert "Our team has been notified" in content(refused)
     assert "Try again" not in content(refused)
 
 
@@ -203,6 +203,6 @@ def test_stripe_down_at_the_success_page(shop: Shop, ada: Browser) -> None:
     shop.sandbox.stripe_server.stop()
     down = ada.open(str(page.url))
     assert down.status_code == 503
-    assert "please do not pay again" in content(down)
+    assert "please don't pay again" in content(down)
     shop.sandbox.stripe_server.start()
     assert "Thank you" in content(ada.open(str(page.url)))

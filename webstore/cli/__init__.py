@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import click
 from flask import Flask
+from flask.cli import AppGroup
 
 from webstore.errors import SettingsError
 
-from .customers import customers
-from .doctor import doctor
-from .events import events
-from .setup import setup
-from .terminal import keep_settings_problem
+
+class _Commands(AppGroup):
+    """The commands, imported when one is looked for: a server needs neither them nor their packages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        self._import()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        self._import()
+        return super().get_command(ctx, cmd_name)
+
+    def _import(self) -> None:
+        from .commands import COMMANDS  # noqa: PLC0415  # not before it is needed
+
+        for command in COMMANDS:
+            self.add_command(command)
 
 
 def register(app: Flask) -> None:
     """Add the commands to the application."""
-    app.cli.add_command(customers)
-    app.cli.add_command(doctor)
-    app.cli.add_command(events)
-    app.cli.add_command(setup)
+    app.cli = _Commands(app.name)
 
 
 def only_commands(problem: SettingsError) -> Flask | None:
@@ -32,6 +42,8 @@ def only_commands(problem: SettingsError) -> Flask | None:
         return None
     app = Flask("webstore")
     register(app)
+    from .terminal import keep_settings_problem  # noqa: PLC0415  # as above
+
     with app.app_context():
         keep_settings_problem(problem)
     return app

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import httpx
 
-from webstore.application import policy_of, shop_texts
+from webstore.composition import policy_of, shop_texts
 from webstore.doctor.check import GROUPS, wrong_settings
 from webstore.doctor.facts import (
     Expected,

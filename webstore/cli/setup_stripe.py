@@ -13,7 +13,8 @@ from flask.cli import with_appcontext
 from webstore.addresses import is_loopback
 from webstore.dotenv_file import VARIABLE, read_variables
 from webstore.errors import EnvFileError, PaymentsError, PaymentsRefused
-from webstore.gateways.stripe import API_VERSION, StripeSetup, stripe_client
+from webstore.gateways.stripe import API_VERSION, stripe_client
+from webstore.gateways.stripe.setup import StripeSetup
 from webstore.gateways.wire import Wire
 from webstore.linking.models import Account
 from webstore.provisioning.account.carry_out import carry_out, read

@@ -16,6 +16,7 @@ import httpx
 from auth0.management.client import Auth0
 from auth0.management.core.api_error import ApiError
 from auth0.management.core.parse_error import ParsingError
+from auth0.management.users import client as _users  # noqa: F401  # else each worker imports it at its first link
 
 from webstore.errors import DirectoryRefused, DirectoryUnavailable, UserGone
 from webstore.linking.models import User
@@ -53,6 +54,8 @@ class Auth0Directory:
             http, state, base_url=base_url, domain=domain, client_id=client_id, client_secret=client_secret
         )
         self._http, self._api_url = http, f"{base_url}/api/v2"
+        #: The SDK's client, and the token that it was made for.
+        self._made: tuple[str, Auth0] | None = None
 
     def read_user(self, user_id: str) -> User:
         """Read one user. Raises `UserGone`, `DirectoryRefused` and `DirectoryUnavailable`.
@@ -149,15 +152,22 @@ class Auth0Directory:
         """Make a call of the SDK whose answer is judged by its status alone."""
 
         def send_with(token: str) -> None:
-            api = Auth0(base_url=self._api_url, token=token, httpx_client=self._http, max_retries=0)
             try:
-                send(api)
+                send(self._api(token))
             except (ApiError, ParsingError) as exc:
                 # It was done. The user in the answer has fields of types that the SDK does not expect.
                 if not 200 <= (exc.status_code or 0) < 300:
                     raise
 
         self._with_token(send_with)
+
+    def _api(self, token: str) -> Auth0:
+        """The SDK's client for this token."""
+        made = self._made
+        if made is None or made[0] != token:
+            api = Auth0(base_url=self._api_url, token=token, httpx_client=self._http, max_retries=0)
+            self._made = made = token, api
+        return made[1]
 
     def _with_token(self, send: Callable[[str], T]) -> T:
         """Make one call, and repeat it once with a new token if the API refuses the token."""

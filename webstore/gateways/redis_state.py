@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 
 import redis
@@ -35,6 +36,8 @@ class RedisState:
         self._prefix = prefix
         self._watching = (watch or Watch(pause_s=0.0)).watching
         self._redis = open_redis(url)
+        # The client would read and convert fifty fields each time.
+        self._redis.set_response_callback("INFO", _only_run)
 
     def get(self, key: str) -> str | None:
         """The value; None if it is absent or expired."""
@@ -112,6 +115,12 @@ def open_redis(url: str, limit_s: float = TIME_LIMIT_S) -> redis.Redis:
 def reason(exc: Exception) -> str:
     """What the client says about a failure, for the log: without the arguments of a command."""
     return f"{type(exc).__name__}: {printable(str(exc).partition(', with args')[0])}"
+
+
+def _only_run(answer: bytes, **_options: object) -> dict[str, str]:
+    """The field `run_id` of an answer to INFO, if it has one. Source: https://redis.io/docs/latest/commands/info/"""
+    found = re.search(rb"^run_id:(\w+)", answer, re.MULTILINE)
+    return {"run_id": found[1].decode()} if found else {}
 
 
 def _text(answer: object) -> str | None:

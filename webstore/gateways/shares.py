@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from webstore import deadline
 
-from .wire import Answer, Bounded, WireError
+from .bounded import Bounded
+from .wire import Answer, WireError
 
 #: Seconds that a thread waits for its turn. A waiting thread serves no page.
 _MOMENT_S = 0.05

@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -241,9 +242,13 @@ def require_own_folder(directory: Path, *, parents: bool = True) -> None:
     `parents`: create missing folders above it, too, with the usual mode. A parent that must be this user's
     alone may be deleted at any moment, and must not come back in that way.
     """
-    directory.mkdir(mode=0o700, parents=parents, exist_ok=True)
-    owner = directory.lstat()
-    if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or directory.is_symlink():
+    owner = None
+    with contextlib.suppress(FileNotFoundError):
+        owner = directory.lstat()
+    if owner is None or not stat.S_ISDIR(owner.st_mode):
+        directory.mkdir(mode=0o700, parents=parents, exist_ok=True)
+        owner = directory.lstat()
+    if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or not stat.S_ISDIR(owner.st_mode):
         raise PermissionError(f"{directory} must be a folder of this user alone (mode 700)")
 
 

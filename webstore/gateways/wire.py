@@ -1,6 +1,6 @@
 """The only module through which the store calls other services.
 
-All three SDKs send through a `Wire`: httpx in auth0-python, requests in Authlib, and Stripe's own interface.
+All three SDKs send through a `Wire`: httpx in auth0-python, and the interfaces of Authlib and Stripe.
 Every call therefore has the same properties:
 
 - a time-out for connecting;
@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import os
 import ssl
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Protocol
@@ -33,17 +32,17 @@ from webstore.addresses import is_loopback
 
 from .breaker import Breaker
 from .call_log import note_call
+from .connections import Backend
 from .names import NameLookup
 
 #: The largest body of an answer.
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
-_SLICE_BYTES = 64 * 1024
 #: The share of `hang_s` that is enough: a deadline starts shortly before the call, so some time has passed.
 _NEARLY = 0.9
 #: Headers that the wire sets itself.
 _OWN_HEADERS = ("accept-encoding", "content-length", "host", request_id.HEADER.lower())
-#: Seconds that a thread waits for its turn if another one waits already. A waiting thread serves no page.
-_MOMENT_S = 0.05
+#: Seconds for which an idle connection is kept: less than the 60 s after which common servers close theirs.
+KEPT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,74 +67,6 @@ class WireTooLarge(WireError):
 
 class WireTimeout(WireError):
     """No complete answer in time, or no call: the time is over, or the circuit breaker is open."""
-
-
-def _cap(timeout: float | None, too_late: type[httpcore.TimeoutException] = httpcore.ReadTimeout) -> float:
-    """The time-out of one socket operation in seconds: `timeout`, or less if the deadline is sooner.
-
-    Raises `too_late` if the deadline has passed.
-    """
-    left = deadline.left()
-    if left <= 0:
-        raise too_late("the exchange took too long")
-    return left if timeout is None else min(timeout, left)
-
-
-class _Stream(httpcore.NetworkStream):
-    """A connection. Each read and write ends at the deadline at the latest."""
-
-    def __init__(self, inner: httpcore.NetworkStream) -> None:
-        self._inner = inner
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, _cap(timeout))
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # The inner stream gives each of its sends the whole time-out. Each slice gets the remaining time.
-        for start in range(0, len(buffer), _SLICE_BYTES):
-            self._inner.write(buffer[start : start + _SLICE_BYTES], _cap(timeout, httpcore.WriteTimeout))
-
-    def close(self) -> None:
-        self._inner.close()
-
-    def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, _cap(timeout)))
-
-    def get_extra_info(self, info: str) -> object:
-        return self._inner.get_extra_info(info)
-
-
-class _Backend(httpcore.NetworkBackend):
-    """Opens connections. The name look-up and the attempts to connect end at the deadline at the latest."""
-
-    def __init__(self, names: NameLookup) -> None:
-        self._inner, self._names = httpcore.SyncBackend(), names
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        try:
-            addresses = self._names.addresses(host, port, _cap(None))
-        except TimeoutError as exc:
-            raise httpcore.ConnectTimeout(str(exc)) from exc
-        except OSError as exc:
-            raise httpcore.ConnectError(str(exc)) from exc
-        failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in addresses:
-            try:
-                inner = self._inner.connect_tcp(address, port, _cap(timeout), local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as exc:
-                failure = exc
-            else:
-                return _Stream(inner)
-        raise failure
 
 
 class Wire:
@@ -173,8 +104,8 @@ class Wire:
             ssl_context=self._tls,
             max_connections=None,  # the callers are bounded
             max_keepalive_connections=16,
-            keepalive_expiry=5.0,
-            network_backend=_Backend(self._names or NameLookup()),
+            keepalive_expiry=KEPT_S,
+            network_backend=Backend(self._names or NameLookup()),
         )
 
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
@@ -281,78 +212,6 @@ class Wire:
                 if len(received) > MAX_ANSWER_BYTES:
                     raise WireTooLarge(f"{self.service} sent more than {MAX_ANSWER_BYTES} bytes")
             return Answer(response.status, answered, bytes(received))
-
-
-class Bounded:
-    """A wire with a limit on concurrent calls, for the threads of the web server.
-
-    A vendor that hangs then blocks only some of the threads, and the others still serve pages. Linking does
-    not need this limit, because it has its own fixed number of threads.
-    """
-
-    def __init__(
-        self,
-        wire: Wire,
-        at_once: int,
-        *,
-        patience_s: float = 0.5,
-        is_stranger: Callable[[], bool] = lambda: False,
-    ) -> None:
-        """`at_once`: the limit on concurrent calls.
-
-        One more thread waits up to `patience_s` seconds for its turn; others wait up to `_MOMENT_S` seconds.
-        `is_stranger`: whether the calling thread works for somebody who is not logged in. All strangers
-        together make at most half of the calls, at least one, and none of them waits longer than a moment.
-        """
-        self._wire, self._patience_s, self._is_stranger = wire, patience_s, is_stranger
-        self._inside = threading.BoundedSemaphore(at_once)
-        self._strangers = threading.BoundedSemaphore(max(1, at_once // 2))
-        self._waiting = threading.BoundedSemaphore(1)
-
-    @property
-    def service(self) -> str:
-        """The name of the service, for messages."""
-        return self._wire.service
-
-    def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
-        """Like `Wire.send`. Also raises `WireError` when too many calls are in progress."""
-        if not self._is_stranger():
-            return self._send(self._wait, method, url, headers, body)
-        if not self._strangers.acquire(timeout=deadline.left(_MOMENT_S)):
-            metrics.count_not_called(self.service, "busy")
-            raise WireError(f"too many calls to {self.service} for strangers are in progress")
-        try:
-            return self._send(self._wait_a_moment, method, url, headers, body)
-        finally:
-            self._strangers.release()
-
-    def _send(
-        self,
-        wait: Callable[[], bool],
-        method: str,
-        url: str,
-        headers: Iterable[tuple[str, str]],
-        body: bytes | None,
-    ) -> Answer:
-        if not self._inside.acquire(blocking=False) and not wait():
-            metrics.count_not_called(self.service, "busy")
-            raise WireError(f"too many calls to {self.service} are in progress")
-        try:
-            return self._wire.send(method, url, headers, body)
-        finally:
-            self._inside.release()
-
-    def _wait(self) -> bool:
-        """Wait for another call to end. Returns whether this call may now be made."""
-        if not self._waiting.acquire(blocking=False):
-            return self._wait_a_moment()
-        try:
-            return self._inside.acquire(timeout=deadline.left(self._patience_s))
-        finally:
-            self._waiting.release()
-
-    def _wait_a_moment(self) -> bool:
-        return self._inside.acquire(timeout=deadline.left(_MOMENT_S))
 
 
 class Sender(Protocol):

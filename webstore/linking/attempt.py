@@ -100,7 +100,7 @@ def _within_budget(linker: Linker, user_id: str, steps: Steps[LinkOutcome]) -> L
     """
     answered = threading.Event()
     try:
-        first = next(steps)
+        first = _first_call(linker, steps)
     except StopIteration as done:
         # The ID token has the customer: no call, and so no thread.
         outcome: LinkOutcome = done.value
@@ -126,6 +126,14 @@ def _within_budget(linker: Linker, user_id: str, steps: Steps[LinkOutcome]) -> L
     answered.set()
     _report(linker, user_id, outcome)
     return outcome
+
+
+def _first_call(linker: Linker, steps: Steps[LinkOutcome]) -> Call[Any]:
+    """The first call that leaves the process. Raises `StopIteration` with the outcome if there is none."""
+    call = next(steps)
+    while isinstance(call, calls.ReadAccount) and (account := linker.payments.known_account()).id is not None:
+        call = steps.send(account)
+    return call
 
 
 def _brief(outcome: LinkOutcome) -> tuple[LinkStatus, str | None]:
@@ -177,7 +185,7 @@ def _answer(linker: Linker, call: Call[Any]) -> object:
             note = {models.FAILED_AT + suffix: int(at), models.FAILED_TRY + suffix: which}
             directory.write_records(user_id, note)
         case calls.ReadAccount(patience_s):
-            if patience_s is None:
+            if patience_s is None or payments.known_account().id is not None:
                 return payments.account()
             return linker.side.run(linker.limited(payments.account), patience_s)
         case calls.GetCustomer(customer_id):

@@ -32,9 +32,11 @@ def in_world(user: User, account: Account, *, second_account: bool) -> User:
     plain = user.with_keys("")
     own = beside(user, account)
     if plain.account is None:
-        # A world's own keys beat those that name no world. Where nothing is recorded, the first come takes
-        # the plain keys.
-        return own if own.customer_id is not None else _with_own_note(plain, own)
+        # A world's own keys beat those that name no world. After an unlinking they still name the world, with
+        # its predecessors; a live link belongs into the plain keys. Where nothing is recorded, the first come
+        # takes those.
+        unlinked = own.account is not None and not account.livemode
+        return own if own.customer_id is not None or unlinked else _with_own_note(plain, own)
     if plain.account == account.pin or (account.id is None and _mode(plain.account) == account.mode):
         return plain
     if not account.livemode:

@@ -26,7 +26,7 @@ _KEY = "webstore"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services that `application.py` builds for the routes."""
+    """The services that `composition.py` builds for the routes."""
 
     settings: Settings
     login_client: LoginClient
@@ -65,5 +65,10 @@ def attach(app: Flask, services: Services) -> None:
 
 def services() -> Services:
     """The services of the application that answers this request."""
-    found: Services = current_app.extensions[_KEY]
+    return services_of(current_app)
+
+
+def services_of(app: Flask) -> Services:
+    """The services of this application."""
+    found: Services = app.extensions[_KEY]
     return found

@@ -14,17 +14,16 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore import linking
-from webstore.dashboards import customer_page, user_page
 from webstore.errors import PaymentsError, PaymentsUnavailable, StateUnavailable, UserGone
 from webstore.linking import LinkStatus, evidence
 from webstore.linking.models import Comparison, LinkOutcome
 from webstore.linking.verdicts import forget_verdict, verdict
-from webstore.settings import Settings
 from webstore.shop.subscriptions import ShownSubscription, list_shown
 
 from . import services
 from .csrf import require_csrf_token
 from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
+from .developers import auth0_url, customer_url
 from .errors import not_available, noted
 from .limits import limited_per_shopper
 from .login_claims import kept_claims
@@ -136,9 +135,9 @@ def link() -> Response | str:
         "account/link.html",
         comparison=found,
         read_at=datetime.fromtimestamp(found.read_at, UTC),
-        auth0_url=_auth0_url(settings, found),
+        auth0_url=auth0_url(settings, found.user_id),
         customers_url=f"{settings.stripe_dashboard_url}/customers" if settings.dashboard_links else None,
-        customer_url=partial(_customer_url, settings),
+        customer_url=partial(customer_url, settings),
         raw=_raw(found) if settings.dashboard_links else {},
     )
 
@@ -162,13 +161,6 @@ def portal() -> ResponseReturnValue:
     return redirect(address, 303)
 
 
-def _customer_url(settings: Settings, customer_id: str | None) -> str | None:
-    """The customer's page in Stripe's dashboard; None without a customer, or if such links are off."""
-    if not settings.dashboard_links or customer_id is None:
-        return None
-    return customer_page(settings.stripe_dashboard_url, customer_id)
-
-
 def _raw(found: Comparison) -> dict[str, str]:
     """Both records and the claims of this session's ID token as JSON texts, by their titles."""
     claims = kept_claims()
@@ -183,10 +175,3 @@ def _raw(found: Comparison) -> dict[str, str]:
 def _json(value: object) -> str:
     """The value as JSON for a page. A lone surrogate, which UTF-8 cannot encode, stays an escape."""
     return json.dumps(value, indent=2, ensure_ascii=False).encode(errors="backslashreplace").decode()
-
-
-def _auth0_url(settings: Settings, found: Comparison) -> str | None:
-    """The user's page in Auth0's dashboard; None if such links are off."""
-    if not settings.dashboard_links or settings.auth0_dashboard_url is None:
-        return None
-    return user_page(settings.auth0_dashboard_url, found.user_id)

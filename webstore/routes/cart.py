@@ -25,13 +25,13 @@ blueprint = Blueprint("cart", __name__)
 blueprint.before_request(ask_provider_if_unsure)
 
 _DONE = {
-    "added": "It is in your cart.",
-    "some": "What the shop still sells of it is in your cart.",
-    "changed": "Your cart is up to date.",
-    "removed": "It is out of your cart.",
+    "added": "Added to your cart.",
+    "some": "Added to your cart, apart from items that are no longer available.",
+    "changed": "Cart updated.",
+    "removed": "Removed from your cart.",
 }
-_WRONG = f"A quantity has to be a whole number from 0 to {carts.MAX_QUANTITY}. Nothing was saved yet."
-BOUGHT = "What you have bought is out of your cart; it is among your orders."
+_WRONG = f"Enter a quantity from 0 to {carts.MAX_QUANTITY}. Your changes are not saved yet."
+BOUGHT = "Thank you for your purchase. Its items have left your cart; see your orders."
 #: Comes before the price ID in the value of a line's "Remove" button.
 _REMOVE = "remove "
 
@@ -50,7 +50,7 @@ class _Field:
 def show() -> str:
     """Show the cart's items at today's prices."""
     what = request.args.get("done", "")
-    # "You have not paid" is shown only if Stripe has just said so.
+    # "You have not been charged" is shown only if Stripe has just said so.
     unpaid = what == "canceled" and is_unpaid()
     return page(current_cart(), done=BOUGHT if was_bought() else _DONE.get(what), unpaid=unpaid)
 

@@ -57,7 +57,7 @@ def _fitting(cart: Cart) -> Cart:
         elif cart.sessions and _lines_fit(cart):
             cart = replace(cart, sessions=cart.sessions[1:])
         else:
-            raise CannotBuy("Your cart is full. Buy what is in it first, or take something out.")
+            raise CannotBuy("Your cart is full. Check out first, or remove an item.")
     return cart
 
 

@@ -45,18 +45,18 @@ blueprint = Blueprint("checkout", __name__, url_prefix="/checkout")
 blueprint.before_request(ask_provider_if_unsure)
 
 _WORDS = {
-    Reason.ALREADY_PAID: "You have already paid for this; it is among your orders.",
-    Reason.CHANGED: "Something has changed since you opened this page. "
-    "Please look at it again before you pay.",
-    Reason.NOT_FOR_SALE: "Something that you wanted to buy has just been taken off the shelf, so nothing was "
-    "ordered. Look at what is left, and try again.",
-    Reason.OUT_OF_STOCK: "Something that you wanted to buy has just been sold out, so nothing was ordered. "
-    "Look at what is left, and try again.",
-    Reason.AMOUNT: "This total cannot be paid in one payment: it is too small or too large for that. "
-    "Nothing was ordered; change what you buy, and try again.",
-    Reason.CURRENCY: "You have something already that is paid in another currency, a subscription for "
-    "instance, and one customer cannot have both. Nothing was ordered: cancel that one first, under "
-    "“Billing and subscriptions” on your account page, or choose something else.",
+    Reason.ALREADY_PAID: "You have already paid for this order. See your orders.",
+    Reason.CHANGED: "Your order has changed since you opened this page. "
+    "Please check it again before you pay.",
+    Reason.NOT_FOR_SALE: "One item is no longer available, so your order was not placed. "
+    "Please check what is left and try again.",
+    Reason.OUT_OF_STOCK: "One item has just sold out, so your order was not placed. "
+    "Please check what is left and try again.",
+    Reason.AMOUNT: "This total is too small or too large for one payment, so your order was not placed. "
+    "Please change the quantities and try again.",
+    Reason.CURRENCY: "You already pay in another currency, for example for a subscription, and an "
+    "account can use only one currency. Your order was not placed. Choose another item, or cancel the "
+    "subscription first under “Billing and subscriptions” in your account.",
 }
 
 
@@ -253,7 +253,7 @@ def _refusal(refused: Refused, choice: _Choice) -> ResponseReturnValue:
             refused.link,
             again=choice.address,
             title="Checkout can't be opened right now",
-            message="Nothing was charged, and your cart is kept. Try again in a minute.",
+            message="You have not been charged, and your cart is saved. Try again in a minute.",
         )
     if refused.reason is Reason.ALREADY_PAID:
         return cart_page(refused.cart, problem=_WORDS[refused.reason]), 409
@@ -262,7 +262,7 @@ def _refusal(refused: Refused, choice: _Choice) -> ResponseReturnValue:
     problem = _problem(refused)
     if refused.reason is Reason.CHANGED and any(row.before for row in choice.rows):
         # The page's notice says what has changed.
-        problem = "Nothing was charged. Please look at this page again before you pay."
+        problem = "You have not been charged. Please check your order again before you pay."
     return _page(choice, problem=problem), 409
 
 
@@ -273,11 +273,11 @@ def _problem(refused: Refused) -> str:
     names = " and ".join(f"“{name}”" for name in refused.names)
     many = len(refused.names) > 1
     what = (
-        f"{'are' if many else 'is'} out of stock now"
+        f"{'are' if many else 'is'} out of stock"
         if refused.reason is Reason.OUT_OF_STOCK
-        else f"{'are' if many else 'is'} not sold any more"
+        else f"{'are' if many else 'is'} no longer available"
     )
-    return f"{names} {what}, so nothing was ordered. Look at what is left, and try again."
+    return f"{names} {what}, so your order was not placed. Please check what is left and try again."
 
 
 def _subscribed(refused: Refused, choice: _Choice) -> str:
@@ -300,7 +300,6 @@ def _page(choice: _Choice, problem: str | None = None) -> str:
         rows=choice.rows,
         purchases=bought,
         total=carts.total_of(bought),
-        recurring=any(item.price.recurrence for item in bought),
         options=services().settings.checkout,
         query=choice.query,
         digest=digest(bought),

@@ -41,9 +41,9 @@ _FRESH_S = 300
 _SHOWN_S, _SENT_S = _FRESH_S + 120, 1800
 #: Seconds by which the provider's clock may be ahead.
 _CLOCKS_S = 60
-_NOT_CLOSED = "Your account could not be closed just now."
-_NOTHING_DONE = "Nothing was done. Try again in a minute."
-_MAY_BE_CLOSED = "That may still happen: look again in a minute, and try again if it is still there."
+_NOT_CLOSED = "We couldn't close your account right now."
+_NOTHING_DONE = "Nothing has changed. Please try again in a minute."
+_MAY_BE_CLOSED = "It may still close: check again in a minute, and retry if your account is still there."
 
 
 @blueprint.get("")
@@ -59,7 +59,7 @@ def ask() -> ResponseReturnValue:
         return _closing_page(_subscriptions(shopper))
     if "again" not in request.args:
         return redirect(_login_url())
-    return _login_needed("The login page did not say that you logged in just now.", prompt="login")
+    return _login_needed("The login page did not confirm that you have just logged in.", prompt="login")
 
 
 @blueprint.post("")
@@ -75,7 +75,7 @@ def close() -> ResponseReturnValue:
     if not _is_fresh(shopper, _SENT_S):
         return _login_needed("You logged in a while ago.")
     if " ".join(request.form.get("confirmation", "").split()).casefold() != _CONFIRMATION:
-        problem = f"Nothing was done. To close your account, type “{_CONFIRMATION}” into the field."
+        problem = f"Nothing has changed. To close your account, type “{_CONFIRMATION}” into the field."
         return _closing_page(_subscriptions(shopper), problem), 400
     try:
         holding = holding_of(services().linker, shopper.user_id, shopper.customer_id, shopper.since)
@@ -136,7 +136,7 @@ def _login_needed(why: str, prompt: str | None = None) -> tuple[str, int]:
         "error.html",
         status=403,
         title="Please log in again",
-        message=f"An account is closed only right after a login. {why} Nothing was done.",
+        message=f"To close your account, you need to have logged in recently. {why} Nothing has changed.",
         action_url=_login_url(prompt),
         action_label="Log in again",
     )
@@ -198,8 +198,8 @@ def _not_ended(exc: NotEnded) -> tuple[str, int]:
         f"unsure={len(exc.ending.unsure)} open sessions={exc.ending.open_sessions}: {exc}",
         logging.ERROR if exc.refused else logging.WARNING,
     )
-    advice = SHOP_NOTIFIED if exc.refused else "Try again in a minute: the next try goes on from here."
-    problem = f"Your account was not closed, because not everything that charges you could be ended. {advice}"
+    advice = SHOP_NOTIFIED if exc.refused else "Please try again in a minute; we continue where we stopped."
+    problem = f"Your account was not closed, because we could not end all of your payments. {advice}"
     page = _closing_page(SubscriptionsView(), problem, exc.ending, reference)
     return page, 409 if exc.refused else 503
 

@@ -21,4 +21,4 @@ def csrf_matches(sent: str) -> bool:
 def require_csrf_token() -> None:
     """Answer 400 to a form without this session's CSRF token."""
     if not csrf_matches(request.form.get("csrf_token", "")):
-        abort(400, "This form is out of date. Go back, reload the page and try again.")
+        abort(400, "This page has expired. Please go back, reload it and try again.")

@@ -21,15 +21,15 @@ from .session_cookie import ABSOLUTE_S, current_shopper
 
 log = logging.getLogger(__name__)
 
-NOTHING_LOST = "Nothing is lost. Try again in a minute."
-PENDING = "Your customer record is not ready yet. Nothing is lost: try again in a minute."
+NOTHING_LOST = "Please try again in a minute."
+PENDING = "Your account is still being set up. Please try again in a minute."
 REFUSED = (
-    "Your customer record belongs to another set-up of this store, so it is not used here. "
-    "The shop has been told; you need not do anything."
+    "There is a problem with your account, so orders and payments are not available right now. "
+    "Our team has been notified; you don't need to do anything."
 )
-SHOP_NOTIFIED = "Something in the shop's set-up has to be corrected first, and the shop has been notified."
+SHOP_NOTIFIED = "There is a problem on our side that we have to fix first. Our team has been notified."
 #: The link is refused by a vendor: an operator has to act.
-NOT_SET_UP = f"Your customer record can't be set up at the moment. {SHOP_NOTIFIED}"
+NOT_SET_UP = f"We can't finish setting up your account right now. {SHOP_NOTIFIED}"
 
 
 def unusable_link(
@@ -46,8 +46,8 @@ def unusable_link(
         page = render_template(
             "error.html",
             status=409,
-            title="Your customer record cannot be used just now",
-            message=f"{REFUSED} Nothing was charged, and your cart is kept.",
+            title="Your account isn't ready right now",
+            message=f"{REFUSED} You have not been charged, and your cart is saved.",
             action_url=url_for("shop.home"),
             action_label="Back to the store",
         )
@@ -59,8 +59,8 @@ def unusable_link(
         # Linked already: only the verification failed, so the record is not the shopper's problem.
         return not_available(title, message, link.reason, again)
     return not_available(
-        "Your customer record cannot be used just now",
-        f"{PENDING} Nothing was charged, and your cart is kept.",
+        "Your account isn't ready right now",
+        f"{PENDING} You have not been charged, and your cart is saved.",
         link.reason,
         again,
     )
@@ -99,8 +99,8 @@ def user_blocked() -> ResponseReturnValue:
     _end_all_sessions()
     return login_link(
         "Your account is blocked",
-        "The shop has blocked it, so you have been logged out. Nothing was charged, and your cart is "
-        "kept. If you think that this is a mistake, ask the shop.",
+        "You have been logged out. You have not been charged, and your cart "
+        "is saved. If you think this is a mistake, please contact us.",
         ("Use another account", url_for("auth.login", prompt="login")),
     )
 
@@ -111,7 +111,7 @@ def login_outdated(again: str) -> ResponseReturnValue:
     return login_link(
         "Please log in again",
         "Your password or your account has been changed since you logged in here, so you have been "
-        "logged out. Nothing was charged, and your cart is kept.",
+        "logged out. You have not been charged, and your cart is saved.",
         ("Log in", url_for("auth.login", prompt="login", next=again)),
     )
 

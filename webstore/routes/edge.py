@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,19 +13,19 @@ from flask.wrappers import Response
 from webstore import deadline, request_id
 from webstore.settings import Settings
 
-from . import services
+from . import kept_pages, services, services_of
 from .cart_cookie import sent_a_cart
+from .compression import send_compressed
 from .marks import is_public_page, is_signed
 from .own_host import VISITED, require_own_host
+from .static_files import Served, StaticFiles
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-#: Statuses of a static file. Any other status is an error page, which shows the shopper's name.
-_FILE_STATUSES = (200, 206, 304)
-_REDIRECTS = (301, 302, 303, 307, 308)
+_REDIRECTS = ("301", "302", "303", "307", "308")
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 #: Seconds that a request may take in addition to the time for linking.
 _PAGE_S = 5.0
@@ -59,6 +59,29 @@ class _Deadline:
             return self._app(environ, start_response)
 
 
+class _SecurityHeaders:
+    """Adds the security headers that an answer does not have yet."""
+
+    def __init__(self, app: WSGIApplication, headers: Mapping[str, str], policy: Callable[[], str]) -> None:
+        """`policy`: gives the Content-Security-Policy of the moment."""
+        self._app, self._policy = app, policy
+        self._headers = [(name, value, name.lower()) for name, value in headers.items()]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(
+            status: str, headers: list[tuple[str, str]], exc_info: OptExcInfo | None = None
+        ) -> Callable[[bytes], object]:
+            present = {name.lower() for name, _ in headers}
+            added = [(name, value) for name, value, lower in self._headers if lower not in present]
+            if "content-security-policy" not in present:
+                # A redirect has no page to protect: the room in the header is for Location and the cookies.
+                shown = _NO_PAGE if status[:3] in _REDIRECTS else self._policy()
+                added.append(("Content-Security-Policy", shown))
+            return start_response(status, [*headers, *added], exc_info)
+
+        return self._app(environ, start)
+
+
 class _RequestId:
     """Gives each request its ID, that of the proxy if there is one, and answers it."""
 
@@ -77,37 +100,34 @@ class _RequestId:
             return self._app(environ, start)
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Install the ID, the deadline, the checks and the headers for every route."""
+def install(app: Flask, settings: Settings, files: StaticFiles) -> None:
+    """Install the static files, and the ID, the deadline, the checks and the headers for every route."""
+
+    @lru_cache(maxsize=8)
+    def policy_with(provider_origins: tuple[str, ...]) -> str:
+        return _policy(settings, provider_origins)
+
+    def policy() -> str:
+        return policy_with(services_of(app).login_client.known_origins())
+
     app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
+    headers = _headers(settings)
+    app.wsgi_app = kept_pages.KeptPages(app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = _SecurityHeaders(app.wsgi_app, headers, policy)  # type: ignore[method-assign]
     app.wsgi_app = _Deadline(app.wsgi_app, _PAGE_S + settings.link_budget_s)  # type: ignore[method-assign]
+    app.wsgi_app = Served(app.wsgi_app, files, {**headers, "Content-Security-Policy": _NO_PAGE})  # type: ignore[method-assign]
     app.wsgi_app = _RequestId(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(require_own_host)
     app.before_request(_refuse_cross_site)
-    headers, policy = _headers(settings), partial(_policy, settings)
-
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        if response.status_code in _REDIRECTS:
-            # No page to protect: the room in the header is for Location and the cookies.
-            shown = _NO_PAGE
-        else:
-            shown = policy(services().login_client.known_origins())
-        response.headers.setdefault("Content-Security-Policy", shown)
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
-        _set_caching(response)
-        return response
+    app.after_request(_set_caching)
 
 
-def _set_caching(response: Response) -> None:
+def _set_caching(response: Response) -> Response:
     """Set Cache-Control: caches may keep public pages of logged-out visitors, but no other pages.
 
     A browser has to revalidate each time, so that it never shows a stored "Log in" to a logged-in shopper.
     Source: RFC 9111.
     """
-    if request.endpoint == "static" and response.status_code in _FILE_STATUSES:
-        return
     if (
         is_public_page()
         and response.status_code == 200
@@ -121,13 +141,17 @@ def _set_caching(response: Response) -> None:
     ):
         response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={_EDGE_S}"
         response.vary.add("Cookie")
+        response.vary.add("Accept-Encoding")
         if "locale" in g:
             # The page depends on the reader's language.
             response.vary.add("Accept-Language")
         response.add_etag()
+        if not kept_pages.offer(response):
+            send_compressed(response, request.headers.get("Accept-Encoding", ""))
         response.make_conditional(request)
     else:
         response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def _refuse_cross_site() -> None:

@@ -50,49 +50,49 @@ _RETRY_AFTER_S = 60
 _LOGIN_PAGES: dict[type[LoginError], _Page] = {
     TransactionUnknown: _Page(
         400,
-        "This login cannot be continued",
-        "It was finished already, took longer than 15 minutes, or was begun in another browser. "
-        "Nothing is lost: log in again.",
+        "This login has expired",
+        "It took longer than 15 minutes, was already used, or was started in another browser. "
+        "Please log in again.",
         "login",
     ),
     LoginDenied: _Page(403, "You were not logged in", "", "other"),
     LoginInteractionNeeded: _Page(
-        400, "You were not logged in", "The login page needs something of you.", "login"
+        400, "You were not logged in", "Please log in again on the login page.", "login"
     ),
     LoginMisconfigured: _Page(
         400,
-        "The login did not work",
-        "Something in the shop's set-up has to be corrected first, and the shop has been notified. "
-        "Your cart is kept. Logging in again does not help before that.",
+        "We couldn't log you in",
+        "There is a problem on our side that we have to fix first. Our team has been notified. "
+        "Your cart is saved. Until then, logging in again will not help.",
     ),
     LoginRejected: _Page(
         400,
-        "The login did not work",
-        "The answer of the login page failed a check, so it was not used. Log in again; "
-        "if this goes on, tell us the reference number.",
+        "We couldn't log you in",
+        "The answer of the login page failed a security check. Please log in again. "
+        "If this happens again, contact us with the reference number.",
         "login",
     ),
     ProviderUnavailable: _Page(
         503,
         "The login page is not available",
-        "It does not answer just now. Your cart is kept. Try again in a minute.",
+        "It is not responding right now. Your cart is saved. Please try again in a minute.",
         "login",
     ),
 }
 _HTTP_TITLES = {
-    400: "This request is not complete",
-    403: "This is not allowed",
-    404: "This page does not exist",
-    405: "This address does not take such a request",
-    413: "This is too large",
+    400: "Something is missing",
+    403: "You can't do this here",
+    404: "Page not found",
+    405: "This page can't be opened this way",
+    413: "That was too much at once",
     429: "Too many requests",
-    503: "Not available just now",
+    503: "Temporarily unavailable",
 }
 _HTTP_MESSAGES = {
-    404: "The address may be mistyped, or the page may have moved.",
-    405: "Use the links and buttons of the store's pages.",
-    413: "The request is larger than the store accepts.",
-    429: "Wait a minute, then try again.",
+    404: "Check the address for typing mistakes. The page may also have moved.",
+    405: "Please use the links and buttons in the shop.",
+    413: "Please send less at once.",
+    429: "Please wait a minute and try again.",
 }
 
 
@@ -119,12 +119,12 @@ def _login_error(exc: Exception) -> _Answer:
     log.log(level, "login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
     reason = ""
     if isinstance(exc, LoginDenied):
-        reason = exc.words + (f" The reason given: {exc.reason}" if exc.reason else "")
+        reason = exc.words + (f" Reason: {exc.reason}" if exc.reason else "")
     return _render(page, reference, reason, going_to=exc if isinstance(exc, LoginError) else None)
 
 
 def _cannot_buy(exc: Exception) -> _Answer:
-    return _render(_Page(400, "This cannot be bought", str(exc)), None)
+    return _render(_Page(400, "This item can't be bought", str(exc)), None)
 
 
 def _refused(exc: Exception) -> _Answer:
@@ -136,9 +136,9 @@ def refused_by_vendor(cause: str) -> _Answer:
     """The page for a refusal; the log has the `cause` under the page's reference number."""
     page = _Page(
         409,
-        "This does not work at the moment",
-        "Something in the shop's set-up has to be corrected first, and the shop has been notified. "
-        "Nothing was charged, and your cart is kept.",
+        "This isn't working right now",
+        "There is a problem on our side that we have to fix first. Our team has been notified. "
+        "You have not been charged, and your cart is saved.",
     )
     return _render(page, noted("refused", cause, logging.ERROR))
 
@@ -147,8 +147,7 @@ def login_first(return_path: str) -> _Answer:
     """The page for a form without a session."""
     return login_link(
         "Please log in",
-        "Nobody is logged in with this browser any more, so nothing was done. "
-        "Log in, and you come back to where you were.",
+        "You are no longer logged in, so nothing has changed. Log in to return to where you were.",
         ("Log in", url_for("auth.login", next=return_path)),
     )
 
@@ -167,9 +166,9 @@ def other_address(address: str) -> _Answer:
     """The page for a form that was sent under another host name. `address`: the page to open instead."""
     page = _Page(
         421,
-        "Please use the store's own address",
+        "Please use our usual address",
         "This page was opened under another address, where your cart and your login cannot be kept. "
-        "Nothing was done. Open the store at its own address and try again.",
+        "Nothing has changed. Please open the store at its usual address and try again.",
     )
     return _render(page, None, link=("Open the store", address))
 
@@ -184,9 +183,9 @@ def _unavailable(exc: Exception) -> _Answer:
     service = "Our user directory" if isinstance(exc, DirectoryError) else "Our payment service"
     page = _Page(
         503,
-        "Not available just now",
-        f"{service} does not answer just now. Nothing was charged, and your cart is kept. "
-        "Try again in a minute.",
+        "Temporarily unavailable",
+        f"{service} is not responding right now. You have not been charged, and your cart is saved. "
+        "Please try again in a minute.",
     )
     return _out_of_order(page, f"{type(exc).__name__}: {exc}")
 
@@ -208,7 +207,7 @@ def _http_error(exc: Exception) -> _Answer:
     # Werkzeug's default texts are for programs. Shoppers get the store's own texts.
     is_default = isinstance(exc, HTTPException) and exc.description == type(exc).description
     own_text = isinstance(exc, HTTPException) and (wants_problem() or not is_default)
-    default = _HTTP_MESSAGES.get(status, "Go back and try again.")
+    default = _HTTP_MESSAGES.get(status, "Please go back and try again.")
     message = str(exc.description) if isinstance(exc, HTTPException) and own_text else default
     # Keep headers such as Allow and Retry-After.
     headers = [
@@ -216,7 +215,7 @@ def _http_error(exc: Exception) -> _Answer:
         for name, value in (exc.get_headers() if isinstance(exc, HTTPException) else ())
         if name.lower() not in ("content-type", "content-length")
     ]
-    body, status, _ = _render(_Page(status, _HTTP_TITLES.get(status, "This did not work"), message), None)
+    body, status, _ = _render(_Page(status, _HTTP_TITLES.get(status, "Something went wrong"), message), None)
     return body, status, headers
 
 
@@ -224,7 +223,9 @@ def _unexpected(exc: Exception) -> _Answer:
     """The page for a bug. The log has the traceback."""
     reference = _reference()
     log.error("unexpected error reference=%s on %s %s", reference, request.method, request.path, exc_info=exc)
-    page = _Page(500, "Something went wrong on our side", "Nothing was charged. Try again in a minute.")
+    page = _Page(
+        500, "Something went wrong on our side", "You have not been charged. Please try again in a minute."
+    )
     return _render(page, reference)
 
 

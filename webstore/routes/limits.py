@@ -38,10 +38,7 @@ SHOPPER_LIMIT = 30
 _OWN_COUNTS, _REFUSED = "webstore_own_counts", "webstore_refused"
 #: An address with a port, or an IPv6 address in brackets.
 _WITH_PORT = re.compile(r"(?P<v4>[0-9.]+):[0-9]{1,5}|\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?")
-_TOO_OFTEN = (
-    "You have asked for this too often within a few seconds, so it was not done this time. Nothing is lost: "
-    "wait a moment, then try again."
-)
+_TOO_OFTEN = "You did this too often within a few seconds. Please wait a moment and try again."
 
 
 def limited_per_address(view: Callable[P, T]) -> Callable[P, T]:

@@ -17,8 +17,8 @@ from .return_path import safe_return_path
 from .session_cookie import VOUCHED_S, current_shopper, just_vouched, must_ask_provider
 
 _CANNOT_TELL = (
-    "We cannot check at the moment whether you are still logged in, so we do not show this page. Your cart "
-    "is kept. Try again in a minute."
+    "We can't check your login right now, so we can't show this page. Your cart is saved. "
+    "Please try again in a minute."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from babel.dates import format_date
@@ -14,8 +15,9 @@ from webstore.linking.models import LinkOutcome
 from webstore.linking.verdicts import verdict
 from webstore.shop import cart as carts
 from webstore.shop import orders
+from webstore.shop.models import Catalogue, Product
 from webstore.shop.numbers import where_to_look
-from webstore.shop.order import OrderStatus
+from webstore.shop.order import Order, OrderStatus
 
 from . import services
 from .cart_cookie import current_cart, keep_cart
@@ -56,6 +58,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "orders/list.html",
         orders=named,
+        products=_products(catalogue, named),
         # Of a payment that failed, the items are the way to try again.
         offers={
             it.id: orders.bought_again(it, catalogue)
@@ -90,11 +93,10 @@ def order(number: str) -> ResponseReturnValue:
     if found is None:
         return _no_such_order()
     catalogue = services().catalogue.current()
-    products = {line.product_id: catalogue.product(line.product_id or "") for line in found.lines}
     return render_template(
         "orders/order.html",
         order=orders.with_variants(found, catalogue),
-        products=products,
+        products=_products(catalogue, [found]),
         offers=orders.bought_again(found, catalogue),
     )
 
@@ -117,9 +119,15 @@ def buy_again() -> ResponseReturnValue:
         except CannotBuy as exc:
             problem = exc
     if cart == current_cart():
-        raise problem or CannotBuy("There is nothing to buy again.")
+        raise problem or CannotBuy("None of these items is available any longer.")
     keep_cart(cart)
     return redirect(url_for("cart.show", done="some" if problem else "added"), 303)
+
+
+def _products(catalogue: Catalogue, found: Sequence[Order]) -> dict[str | None, Product]:
+    """The products of the orders' lines that are still sold, by ID."""
+    wanted = {line.product_id for it in found for line in it.lines}
+    return {it.id: it for it in catalogue.products if it.id in wanted}
 
 
 def _link(shopper: Shopper) -> LinkOutcome:
@@ -132,7 +140,7 @@ def _link(shopper: Shopper) -> LinkOutcome:
 
 def _no_such_order() -> ResponseReturnValue:
     """The same answer for somebody else's order as for a number that does not exist."""
-    abort(404, "You have no order with this number. Look for it among your orders.")
+    abort(404, "We can't find this order. See all of your orders instead.")
 
 
 @blueprint.app_template_filter("day")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from flask import after_this_request, current_app, redirect, request
@@ -43,10 +44,15 @@ def require_own_host() -> ResponseReturnValue | None:
     them, without cookies. If the Host header is the same after the redirect, a proxy replaces it. Then the
     page is served, and the log says so.
     """
+    reads = request.method in ("GET", "HEAD")
+    is_own_host = _is_own_host()
+    if reads and is_own_host and _MARK.encode() not in request.query_string:
+        # Nearly every request.
+        return None
     if _is_for_programs():
         return None
-    if request.method in ("GET", "HEAD"):
-        if not _is_own_host():
+    if reads:
+        if not is_own_host:
             return _redirect_once()
         if _MARK in request.args:
             # A second proxy may replace the header. The cookie keeps the two from redirecting in a circle.
@@ -81,16 +87,22 @@ def _is_internal(host: str) -> bool:
 
 
 def _is_own_host() -> bool:
-    """Whether the visit is under BASE_URL's host name, or does not say which.
+    visited, forwarded = request.environ.get(VISITED, ""), request.headers.get("X-Forwarded-Host", "")
+    return is_host_of(services().settings.base_url, visited, forwarded)
 
-    The port does not count: cookies have none, and many proxies leave it out. X-Forwarded-Host counts, too:
-    some proxies replace Host and keep its value there. A client that forges it only forgoes the redirect.
+
+def is_host_of(base_url: str, visited: str, forwarded: str) -> bool:
+    """Whether a visit is under BASE_URL's host name, or does not say which.
+
+    `visited`: the Host header as it came. `forwarded`: X-Forwarded-Host, which counts, too: some proxies
+    replace Host and keep its value there. A client that forges it only forgoes the redirect. The port does
+    not count: cookies have none, and many proxies leave it out.
     """
-    own = _name(urlsplit(services().settings.base_url).netloc)
-    visited = [request.environ.get(VISITED, ""), *request.headers.get("X-Forwarded-Host", "").split(",")]
-    return not visited[0] or own in map(_name, visited)
+    own = _name(urlsplit(base_url).netloc)
+    return not visited or own in map(_name, (visited, *forwarded.split(",")))
 
 
+@lru_cache(maxsize=64)
 def _name(host: str) -> str:
     """The host name of a Host header, in lower case and without the port."""
     try:

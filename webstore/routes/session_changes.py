@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from flask import session
+from flask import g, session
 
 from webstore.errors import LoginRejected, StateUnavailable
 from webstore.sessions import revocation
 from webstore.sessions.models import Identity
-from webstore.sessions.revocation import Standing
 
 from . import services
 from .session_cookie import (
@@ -40,19 +39,10 @@ def start_session(identity: Identity, customer_id: str | None, *, room: int) -> 
     session is revoked already; the earlier one then stays, unless only the provider knows whether it is still
     valid.
     """
-    epoch, vouched = revocation.current_epoch(services().revocations), {}
     asked_about: dict[str, Any] = session.get("login") or {}
-    # Without an epoch the session counts only as long as the records cannot be used.
-    same_user = (asked_about.get("iss"), asked_about.get("sub")) == (identity.issuer, identity.user_id)
-    now = time.time()
-    if same_user and "asked" in asked_about:
-        vouched = {"vouched": int(now)}
-        if epoch:
-            epoch = revocation.epochs_after_login(
-                str(asked_about.get("epoch", "")), asked_about["asked"], epoch
-            )
     picture = identity.picture if identity.picture and len(identity.picture) <= MAX_TEXT else None
-    login = {
+    now = time.time()
+    login: dict[str, Any] = {
         "iss": identity.issuer,
         "sub": identity.user_id,
         "name": shortened(identity.name or identity.email or "Shopper"),
@@ -62,19 +52,28 @@ def start_session(identity: Identity, customer_id: str | None, *, room: int) -> 
         "cus": customer_id,
         "world": world_data(),
         "id": secrets.token_urlsafe(12),
-        "epoch": epoch,
+        "epoch": "",
         "at": round(now, 3),
         "seen": int(now),
         "since": int(identity.since),
         "auth": None if identity.authenticated_at is None else int(identity.authenticated_at),
-        **vouched,
     }
     former, new = current_shopper() or unsure_shopper(), shopper_of(login)
-    if revocation.standing(services().revocations, new.mark) is Standing.REVOKED:
+    epoch, is_revoked = revocation.at_beginning(services().revocations, new.mark)
+    if is_revoked:
         # Otherwise a page that needs a login would begin another login, in an endless loop.
         if must_ask_provider():
             session.clear()
         raise LoginRejected("the provider's session ended before this login was finished")
+    same_user = (asked_about.get("iss"), asked_about.get("sub")) == (identity.issuer, identity.user_id)
+    if same_user and "asked" in asked_about:
+        login["vouched"] = int(now)
+        if epoch:
+            epoch = revocation.epochs_after_login(
+                str(asked_about.get("epoch", "")), asked_about["asked"], epoch
+            )
+    # Without an epoch the session counts only as long as the records cannot be used.
+    login["epoch"] = epoch
     if former is not None:
         with _revoking():
             revocation.replace_session(services().revocations, former.mark, new.mark, ABSOLUTE_S)
@@ -83,6 +82,8 @@ def start_session(identity: Identity, customer_id: str | None, *, room: int) -> 
     session["csrf"] = secrets.token_urlsafe(16)
     session["login"] = fitted(login, room)
     read_again()
+    # What was just read of its records is enough for the rest of this request.
+    g.shopper = shopper_of(session["login"])
 
 
 def end_session() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from flask import current_app, g, session
@@ -15,15 +16,19 @@ from . import header_room
 MAX_TEXT, _MAX_BYTES = 300, 900
 #: Characters that are left of a name or an e-mail address, however long the other texts are.
 _SHORTEST = 20
+#: Characters of a signed cookie beside its data in base64, and some to spare: the time and the signature.
+_SIGNATURE = 60
 
 
 def fitted(login: dict[str, Any], room: int) -> dict[str, Any]:
     """The login without the picture, and then with shorter texts, if the cookie's value is too long."""
+    # A customer ID that is not known yet may be added later.
+    known = {**session, "login": {**login, "cus": login["cus"] or "cus_" + "x" * 16}}
+    if len(json.dumps(known)) * 4 // 3 + _SIGNATURE <= room:
+        return login
     serializer = SecureCookieSessionInterface().get_signing_serializer(current_app)
     if serializer is None:
         raise RuntimeError("the store has no key")
-    # A customer ID that is not known yet may be added later.
-    known = {**session, "login": {**login, "cus": login["cus"] or "cus_" + "x" * 16}}
     while len(serializer.dumps(known)) > room:
         shown = {name: login[name] for name in ("name", "email") if login[name]}
         if login["picture"] is not None:

@@ -8,14 +8,16 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from webstore.errors import PaymentsUnavailable
-from webstore.shop.browsing import ORDERS, browse, leading_price
+from webstore.shop.browsing import collections, related, slug
 from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
 from . import services
+from .kept_pages import catalogue_of_page
 from .login_guards import ask_provider_if_unsure
 from .marks import public_page
 from .paid_items import drops_paid_items
+from .shelves import shelf_of_page
 from .structured_data import product_data
 
 blueprint = Blueprint("shop", __name__)
@@ -26,27 +28,38 @@ _MAX_PAGE_DIGITS = 4
 _RETRY_AFTER_S = 5
 
 
-@blueprint.app_context_processor
-def _parts() -> dict[str, object]:
-    """The names that all templates can use."""
-    return {"leading_price": leading_price, "shop_texts": TITLES, "base_url": services().settings.base_url}
-
-
 @blueprint.get("/")
 @public_page
 @drops_paid_items(closely=False)
 def home() -> ResponseReturnValue:
     """Show the products: the search text is `q`, the order `sort`, and the page number `page`."""
+    return _shelf(None)
+
+
+@blueprint.get("/collections/<name>")
+@public_page
+@drops_paid_items(closely=False)
+def collection(name: str) -> ResponseReturnValue:
+    """Show the products of one collection; the query is the home page's."""
+    return _shelf(name)
+
+
+def _shelf(name: str | None) -> ResponseReturnValue:
+    """The page of products of the collection with this name, or of all products."""
     number = _page_number(request.args.get("page", "1"))
     try:
-        catalogue = services().catalogue.current()
+        catalogue = catalogue_of_page()
     except PaymentsUnavailable:
         # Only the products are missing: shoppers can log in and use the cart and the account.
         return render_template("shop/home.html", shelf=None), {"Retry-After": str(_RETRY_AFTER_S)}
-    shelf = browse(catalogue, request.args.get("q", ""), request.args.get("sort", ""), number)
+    shelf, products = shelf_of_page(
+        catalogue, request.args.get("q", ""), request.args.get("sort", ""), number, name
+    )
+    if name is not None and shelf.collection is None:
+        abort(404, "This collection is not available. You may find something similar in our shop.")
     if number > shelf.pages:
-        abort(404, "The shop has fewer pages of products than that.")
-    return render_template("shop/home.html", shelf=shelf, orders=ORDERS)
+        abort(404, "There are no more products on this page.")
+    return render_template("shop/home.html", shelf=shelf, products=products)
 
 
 @blueprint.get("/products/<path:product_id>")
@@ -54,15 +67,18 @@ def home() -> ResponseReturnValue:
 @drops_paid_items(closely=False)
 def product(product_id: str) -> ResponseReturnValue:
     """Show one product. Its ID comes from Stripe and may be any text."""
-    found = services().catalogue.current().product(product_id)
+    catalogue = catalogue_of_page()
+    found = catalogue.product(product_id)
     if found is None:
-        abort(404, "This product is not sold here, or not any more. The shop may have something like it.")
-    url = services().settings.base_url + url_for(".product", product_id=found.id)
+        abort(404, "This product is not available. You may find something similar in our shop.")
+    url = _address(url_for(".product", product_id=found.id))
     return render_template(
         "shop/product.html",
         product=found,
         canonical=url,
-        data=product_data(found, url),
+        data=product_data(found, url, returns_url=_address(url_for(".text", name="returns"))),
+        collection=next((it for it in collections(catalogue) if it.slug == slug(found.category)), None),
+        related=related(catalogue, found),
         max_quantity=MAX_QUANTITY,
     )
 
@@ -81,11 +97,9 @@ def sitemap() -> Response:
 
     Source: https://www.sitemaps.org/protocol.html
     """
-    products = [
-        (url_for(".product", product_id=it.id), _day(it.updated))
-        for it in services().catalogue.current().products
-    ]
-    body = render_template("shop/sitemap.xml", products=products)
+    catalogue = catalogue_of_page()
+    products = [(url_for(".product", product_id=it.id), _day(it.updated)) for it in catalogue.products]
+    body = render_template("shop/sitemap.xml", products=products, collections=collections(catalogue))
     return Response(body, mimetype="application/xml")
 
 
@@ -99,6 +113,11 @@ def robots() -> Response:
     return Response(render_template("shop/robots.txt"), mimetype="text/plain")
 
 
+def _address(path: str) -> str:
+    """The whole address of a page, given what `url_for` says."""
+    return services().settings.base_url + path
+
+
 def _day(at: float) -> str:
     """The ISO 8601 date of a Unix time. A time after the year 9999 gives that year's last day."""
     return datetime.fromtimestamp(min(at, 253_402_300_799.0), UTC).date().isoformat()
@@ -107,5 +126,5 @@ def _day(at: float) -> str:
 def _page_number(text: str) -> int:
     """The page number in a query parameter. An invalid one ends the request with 404."""
     if not (text.isascii() and text.isdigit() and len(text) <= _MAX_PAGE_DIGITS) or int(text) == 0:
-        abort(404, "There is no such page of products.")
+        abort(404, "There are no more products on this page.")
     return int(text)

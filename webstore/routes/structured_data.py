@@ -9,8 +9,15 @@ from webstore.shop.money import decimal_amount
 _UNITS = {"day": "DAY", "week": "WEE", "month": "MON", "year": "ANN"}
 
 
-def product_data(product: Product, url: str) -> dict[str, object]:
-    """The JSON-LD of a product page. `url`: the page's own address."""
+#: Properties of https://schema.org/Product by the label of the fact.
+_PROPERTIES = {"Material": "material", "Colour": "color", "Size": "size"}
+
+
+def product_data(product: Product, url: str, returns_url: str) -> dict[str, object]:
+    """The JSON-LD of a product page. `url`: its own address. `returns_url`: the page about returns.
+
+    Source: https://developers.google.com/search/docs/appearance/structured-data/merchant-listing
+    """
     data: dict[str, object] = {
         "@context": "https://schema.org",
         "@type": "Product",
@@ -23,6 +30,17 @@ def product_data(product: Product, url: str) -> dict[str, object]:
         data["description"] = product.description
     if product.images:
         data["image"] = list(product.images)
+    if product.category:
+        data["category"] = product.category
+    facts = dict(product.facts)
+    if brand := facts.pop("Brand", None):
+        data["brand"] = {"@type": "Brand", "name": brand}
+    data |= {name: facts.pop(label) for label, name in _PROPERTIES.items() if label in facts}
+    if facts:
+        data["additionalProperty"] = [
+            {"@type": "PropertyValue", "name": label, "value": value} for label, value in facts.items()
+        ]
+    data["hasMerchantReturnPolicy"] = {"@type": "MerchantReturnPolicy", "merchantReturnLink": returns_url}
     return data
 
 
@@ -38,6 +56,8 @@ def _offer(price: Price, url: str, *, in_stock: bool) -> dict[str, object]:
         "priceCurrency": price.money.currency.upper(),
         "availability": f"https://schema.org/{'InStock' if in_stock else 'OutOfStock'}",
     }
+    if price.nickname:
+        offer["name"] = price.nickname
     if price.recurrence is not None:
         offer["priceSpecification"] = _price_specification(price, price.recurrence)
     return offer

@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from flask import Flask
@@ -128,18 +129,25 @@ class _Listener(ThreadedWSGIServer):
         host, port = listening.getsockname()
         self._open: set[socket.socket] = set()
         self._open_lock = threading.Lock()
+        self.accepted = 0
         super().__init__(host, port, app, _Handler, fd=listening.fileno())
 
     def get_request(self) -> tuple[socket.socket, object]:
         connection, address = super().get_request()
         with self._open_lock:
             self._open.add(connection)
+            self.accepted += 1
         return connection, address
 
     def close_request(self, request: socket.socket) -> None:  # type: ignore[override]  # TCP only here
         with self._open_lock:
             self._open.discard(request)
         super().close_request(request)
+
+    def wake(self) -> None:
+        """End the wait for a connection: `shutdown` would otherwise take until the next look at its flag."""
+        with suppress(OSError):  # not every system shuts down a listening socket
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def close_connections(self) -> None:
         """Shut down every open connection, which ends the thread that serves it."""
@@ -176,6 +184,11 @@ class Server:
         """The base URL without a trailing slash, like `http://127.0.0.1:8001`."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def connections(self) -> int:
+        """How many connections were accepted since the last start."""
+        return self._listener.accepted if self._listener is not None else 0
+
     def start(self) -> None:
         """Start serving, unless it already serves. Raises ValueError when no application is set."""
         if self._listener is not None:
@@ -199,6 +212,7 @@ class Server:
             self._bound = None
         if self._listener is None or self._thread is None:
             return
+        self._listener.wake()
         self._listener.shutdown()
         self._thread.join()
         self._listener.server_close()

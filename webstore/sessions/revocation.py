@@ -88,20 +88,13 @@ def epochs_after_login(earlier: str, asked: str, current: str) -> str:
 
 def standing(records: Records, mark: SessionMark) -> Standing:
     """Whether the session was revoked."""
-    session_key, sid_key = _session_key(mark.id), _sid_key(mark.issuer, mark.sid)
-    # Each of these records ends the sessions that began until its time.
-    until = [_user_key(mark.issuer, mark.user_id), _sid_until_key(mark.issuer, mark.sid)]
-    if not mark.sid:
-        until[1] = _no_sid_key(mark.issuer, mark.user_id)
     try:
-        found = records.get_many((_EPOCH, SERVER_RUN, session_key, sid_key, *until))
+        found = records.get_many((_EPOCH, SERVER_RUN, *_keys(mark)))
     except StateUnavailable:
         return Standing.UNREADABLE
-    if found.get(session_key) == _REPLACED:
+    if found.get(_session_key(mark.id)) == _REPLACED:
         return Standing.REPLACED
-    if session_key in found or (mark.sid and sid_key in found):
-        return Standing.REVOKED
-    if any(mark.started <= _ended_until(records, key, found[key]) for key in until if key in found):
+    if _is_revoked(records, mark, found):
         return Standing.REVOKED
     epoch, known = _epoch(found), mark.epoch.split()
     if epoch not in known:
@@ -109,6 +102,36 @@ def standing(records: Records, mark: SessionMark) -> Standing:
     if epoch != known[-1]:
         warn_of_separate_records()
     return Standing.GOOD
+
+
+def at_beginning(records: Records, mark: SessionMark) -> tuple[str, bool]:
+    """The epoch in which a session begins, and whether it is revoked already: in one reading of the records.
+
+    The epoch is that of `current_epoch`. While the records cannot be used, nothing is known to be revoked.
+    """
+    try:
+        found = records.get_many((_EPOCH, SERVER_RUN, *_keys(mark)))
+    except StateUnavailable:
+        return "", False
+    return _epoch(found) or current_epoch(records), _is_revoked(records, mark, found)
+
+
+def _keys(mark: SessionMark) -> tuple[str, ...]:
+    """The keys of the records that end this session."""
+    return _session_key(mark.id), _sid_key(mark.issuer, mark.sid), *_until_keys(mark)
+
+
+def _until_keys(mark: SessionMark) -> tuple[str, str]:
+    """The keys of the records that end the sessions that began until their time."""
+    of_sid = _sid_until_key(mark.issuer, mark.sid) if mark.sid else _no_sid_key(mark.issuer, mark.user_id)
+    return _user_key(mark.issuer, mark.user_id), of_sid
+
+
+def _is_revoked(records: Records, mark: SessionMark, found: Mapping[str, str]) -> bool:
+    if _session_key(mark.id) in found or (mark.sid and _sid_key(mark.issuer, mark.sid) in found):
+        return True
+    until = (key for key in _until_keys(mark) if key in found)
+    return any(mark.started <= _ended_until(records, key, found[key]) for key in until)
 
 
 def _epoch(found: Mapping[str, str]) -> str:

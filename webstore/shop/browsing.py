@@ -1,18 +1,21 @@
-"""Browsing the catalogue: search, sort, pages of products."""
+"""Browsing the catalogue: collections, search, sort, pages of products."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
 from .models import Catalogue, Price, Product
-from .money import decimal_amount
+from .money import decimal_amount, rhythm
 
 PAGE_SIZE = 24
+#: Products that the home page shows first, and products beside another one.
+FEATURED = RELATED = 4
 #: The orders to choose from, the first one by default, in the shopper's words.
 ORDERS = {
     "newest": "Newest first",
@@ -21,6 +24,19 @@ ORDERS = {
     "-price": "Price, high to low",
 }
 _MAX_QUERY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The products of one category."""
+
+    #: Its part of the page's address.
+    slug: str
+    name: str
+    #: The number of its products.
+    count: int
+    #: The product whose picture stands for it.
+    cover: Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +51,88 @@ class Shelf:
     pages: int
     #: The number of products on all pages.
     found: int
+    #: All collections of the shop, by name.
+    collections: tuple[Collection, ...] = ()
+    #: The one whose products these are; None: all products.
+    collection: Collection | None = None
+    #: The products to show first, on the first page of all products.
+    featured: tuple[Product, ...] = ()
+
+    @property
+    def is_front(self) -> bool:
+        """Whether this is the first page of all products."""
+        return self.page == 1 and not self.query and self.collection is None
 
 
-def browse(catalogue: Catalogue, query: str = "", order: str = "", page: int = 1) -> Shelf:
+def browse(
+    catalogue: Catalogue, query: str = "", order: str = "", page: int = 1, collection: str | None = None
+) -> Shelf:
     """The products that have every word of `query` in name, description or ID; `page` counts from 1.
 
-    A page beyond the last one is empty.
+    `collection`: the slug of the collection to look in. Without such a collection, or on a page beyond the
+    last one, there are no products.
     """
     query = " ".join(query[:_MAX_QUERY].split())
     order = order if order in ORDERS else next(iter(ORDERS))
     words = _plain(query).split()
-    found = [it for it in catalogue.products if all(word in _searched(it) for word in words)]
+    shop = collections(catalogue)
+    found = [
+        it
+        for it in catalogue.products
+        if (collection is None or slug(it.category) == collection)
+        and all(word in _searched(it) for word in words)
+    ]
     found.sort(key=_sort_key(order, found))
     first = (page - 1) * PAGE_SIZE
     pages = max(1, -(-len(found) // PAGE_SIZE))
-    return Shelf(tuple(found[first : first + PAGE_SIZE]), query, order, page, pages, len(found))
+    shelf = Shelf(
+        tuple(found[first : first + PAGE_SIZE]),
+        query,
+        order,
+        page,
+        pages,
+        len(found),
+        collections=shop,
+        collection=next((it for it in shop if it.slug == collection), None),
+    )
+    if not shelf.is_front:
+        return shelf
+    return replace(shelf, featured=tuple(it for it in catalogue.products if it.featured)[:FEATURED])
+
+
+def collections(catalogue: Catalogue) -> tuple[Collection, ...]:
+    """The collections by name. Categories that differ only in case, accents or spaces are one."""
+    members: dict[str, list[Product]] = {}
+    for product in catalogue.products:
+        if where := slug(product.category):
+            members.setdefault(where, []).append(product)
+    found = [
+        # The oldest product's spelling: a slip in a new product does not rename the collection.
+        Collection(where, its[-1].category or "", len(its), next((it for it in its if it.images), its[0]))
+        for where, its in members.items()
+    ]
+    return tuple(sorted(found, key=lambda it: (_plain(it.name), it.slug)))
+
+
+@lru_cache(maxsize=1024)
+def slug(category: str | None) -> str:
+    """A category's part of an address: "Tea & ware" is "tea-ware". Empty if nothing in it can be written."""
+    return "-".join(re.findall(r"[^\W_]+", _plain(category or "")))
+
+
+def related(catalogue: Catalogue, product: Product) -> tuple[Product, ...]:
+    """Other products to look at: those of its collection, then the newest; nothing that is out of stock."""
+    others = [it for it in catalogue.products if it.id != product.id and it.in_stock]
+    own = slug(product.category)
+    others.sort(key=lambda it: (not own or slug(it.category) != own, -it.created, it.id))
+    return tuple(others[:RELATED])
+
+
+def other_rhythms(product: Product) -> str:
+    """The other ways to pay for a product, beside those of its leading price: "or yearly"; else empty."""
+    shown = leading_price(product)[0].recurrence
+    others = dict.fromkeys(rhythm(it.recurrence) for it in product.prices if it.recurrence != shown)
+    return "".join(f"or {it} " for it in others).rstrip()
 
 
 def leading_price(product: Product) -> tuple[Price, bool]:

@@ -66,7 +66,7 @@ def quantity_of(text: str, *, least: int = 1) -> int:
     # The beginning of a very long number is enough to refuse it.
     number = int(digits.lstrip("0")[:9] or "0") if digits.isascii() and digits.isdigit() else -1
     if not least <= number <= MAX_QUANTITY:
-        raise CannotBuy(f"The quantity has to be a whole number from {least} to {MAX_QUANTITY}.")
+        raise CannotBuy(f"Enter a quantity from {least} to {MAX_QUANTITY}.")
     return number
 
 
@@ -80,9 +80,7 @@ def add(cart: Cart, catalogue: Catalogue, price_id: str, quantity: int) -> Cart:
             f"You can buy at most {MAX_QUANTITY} pieces of “{name}” at a time, and your cart holds {there}."
         )
     if not there and len(cart.lines) >= MAX_LINES:
-        raise CannotBuy(
-            f"Your cart holds {MAX_LINES} different things, the most it can. Buy them first, or take one out."
-        )
+        raise CannotBuy(f"Your cart can hold {MAX_LINES} different items. Check out first, or remove one.")
     require_payable_together(purchases(against(cart, catalogue)), purchase)
     new = _line(purchase.product, purchase.price, there + quantity)
     if there:
@@ -167,10 +165,10 @@ def purchase_of(catalogue: Catalogue, price_id: str, quantity: int) -> Purchase:
     """The purchase of so many pieces at this price. Raises `CannotBuy`."""
     found = catalogue.priced(price_id)
     if found is None:
-        raise CannotBuy("This item is not sold any more, or not at this price. Choose it again in the shop.")
+        raise CannotBuy("This item is no longer available at this price. Please choose it again in the shop.")
     product, price = found
     if not product.in_stock:
-        raise CannotBuy(f"“{product.name}” is out of stock just now.")
+        raise CannotBuy(f"“{product.name}” is out of stock.")
     if not 1 <= quantity <= MAX_QUANTITY:
         raise CannotBuy(f"You can buy 1 to {MAX_QUANTITY} pieces of “{product.name}” at a time.")
     return Purchase(product, price, quantity)

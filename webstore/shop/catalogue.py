@@ -58,7 +58,7 @@ _OLD, _OLD_PATIENCE_S = 10, 1.5
 _KEPT_S = 7 * 24 * 3600.0
 
 # The number is that of the format.
-_POINTER, _CONTENT = "catalogue:1", "catalogue-content:1"
+_POINTER, _CONTENT = "catalogue:2", "catalogue-content:2"
 _CHANGED = "catalogue-changed"
 _TURN, _EARLY_TURN = "catalogue-turn", "catalogue-early-turn"
 _TAKEN, _FAILED, _REFUSED = "taken", "failed", "refused"
@@ -276,6 +276,10 @@ class CatalogueService:
     def _publish(self, catalogue: Catalogue, change: str) -> None:
         content = packed(catalogue.products)
         version = hashlib.sha256(content.encode()).hexdigest()[:32]
+        held = self._held
+        if held is not None and held.version == version:
+            # The same products stay the same objects: what was made of them still counts.
+            catalogue = replace(catalogue, products=held.catalogue.products)
         self._hold(_Held(version, change, catalogue))
         try:
             # The content first: a reader of the pointer finds the content that it names.

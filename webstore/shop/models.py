@@ -62,6 +62,14 @@ class Product:
     in_stock: bool = True
     #: None if Stripe does not say.
     shippable: bool | None = None
+    #: The collection that it belongs to, by name.
+    category: str | None = None
+    #: Whether the home page shows it first.
+    featured: bool = False
+    #: What its prices differ in, such as "Size".
+    option: str | None = None
+    #: Label and value of what is known about it, such as its material.
+    facts: tuple[tuple[str, str], ...] = ()
     created: float = 0.0
     updated: float = 0.0
 

@@ -27,6 +27,7 @@ _WRITTEN_WITH_TWO = frozenset(("isk", "ugx"))
 #: A language tag as browsers send it, https://www.rfc-editor.org/rfc/rfc5646#section-2.1, the simple ones.
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?")
 _MAX_TAGS = 10
+_ADVERBS = {"day": "daily", "week": "weekly", "month": "monthly", "year": "yearly"}
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
 
 
@@ -44,6 +45,7 @@ def decimal_amount(money: Money) -> Decimal:
     return amount.quantize(Decimal(1)) if whole else amount
 
 
+@lru_cache(maxsize=4096)
 def format_money(money: Money, locale: str = DEFAULT_LOCALE) -> str:
     """The amount as a reader of the locale writes it: "$10.50", "10,50 $", "￥500".
 
@@ -63,6 +65,18 @@ def per(recurrence: Recurrence | None) -> str:
     if recurrence.count == 1:
         return f"/ {recurrence.interval}"
     return f"every {recurrence.count} {recurrence.interval}s"
+
+
+def every(recurrence: Recurrence) -> str:
+    """How often a price is charged: "every month", "every 3 months"."""
+    return f"every {recurrence.interval}" if recurrence.count == 1 else per(recurrence)
+
+
+def rhythm(recurrence: Recurrence | None) -> str:
+    """How a price is paid: "monthly", "every 3 months", "once"."""
+    if recurrence is None:
+        return "once"
+    return _ADVERBS[recurrence.interval] if recurrence.count == 1 else per(recurrence)
 
 
 def negotiate(tags: Iterable[str]) -> str:

@@ -11,7 +11,8 @@ from typing import cast
 import pytest
 
 from webstore import deadline
-from webstore.gateways.wire import Answer, Bounded, Wire, WireError, WireTimeout
+from webstore.gateways.bounded import Bounded
+from webstore.gateways.wire import Answer, Wire, WireError, WireTimeout
 
 AMPLE_S = 600.0
 

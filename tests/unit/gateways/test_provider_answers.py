@@ -7,7 +7,7 @@ import json
 import pytest
 
 from webstore.errors import LoginDenied, LoginError, ProviderUnavailable
-from webstore.gateways.oidc.provider_answers import ClientRefused, check_token_answer
+from webstore.gateways.oidc.provider_answers import ClientRefused, callback_error, check_token_answer
 
 JSON = "application/json"
 
@@ -46,3 +46,20 @@ def test_the_providers_words_are_on_one_line_and_for_the_shopper() -> None:
     assert raised.value.words == "This account is blocked."
     assert raised.value.reason == "user is blocked  ERROR forged"
     assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("description", "words"),
+    [
+        ("User did not authorize the request", "You cancelled the login."),
+        ("The user cancelled the operation", "You cancelled the login."),
+        # An Action's `api.access.deny(reason)`: https://auth0.com/docs/customize/actions
+        ("You are not on the list", "The login was refused. Reason: You are not on the list"),
+        ("", "The login was refused."),
+    ],
+)
+def test_only_a_shopper_who_cancelled_is_told_so(description: str, words: str) -> None:
+    error = callback_error("access_denied", description)
+    assert isinstance(error, LoginDenied)
+    assert error.words + (f" Reason: {error.reason}" if error.reason else "") == words
+    assert description in str(error)

@@ -9,8 +9,9 @@ from typing import cast
 
 import pytest
 
+from webstore.gateways.bounded import Bounded
 from webstore.gateways.shares import Share
-from webstore.gateways.wire import Answer, Bounded, Wire, WireError
+from webstore.gateways.wire import Answer, Wire, WireError
 
 
 class Held:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.gateways.stripe_wire import Call, StripeWire, listed, refusal
 from webstore.errors import PaymentsRefused, PaymentsUnavailable
-from webstore.gateways.stripe import API_VERSION, StripeSetup
+from webstore.gateways.stripe import API_VERSION
+from webstore.gateways.stripe.setup import StripeSetup
 from webstore.provisioning.account.models import CataloguePrice, CatalogueProduct, Destination, Endpoint
 
 URL = "https://shop.example"

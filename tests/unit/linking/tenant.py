@@ -36,7 +36,8 @@ def place_of(vendors: Vendors, user: User) -> str:
     suffix = f"_{str(pin).replace(' ', '_')}"
     if records.get(PIN) == pin:
         return ""
-    return suffix if ID + suffix in records or PIN in records else ""
+    unlinked = PIN + suffix in records and not vendors.account.livemode
+    return suffix if ID + suffix in records or PIN in records or unlinked else ""
 
 
 def link_of(vendors: Vendors, user: User) -> str | None:

@@ -32,6 +32,9 @@ class Payments:
     def account(self):
         return Account("acct_1", livemode=False)
 
+    def known_account(self):
+        return Account(None, livemode=False)
+
     def create_customer(self, draft, idempotency_key):
         self.made = Customer("cus_1", draft.email, owner=draft.metadata["auth0_user_id"])
         return Creation(self.made, replayed=False)

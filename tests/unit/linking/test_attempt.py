@@ -40,6 +40,7 @@ class Ports:
 
     vendors: Vendors
     left: list[tuple[str, float]] = field(default_factory=list)
+    known: Account = field(default_factory=lambda: Account(None, livemode=False))
     #: Called before each answer.
     before: Callable[[Call[Any]], object] = lambda _: None
 
@@ -71,10 +72,11 @@ class Ports:
         raise NotImplementedError
 
     def account(self) -> Account:
-        return self._answer(calls.ReadAccount())
+        self.known = self._answer(calls.ReadAccount())
+        return self.known
 
     def known_account(self) -> Account:
-        return Account("acct_1", livemode=False)
+        return self.known
 
     def get_customer(self, customer_id: str) -> Customer:
         return self._answer(calls.GetCustomer(customer_id))
@@ -182,6 +184,31 @@ def test_each_call_has_a_deadline_of_at_most_the_budget(
     assert makes <= {name for name, _ in ports.left}
     assert [(name, left) for name, left in ports.left if not 0 < left <= BUDGET_S] == []
     assert deadline.left() == math.inf
+
+
+class NoThreads:
+    """Threads that nothing may need."""
+
+    def submit(self, work: Callable[[], T]) -> Any:
+        raise AssertionError("a thread was used")
+
+    def run(self, work: Callable[[], T], budget_s: float) -> T:
+        raise AssertionError("a thread was used")
+
+
+def test_login_whose_token_names_the_customer_needs_no_thread_once_the_account_is_known(ports: Ports) -> None:
+    linked(ports.vendors)
+    first = log_in_with_the_claim(linker_on(ports))
+    second = log_in_with_the_claim(linker_on(ports, executor=NoThreads(), side=NoThreads()))
+    assert first.customer_id == second.customer_id == "cus_9"
+    assert [name for name, _ in ports.left] == ["ReadAccount"]
+
+
+def test_returning_login_takes_no_second_thread_once_the_account_is_known(ports: Ports) -> None:
+    linked(ports.vendors)
+    first = log_in(linker_on(ports))
+    second = log_in(linker_on(ports, side=NoThreads()))
+    assert first.customer_id == second.customer_id == "cus_9"
 
 
 def test_surrounding_deadline_of_an_inline_attempt_is_kept(ports: Ports) -> None:

@@ -17,6 +17,7 @@ from webstore.linking import protocol
 from webstore.linking.calls import CreateCustomer, GetCustomer, NoteFailure, ReadAccount, RecordLink
 from webstore.linking.models import ClaimedLink, Customer, LinkOutcome, LinkStatus, User
 from webstore.linking.protocol import Policy
+from webstore.linking.worlds import in_world
 
 KEYS = {name: f"stripe_customer_id_{world.id}_{world.mode}" for name, world in WORLDS.items()}
 
@@ -442,3 +443,13 @@ def test_users_that_switch_between_worlds_in_random_order_with_crashes_settle() 
             assert not [call for call in tenant.stripe[name].calls if isinstance(call, GetCustomer)]
         assert [tenant.stripe[name].made for name in names] == [1, 1, 1]
         assert tenant.records()["stripe_account"] == "acct_1 live"
+
+
+def test_an_unlinked_test_world_keeps_its_keys_and_predecessors_beside_empty_plain_ones() -> None:
+    place = KEYS["test"].removeprefix("stripe_customer_id")
+    records = {f"stripe_account{place}": WORLDS["test"].pin, f"stripe_replaced{place}": "cus_before"}
+    user = User(ADA, records=records)
+    found = in_world(user, WORLDS["test"], second_account=False)
+    assert (found.suffix, found.customer_id, found.replaced) == (place, None, ("cus_before",))
+    # Another world begins in the plain keys.
+    assert in_world(user, WORLDS["live"], second_account=False).suffix == ""

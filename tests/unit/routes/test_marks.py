@@ -12,7 +12,7 @@ from flask import Flask
 from tests.unit.offline import offline_store
 from webstore.routes.marks import is_public_page, is_signed, public_page, signed
 
-PUBLIC = {"shop.home", "shop.product", "shop.robots", "shop.sitemap", "shop.text"}
+PUBLIC = {"shop.collection", "shop.home", "shop.product", "shop.robots", "shop.sitemap", "shop.text"}
 #: What programs with a signature or a bearer token post to. A cookie counts for nothing there.
 SIGNED = {"api.begin_checkout", "auth.backchannel_logout", "webhooks.stripe"}
 
@@ -37,7 +37,7 @@ def marked(store: Flask, is_marked: Marked) -> set[str]:
     return found
 
 
-def test_exactly_the_five_public_pages_are_marked(store: Flask) -> None:
+def test_exactly_the_public_pages_are_marked(store: Flask) -> None:
     assert marked(store, is_public_page) == PUBLIC
 
 

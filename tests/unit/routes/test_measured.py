@@ -17,6 +17,7 @@ from webstore.gateways.wire import Wire, WireTimeout
 from webstore.routes.limits import refuse_flood
 
 URL = "http://127.0.0.1:8000"
+TEXTS, FILES = "/<any(terms, privacy, returns, contact):name>", "/static/<path:filename>"
 
 
 def value(name: str, **labels: str) -> float:
@@ -45,6 +46,22 @@ def test_a_request_is_counted_under_the_pattern_of_its_address(
         before = requests(*counted)
         app.test_client().open(path, method=method, base_url=URL)
         assert requests(*counted) == before + 1
+
+
+def test_what_is_answered_in_front_of_flask_is_counted_too(tmp_path: Path) -> None:
+    with offline_store(tmp_path) as app:
+        client = app.test_client()
+        pages, files = (
+            requests(TEXTS, "200"),
+            requests(FILES, "200"),
+        )
+        hits = value("webstore_cache_reads_total", cache="page", result="hit")
+        for _ in range(2):
+            client.get("/terms", base_url=URL)
+        client.get("/static/img/logo.svg", base_url=URL)
+        assert requests(TEXTS, "200") == pages + 2
+        assert requests(FILES, "200") == files + 1
+        assert value("webstore_cache_reads_total", cache="page", result="hit") == hits + 1
 
 
 def test_a_request_that_another_site_sent_is_counted_too(tmp_path: Path) -> None:

@@ -17,5 +17,9 @@ MUG = Product(
     shippable=True,
     created=1.0,
     updated=2.5,
+    category="Tea ware",
+    featured=True,
+    option="Size",
+    facts=(("Material", "Stoneware"), ("Fired at", "1 240 °C")),
 )
 TEA = Product("prod_tea", "Tea", (Price("price_tea", "prod_tea", Money(300, "eur")),))

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from webstore.shop.browsing import ORDERS, PAGE_SIZE, browse, leading_price
+from webstore.shop.browsing import (
+    ORDERS,
+    PAGE_SIZE,
+    browse,
+    collections,
+    leading_price,
+    other_rhythms,
+    related,
+)
 from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
 
 
@@ -104,3 +115,80 @@ def test_a_monthly_price_is_not_compared_with_the_price_of_one_piece() -> None:
     monthly = Price("b", "p", Money(900, "eur"), Recurrence("month"))
     dollars = Price("c", "p", Money(500, "usd"))
     assert leading_price(Product("p", "Both", (once, monthly, dollars))) == (once, False)
+
+
+# Collections, featured and related products
+
+
+def in_category(category: str | None, *names: str, **fields: Any) -> list[Product]:
+    return [
+        replace(product(name, created=at), category=category, **fields) for at, name in enumerate(names, 1)
+    ]
+
+
+MONTH, YEAR = Recurrence("month"), Recurrence("year")
+TEAS, WARE = in_category("Tea", "Sencha", "Assam"), in_category("Tea & ware", "Pot")
+STOCKED = catalogue(*TEAS, *WARE, *in_category(None, "Voucher"))
+
+
+def test_collections_are_listed_by_name_with_their_products() -> None:
+    found = collections(STOCKED)
+    assert [(it.slug, it.name, it.count) for it in found] == [
+        ("tea", "Tea", 2),
+        ("tea-ware", "Tea & ware", 1),
+    ]
+    shelf = browse(STOCKED, collection="tea-ware")
+    assert ([it.name for it in shelf.products], shelf.collection) == (["Pot"], found[1])
+    assert shelf.collections == found
+
+
+def test_spellings_of_a_category_are_one_collection_under_its_oldest_name() -> None:
+    newest, oldest = in_category(" TÉA", "New"), in_category("Tea", "Old")
+    (found,) = collections(catalogue(*newest, *oldest))
+    assert (found.slug, found.name, found.count) == ("tea", "Tea", 2)
+
+
+def test_a_category_that_no_address_can_have_is_no_collection() -> None:
+    assert collections(catalogue(*in_category("!?", "Thing"))) == ()
+
+
+@pytest.mark.parametrize("slug", ["", "nothing", "Tea"])
+def test_an_unknown_collection_has_no_products(slug: str) -> None:
+    shelf = browse(catalogue(*TEAS), collection=slug)
+    assert (shelf.collection, shelf.products) == (None, ())
+
+
+def test_a_search_stays_in_its_collection() -> None:
+    assert [it.name for it in browse(STOCKED, "sencha", collection="tea").products] == ["Sencha"]
+    assert browse(STOCKED, "sencha", collection="tea-ware").products == ()
+
+
+def test_featured_products_are_on_the_front_page_alone_and_not_too_many() -> None:
+    shop = catalogue(*in_category("Tea", *"ABCDE", featured=True), *WARE)
+    assert [it.name for it in browse(shop).featured] == list("ABCD")
+    for elsewhere in (browse(shop, "a"), browse(shop, page=2), browse(shop, collection="tea")):
+        assert (elsewhere.featured, elsewhere.is_front) == ((), False)
+
+
+def test_related_products_are_of_the_same_collection_first_and_can_be_bought() -> None:
+    sold_out = in_category("Tea", "Gone", in_stock=False)
+    shop = catalogue(*TEAS, *WARE, *sold_out)
+    assert [it.name for it in related(shop, TEAS[0])] == ["Assam", "Pot"]
+    assert [it.name for it in related(shop, WARE[0])] == ["Assam", "Sencha"]
+
+
+@pytest.mark.parametrize(
+    ("recurrences", "words"),
+    [
+        ([None], ""),
+        ([MONTH], ""),
+        ([MONTH, YEAR], "or yearly"),
+        ([MONTH, None, YEAR], "or once or yearly"),
+        ([None, Recurrence("month", 3)], "or every 3 months"),
+    ],
+)
+def test_the_other_ways_to_pay(recurrences: list[Recurrence | None], words: str) -> None:
+    prices = tuple(
+        Price(f"price_{at}", "prod_box", Money(100, "eur"), it) for at, it in enumerate(recurrences)
+    )
+    assert other_rhythms(Product("prod_box", "Box", prices)) == words

@@ -87,7 +87,7 @@ def test_quantities_are_whole_numbers(text: str) -> None:
     ],
 )
 def test_other_quantities_are_refused_in_words(text: str) -> None:
-    with pytest.raises(CannotBuy, match="whole number from 1 to 999"):
+    with pytest.raises(CannotBuy, match="quantity from 1 to 999"):
         carts.quantity_of(text)
 
 
@@ -116,14 +116,14 @@ def test_a_cart_holds_at_most_20_lines() -> None:
     cart = Cart()
     for it in many[:20]:
         cart = carts.add(cart, shelf, it.id, 1)
-    with pytest.raises(CannotBuy, match="holds 20 different things"):
+    with pytest.raises(CannotBuy, match="can hold 20 different items"):
         carts.add(cart, shelf, many[20].id, 1)
     assert carts.add(cart, shelf, many[0].id, 1).count == 21
 
 
 @pytest.mark.parametrize("price_id", ["", "price_unknown", "mug", "' OR 1=1"])
 def test_an_unknown_price_is_not_added(price_id: str) -> None:
-    with pytest.raises(CannotBuy, match="not sold any more"):
+    with pytest.raises(CannotBuy, match="no longer available"):
         carts.add(Cart(), SHELF, price_id, 1)
 
 

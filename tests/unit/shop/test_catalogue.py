@@ -33,7 +33,7 @@ def test_an_empty_shop_is_remembered_too(fleet: Fleet) -> None:
     assert fleet.stripe.readings == 1
 
 
-@pytest.mark.parametrize("key", ["catalogue:1", "catalogue-content:1"], ids=["the pointer", "the content"])
+@pytest.mark.parametrize("key", ["catalogue:2", "catalogue-content:2"], ids=["the pointer", "the content"])
 @pytest.mark.parametrize(
     "garbage",
     ["", "{", "null", "[]", "[1, 2]", "7", "version bm90IHppcHBlZA==", "version \x00", '["v", "", "x"]'],

@@ -231,4 +231,4 @@ def test_a_process_gets_ready_without_the_shared_state(fleet: Fleet) -> None:
     fleet.release()
     assert worker.warm()
     with pytest.raises(StateUnavailable):
-        fleet.state.get("catalogue:1")
+        fleet.state.get("catalogue:2")

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-import requests
 from authlib.integrations.flask_client import FlaskOAuth2App
-from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.auth import ClientAuth
+from authlib.oidc.core import CodeIDToken, ImplicitIDToken, UserInfo
 
 from webstore.errors import LoginMisconfigured
-from webstore.gateways.http_clients import RequestsAdapter
 from webstore.gateways.wire import Sender
 
 from .provider import Provider
-from .provider_answers import ClientRefused, check_token_answer
+from .provider_answers import ClientRefused
+from .signed_tokens import verified
+from .token_endpoint import TokenClient
 
 #: The ways to send the client secret, the preferred one first: in a form its encoding is never in doubt.
 _METHODS = ("client_secret_post", "client_secret_basic")
@@ -34,12 +35,27 @@ class AuthlibClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no
     accepted: str | None = None
 
     def load_server_metadata(self) -> dict[str, Any]:
-        """The provider's metadata, with RS256 as the only accepted algorithm of ID tokens."""
-        return {**self.provider.metadata(), "id_token_signing_alg_values_supported": ["RS256"]}
+        """The provider's metadata."""
+        return self.provider.metadata()
 
-    def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
-        """The provider's signing keys, as a JWK set."""
-        return {"keys": self.provider.keys(force=force)}
+    def parse_id_token(
+        self,
+        token: Mapping[str, Any],
+        nonce: str,
+        claims_options: object = None,
+        claims_cls: object = None,
+        leeway: int = 120,
+    ) -> UserInfo:
+        """Verify the ID token's signature (RS256 alone) and its claims. Raises what joserfc raises.
+
+        Authlib's own method parses the provider's keys at each login.
+        """
+        decoded = verified(token["id_token"], self.provider, strict_header=False)
+        kind = CodeIDToken if "access_token" in token else ImplicitIDToken
+        expected = {"nonce": nonce, "client_id": self.client_id, "access_token": token.get("access_token")}
+        claims = kind(decoded.claims, decoded.header, claims_options, expected)
+        claims.validate(leeway=leeway)
+        return UserInfo(claims)
 
     def fetch_access_token(self, redirect_uri: str | None = None, **parameters: Any) -> dict[str, Any]:
         """Exchange the code for tokens. Raises `LoginError` and what Authlib raises.
@@ -60,19 +76,24 @@ class AuthlibClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib carries no
         raise refusals[0]
 
     def _exchange(self, metadata: dict[str, Any], method: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        with self._get_oauth_client(**metadata, token_endpoint_auth_method=method) as client:
+        with self._get_oauth_client(token_endpoint_auth_method=method) as client:
             client.redirect_uri = self.redirect_uri
             token: dict[str, Any] = client.fetch_token(metadata["token_endpoint"], **parameters)
         return token
 
-    def _get_oauth_client(self, **metadata: object) -> OAuth2Session:
-        http = super()._get_oauth_client(**metadata)
-        http.trust_env = False
-        for scheme in ("https://", "http://"):
-            http.mount(scheme, RequestsAdapter(self.wire))
-        http.register_client_auth_method(("client_secret_basic", _encode_basic))
-        http.register_compliance_hook("access_token_response", _checked)
-        return http
+    def _get_oauth_client(
+        self, token_endpoint_auth_method: str | None = None, **_metadata: object
+    ) -> TokenClient:
+        """Authlib's protocol client for one step of a login."""
+        client = TokenClient(
+            self.wire,
+            client_id=self.client_id,
+            client_secret=self.client_secret,
+            token_endpoint_auth_method=token_endpoint_auth_method,
+            **self.client_kwargs,
+        )
+        client.register_client_auth_method(("client_secret_basic", _encode_basic))
+        return client
 
 
 def _offered(metadata: dict[str, Any]) -> list[str]:
@@ -101,12 +122,6 @@ def _encode_basic(
     pair = ":".join(quote(text, safe="") for text in (client.client_id, client.client_secret))
     headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     return uri, headers, body
-
-
-def _checked(answer: requests.Response) -> requests.Response:
-    """Pass on an answer of the token endpoint that is about this login. Raises `LoginError` for others."""
-    check_token_answer(answer.status_code, answer.headers.get("Content-Type", ""), answer.content)
-    return answer
 
 
 def quiet_authlib() -> None:

@@ -14,12 +14,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import requests
 from authlib.common.errors import AuthlibBaseError
 from flask import request, session
 from joserfc.errors import JoseError
 
-from webstore.errors import LoginError, LoginRejected, ProviderUnavailable, TransactionUnknown
+from webstore.errors import LoginError, LoginRejected, TransactionUnknown
 from webstore.gateways.profiles import session_id_of, text_of, user_id_of
 from webstore.gateways.wire import Sender, WireError
 from webstore.linking.models import ClaimedLink
@@ -166,8 +165,6 @@ class LoginClient:
         options = {"aud": {"essential": True, "value": self.client_id}}
         try:
             token = self._client.authorize_access_token(claims_options=options, leeway=LEEWAY_S)
-        except requests.RequestException as exc:
-            raise ProviderUnavailable(f"token endpoint: {type(exc).__name__}") from exc
         except LoginError:
             raise
         except (AuthlibBaseError, JoseError) as exc:

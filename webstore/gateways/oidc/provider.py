@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from joserfc.jwk import KeySet, RSAKey
 
 from webstore.errors import LoginError, LoginMisconfigured, OverBudget, ProviderUnavailable
 from webstore.gateways.profiles import printable
@@ -148,6 +148,8 @@ class Provider:
         self._url = issuer.rstrip("/") + "/.well-known/openid-configuration"
         self._metadata = _Document(wire, lifetime_s, self._check_metadata)
         self._keys = _Document(wire, lifetime_s, _check_keys)
+        #: The document that was parsed last, and the keys in it. Parsing takes longer than a check.
+        self._parsed: tuple[dict[str, Any], KeySet] | None = None
 
     def metadata(self) -> dict[str, Any]:
         """The discovery document.
@@ -170,13 +172,16 @@ class Provider:
         if not self._metadata.answers(self._url):
             raise ProviderUnavailable(f"{self._url} does not answer")
 
-    def keys(self, *, force: bool = False) -> list[dict[str, Any]]:
+    def keys(self, *, force: bool = False) -> KeySet:
         """The signing keys for RS256. Raises `LoginError`.
 
         `force`: read the keys again, because a token has a key ID that is not among them.
         """
-        found = self._keys.get(self.metadata()["jwks_uri"], force=force)
-        return [key for key in found["keys"] if _is_rs256_key(key)]
+        found, parsed = self._keys.get(self.metadata()["jwks_uri"], force=force), self._parsed
+        if parsed is None or parsed[0] is not found:
+            usable = [key for key in found["keys"] if _is_rs256_key(key)]
+            self._parsed = parsed = found, KeySet.import_key_set({"keys": usable})
+        return parsed[1]
 
     def _check_metadata(self, found: dict[str, Any]) -> None:
         named = found.get("issuer")

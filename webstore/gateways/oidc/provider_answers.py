@@ -35,12 +35,12 @@ _APPLICATION_REFUSED = (
     "request_not_supported",
     "request_uri_not_supported",
 )
-_NOT_LET_IN = "The login page did not let this account in."
-_SECOND_STEP = "The login page asks for a second step, such as a code, and it was not completed."
+_NOT_LET_IN = "This account can't log in here."
+_SECOND_STEP = "The login needs a second step, such as a code, which was not completed."
 _WORDS: Mapping[str, str] = {
-    "access_denied": "The login was declined.",
-    "extension_error": "A rule of the login page stopped the login.",
-    "invalid_user_password": "The e-mail address or the password was not right.",
+    "access_denied": "The login was refused.",
+    "extension_error": "The shop's login rules stopped this login.",
+    "invalid_user_password": "The e-mail address or the password is wrong.",
     "mfa_invalid_code": _SECOND_STEP,
     "mfa_registration_required": _SECOND_STEP,
     "mfa_required": _SECOND_STEP,
@@ -48,9 +48,12 @@ _WORDS: Mapping[str, str] = {
     "too_many_attempts": "There were too many attempts, so this account is locked for a while.",
     "unauthorized": _NOT_LET_IN,
 }
+#: What Auth0 and identity providers say when the user presses "Decline" or "Cancel".
+_CANCELLED = re.compile(r"\bdid not authorize\b|\bcancel|\buser denied\b", re.IGNORECASE)
+_WORDS_CANCELLED = "You cancelled the login."
 _WORDS_BLOCKED = "This account is blocked."
-_WORDS_UNVERIFIED = "The e-mail address of this account has to be verified first: look into your mailbox."
-_WORDS_ORGANIZATION = "This account cannot log in here without the right organization."
+_WORDS_UNVERIFIED = "The e-mail address of this account has to be verified first. Please check your inbox."
+_WORDS_ORGANIZATION = "This account can log in only with the right organization."
 #: Error codes of the token endpoint that mean the store's own credentials.
 _CLIENT_CODES = ("invalid_client", "unauthorized_client")
 CREDENTIALS = "check AUTH0_CLIENT_ID and AUTH0_CLIENT_SECRET"
@@ -81,6 +84,8 @@ def callback_error(code: str, description: str | None, source: str = "the provid
         return LoginDenied(told, words=_WORDS_ORGANIZATION, reason=given)
     if code == "invalid_request" or not _CODE.fullmatch(code):
         return LoginRejected(told)
+    if code == "access_denied" and _CANCELLED.search(given):
+        return LoginDenied(told, words=_WORDS_CANCELLED)
     if code == "extension_error":
         told += "; check the tenant's Actions, Rules and custom database scripts"
     return LoginDenied(told, words=_words(code, given), reason=given)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet, KeySetSerialization
+from joserfc.jws import JWSRegistry
 
 from webstore.errors import TokenRejected
 
@@ -24,6 +23,22 @@ LEEWAY_S = 60
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 #: A Unix time far beyond the times in real claims.
 _MAX_TIME = 1e12
+_STRICT, _LENIENT = (
+    JWSRegistry(algorithms=["RS256"], strict_check_header=strict) for strict in (True, False)
+)
+
+
+def verified(token: str, provider: Provider, *, strict_header: bool = True) -> jwt.Token:
+    """Verify a token's signature, RS256 alone. Raises `LoginError`, and what joserfc raises for a bad token.
+
+    Only the provider's published keys are used, never a key in the token or linked from it. For an unknown
+    key ID they are read again once. `strict_header`: refuse header fields that no specification has.
+    """
+    registry = _STRICT if strict_header else _LENIENT
+    try:
+        return jwt.decode(token, provider.keys(), registry=registry)
+    except InvalidKeyIdError:
+        return jwt.decode(token, provider.keys(force=True), registry=registry)
 
 
 class SignedTokens:
@@ -59,16 +74,13 @@ class SignedTokens:
         return decoded.claims
 
     def _decoded(self, token: str) -> jwt.Token:
-        """Verify the signature. For an unknown key ID, the provider's keys are read again once."""
+        """The token with its signature verified. Raises `TokenRejected`."""
         try:
-            for force in (False, True):
-                # Only the provider's published keys are used, never a key in the token or linked from it.
-                found = cast("KeySetSerialization", {"keys": self._provider.keys(force=force)})
-                with suppress(InvalidKeyIdError):
-                    return jwt.decode(token, KeySet.import_key_set(found), algorithms=["RS256"])
+            return verified(token, self._provider)
+        except InvalidKeyIdError as exc:
+            raise TokenRejected(f"the {self._kind} is signed by an unknown key") from exc
         except (JoseError, *MALFORMED) as exc:
             raise TokenRejected(f"the {self._kind} is malformed or its signature is wrong") from exc
-        raise TokenRejected(f"the {self._kind} is signed by an unknown key")
 
     def _check(self, claims: Mapping[str, Any]) -> None:
         """Check issuer, audience and times. Raises `TokenRejected`."""

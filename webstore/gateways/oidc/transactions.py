@@ -65,6 +65,13 @@ class TransactionCookies(FlaskIntegration):  # type: ignore[misc]  # Authlib car
 
     def get_state_data(self, session: object, state: str | None) -> dict[str, Any] | None:
         """The data of this `state`; None if its cookie is missing, expired or tampered with."""
+        # The store asks for it, and then Authlib does.
+        known: tuple[str | None, dict[str, Any] | None] | None = g.get("login_transaction")
+        if known is None or known[0] != state:
+            g.login_transaction = known = state, self._data(state)
+        return known[1]
+
+    def _data(self, state: str | None) -> dict[str, Any] | None:
         text = request.cookies.get(self._cookie_name(state)) if state else None
         if not text or len(text) > _MAX_COOKIE:
             return None

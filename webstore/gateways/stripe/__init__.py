@@ -11,7 +11,6 @@ from .open_sessions import StripeOpenSessions
 from .orders import StripeOrders
 from .portal import StripePortals
 from .sales import StripeSales
-from .setup import StripeSetup
 from .subscriptions import StripeSubscriptions
 from .webhooks import read_event, verify
 
@@ -27,7 +26,6 @@ __all__ = [
     "StripePortals",
     "StripeRecords",
     "StripeSales",
-    "StripeSetup",
     "StripeSubscriptions",
     "account_of_key",
     "read_event",

@@ -15,6 +15,7 @@ from webstore.addresses import is_loopback
 from webstore.errors import PaymentsUnavailable
 from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
 
+from . import product_metadata
 from .client import amount, moment, text, translated
 from .listing import smaller
 
@@ -166,8 +167,12 @@ def _product(found: stripe.Product, prices: dict[str, Price]) -> Product:
         prices=tuple(ordered),
         description=getattr(found, "description", None) or None,
         images=tuple(address for address in getattr(found, "images", None) or () if _may_be_loaded(address)),
-        in_stock=metadata.get("stock", "").strip() != "0",
+        in_stock=product_metadata.in_stock(metadata),
         shippable=shippable if isinstance(shippable, bool) else None,
+        category=product_metadata.category(metadata),
+        featured=product_metadata.featured(metadata),
+        option=product_metadata.option(metadata),
+        facts=product_metadata.facts(metadata),
         created=created,
         updated=moment(getattr(found, "updated", 0) or created),
     )

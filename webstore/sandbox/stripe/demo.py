@@ -42,14 +42,20 @@ ITEMS = (
         "A stoneware mug with a thumb rest and a dipped sea-blue glaze. Thrown by hand, so no two are quite"
         " alike. Fit for the dishwasher.",
         (Offer(1800, "300 ml"), Offer(2200, "450 ml")),
-        metadata={"material": "Stoneware", "stock": "40"},
+        metadata={"category": "Tea ware", "option": "Size", "material": "Stoneware", "stock": "40"},
     ),
     Item(
         "linden-teapot",
         "Linden teapot",
         "A porcelain pot for four cups. The lid stays on while you pour, and the spout does not drip.",
         (Offer(4800),),
-        metadata={"material": "Porcelain", "capacity": "1 l", "stock": "12"},
+        metadata={
+            "category": "Tea ware",
+            "featured": "true",
+            "material": "Porcelain",
+            "capacity": "1 l",
+            "stock": "12",
+        },
     ),
     Item(
         "earl-grey",
@@ -58,7 +64,13 @@ ITEMS = (
         " boil.",
         (Offer(950, "100 g"), Offer(1950, "250 g")),
         tax_code=_FOOD,
-        metadata={"origin": "Sri Lanka", "stock": "85"},
+        metadata={
+            "category": "Tea",
+            "option": "Size",
+            "featured": "true",
+            "origin": "Sri Lanka",
+            "stock": "85",
+        },
     ),
     Item(
         "sencha",
@@ -67,7 +79,7 @@ ITEMS = (
         " at 75 °C.",
         (Offer(1290, "100 g"),),
         tax_code=_FOOD,
-        metadata={"origin": "Japan", "stock": "30"},
+        metadata={"category": "Tea", "origin": "Japan", "stock": "30"},
     ),
     Item(
         "mint-verbena",
@@ -75,7 +87,7 @@ ITEMS = (
         "An infusion of peppermint and lemon verbena, without caffeine. Good hot, better over ice.",
         (Offer(790, "60 g"),),
         tax_code=_FOOD,
-        metadata={"origin": "Portugal", "stock": "54"},
+        metadata={"category": "Tea", "origin": "Portugal", "stock": "54"},
     ),
     Item(
         "tea-of-the-month",
@@ -84,34 +96,35 @@ ITEMS = (
         " brew it. Stop whenever you like.",
         (Offer(1490, "Monthly", "month"), Offer(14900, "Yearly, two months free", "year")),
         tax_code=_FOOD,
+        metadata={"category": "Tea", "option": "Plan", "featured": "true"},
     ),
     Item(
         "basket-infuser",
         "Basket infuser",
         "A fine steel basket with a lid that becomes its saucer. Fits nearly every mug, ours anyway.",
         (Offer(1150),),
-        metadata={"material": "Stainless steel", "stock": "66"},
+        metadata={"category": "Tea ware", "material": "Stainless steel", "stock": "66"},
     ),
     Item(
         "copper-kettle",
         "Copper kettle",
         "A kettle for the hob, tinned inside, with a beech handle that stays cool. It whistles a third.",
         (Offer(8900),),
-        metadata={"material": "Copper", "capacity": "1.2 l", "stock": "0"},
+        metadata={"category": "Tea ware", "material": "Copper", "capacity": "1.2 l", "stock": "0"},
     ),
     Item(
         "linen-towels",
         "Linen tea towels",
         "Two towels of washed linen, striped, 50 by 70 cm. They dry glasses without leaving a thread.",
         (Offer(2400, "Set of two"),),
-        metadata={"material": "Linen", "stock": "23"},
+        metadata={"category": "Home", "material": "Linen", "stock": "23"},
     ),
     Item(
         "oak-tray",
         "Oak tray",
         "A tray of oiled oak with a raised rim and two handles, wide enough for a pot and four cups.",
         (Offer(5400),),
-        metadata={"material": "Oak", "stock": "9"},
+        metadata={"category": "Home", "material": "Oak", "stock": "9"},
     ),
     Item(
         "beeswax-candle",
@@ -119,7 +132,7 @@ ITEMS = (
         "Poured by hand into a jar of recycled glass. Burns for forty hours and smells of honey, of nothing"
         " else.",
         (Offer(1650),),
-        metadata={"material": "Beeswax", "stock": "31"},
+        metadata={"category": "Home", "featured": "true", "material": "Beeswax", "stock": "31"},
     ),
     Item(
         "linden-honey",
@@ -127,7 +140,7 @@ ITEMS = (
         "Raw honey from lindens, pale and minty. The dipper is of olive wood and comes with it.",
         (Offer(1250, "350 g"),),
         tax_code=_FOOD,
-        metadata={"origin": "Hungary", "stock": "47"},
+        metadata={"category": "Pantry", "origin": "Hungary", "stock": "47"},
     ),
 )
 

@@ -1,0 +1,36 @@
+"""What a process keeps for a while because it would be costly to make again: bounded in bytes and in time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from cachetools import TTLCache
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class BoundedMemory(Generic[K, V]):
+    """Keeps values for all threads of a process. What was used longest ago gives way.
+
+    Source: https://cachetools.readthedocs.io/en/stable/#cachetools.TTLCache
+    """
+
+    def __init__(self, most_bytes: int, kept_s: float, size_of: Callable[[V], int]) -> None:
+        """`most_bytes`: of all values together, as `size_of` counts them. `kept_s`: seconds of one value."""
+        self._most_bytes, self._size_of = most_bytes, size_of
+        self._values: TTLCache[K, V] = TTLCache(most_bytes, kept_s, getsizeof=size_of)
+        self._lock = threading.Lock()
+
+    def get(self, key: K) -> V | None:
+        """The value; None if it is not kept, or not any more."""
+        with self._lock:
+            return self._values.get(key)
+
+    def put(self, key: K, value: V) -> None:
+        """Keep the value, unless it alone is too large."""
+        if self._size_of(value) <= self._most_bytes:
+            with self._lock:
+                self._values[key] = value
