@@ -11,7 +11,7 @@ import pytest
 
 from tests.server.under_gunicorn import running_store
 from tests.support import Shop, until
-from webstore import application, deadline
+from webstore import composition, deadline
 from webstore.gateways.threads import Threads
 from webstore.routes import Services, edge
 from webstore.sandbox.control import Control
@@ -28,7 +28,7 @@ def set_limits(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> SetLimits:
 
     def restart(*, page_s: float, call_s: float) -> None:
         monkeypatch.setattr(edge, "_PAGE_S", page_s)
-        monkeypatch.setattr(application, "_VENDOR_CALL_S", call_s)
+        monkeypatch.setattr(composition, "_VENDOR_CALL_S", call_s)
         shop.restart()
 
     return restart

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.offline import offline_store
-from webstore import application
+from webstore import composition
 from webstore.gateways.wire import Wire
 
 
@@ -26,7 +26,7 @@ class Noted(Wire):
 def limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """What the store's wires are made with, by the name of their service."""
     monkeypatch.setattr(Noted, "made", {}, raising=False)
-    monkeypatch.setattr(application, "Wire", Noted)
+    monkeypatch.setattr(composition, "Wire", Noted)
     with offline_store(tmp_path / "state", LINK_BUDGET_S="2.5"):
         return Noted.made
 
