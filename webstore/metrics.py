@@ -9,6 +9,7 @@ Source: https://prometheus.github.io/client_python/multiprocess/
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -26,11 +27,16 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from . import metric_files
+
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
+metric_files.install()
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_FULL = ("ENOSPC", "EDQUOT")
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 #: Seconds: the upper bounds of the classes into which durations are counted.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -94,7 +100,7 @@ def _kept_from_shoppers(count: Callable[P, None]) -> Callable[P, None]:
         try:
             count(*args, **kwargs)
         except (OSError, ValueError) as exc:
-            _note_loss(type(exc).__name__)
+            _note_loss(exc)
 
     return counted
 
@@ -171,7 +177,7 @@ def label_of(service: str) -> str:
 def exposition() -> bytes | None:
     """All figures in Prometheus's text format, summed over the workers of this machine.
 
-    None if their folder is gone, for example because temporary files were deleted.
+    None if their folder cannot be used, for example because temporary files were deleted.
     """
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
@@ -180,11 +186,18 @@ def exposition() -> bytes | None:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the package has no types
         return generate_latest(registry)
     except (OSError, ValueError) as exc:
-        _note_loss(type(exc).__name__)
+        _note_loss(exc)
         return None
 
 
+def _note_loss(problem: Exception) -> None:
+    """Log once in a process for each kind of problem that the folder of the figures cannot be used."""
+    _log_loss(errno.errorcode.get(getattr(problem, "errno", None) or 0, type(problem).__name__))
+
+
 @cache
-def _note_loss(kind: str) -> None:
-    """Log once in a process that the folder of the figures cannot be used."""
-    log.warning("the counters of /metrics are lost until the next start: their folder is gone (%s)", kind)
+def _log_loss(kind: str) -> None:
+    if kind in _FULL:
+        log.warning("figures of /metrics are missing until the disk of their folder has space (%s)", kind)
+    else:
+        log.warning("the counters of /metrics are lost until the next start: their folder is gone (%s)", kind)
