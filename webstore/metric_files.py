@@ -2,7 +2,7 @@
 
 A process writes its figures into the memory that it shares with its files. The package makes such a file
 longer without a place for the new bytes. If the disk, or the memory of a tmpfs, is full when one of them is
-written, the system ends the process with SIGBUS. So the place is taken first, and a full disk is an `OSError`.
+written, the system ends the process with SIGBUS. So the place is taken first: a full disk is an `OSError`.
 
 Source: https://man7.org/linux/man-pages/man2/mmap.2.html, "SIGBUS"
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 
-#: Bytes of a new file. The package doubles a file that is full.
-_FIRST_BYTES = 64 * 1024
+#: Bytes of a new file. The package doubles a file that is full. A worker has some, and its successors more.
+_FIRST_BYTES = 16 * 1024
 #: Bytes of an entry beside its key, at most: lengths, padding, value and time.
 _BESIDE_KEY = 32
 

@@ -35,11 +35,12 @@ class Readiness:
 
     def _state_has_answered(self) -> bool:
         # A second thread does not wait for the first one's look.
-        if self._state is not None and self._looking.acquire(blocking=False):
+        state = self._state
+        if state is not None and self._looking.acquire(blocking=False):
             try:
                 if self._now() - self._looked >= _LOOK_EVERY_S:
                     self._looked = self._now()
-                    self._state.get(SERVER_RUN)
+                    state.get(SERVER_RUN)
                     self._state = None
             except StateUnavailable:
                 pass
