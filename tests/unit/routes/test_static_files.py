@@ -107,6 +107,20 @@ def test_a_range_that_the_file_lacks_is_refused(store: Flask) -> None:
     assert answer.headers["Content-Range"] == f"bytes */{(STATIC / 'css/store.css').stat().st_size}"
 
 
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [("HEAD", "bytes=0-9"), ("HEAD", "bytes=999999-"), ("GET", "lines=1-2"), ("GET", "bytes=0-1,4-5")],
+)
+def test_a_range_that_nobody_need_answer_is_passed_over(store: Flask, method: str, asked: str) -> None:
+    """RFC 9110, section 14.2: Range is for GET, and a unit that the server does not know is no range."""
+    answer, whole = (
+        ask(store, PLAIN, method, Accept_Encoding="br", **more) for more in ({"Range": asked}, {})
+    )
+    assert (answer.status_code, answer.data) == (200, whole.data)
+    assert answer.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert (answer.headers["ETag"], answer.headers["Content-Encoding"]) == (whole.headers["ETag"], "br")
+
+
 def test_no_file_is_answered_with_a_cookie_or_without_the_security_headers(store: Flask, hashed: str) -> None:
     for headers in ({}, {"Cookie": "session=x"}, {"Range": "bytes=0-1"}, {"Range": "bytes=999999-"}):
         answer = ask(store, hashed, **headers)
