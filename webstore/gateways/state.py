@@ -30,8 +30,9 @@ _SLOW_S, _PAUSE_S = 0.2, 2.0
 _WARN_EVERY_S = 60.0
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _CONTENTION = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-#: Connections that a process keeps open.
-_MOST_IDLE = 16
+#: Connections that a process keeps open, and KiB of the file that each keeps in memory. SQLite's own bound is
+#: 2,000; the system keeps the file in memory anyway, once for all processes.
+_MOST_IDLE, _CACHE_KIB = 16, 256
 
 
 def default_directory(name: str) -> Path:
@@ -225,6 +226,8 @@ class FileState:
             with contextlib.suppress(sqlite3.OperationalError):  # another process is changing the mode
                 db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = OFF")
+            # Negative: in KiB. https://www.sqlite.org/pragma.html#pragma_cache_size
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             find = "SELECT sql FROM sqlite_schema WHERE name = 'entry'"
             if (found := db.execute(find).fetchone()) is None:
                 db.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS"))

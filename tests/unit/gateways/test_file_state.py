@@ -69,6 +69,34 @@ def test_of_several_processes_that_add_the_same_keys_at_once_one_wins_each(direc
     assert sum(won) == 50
 
 
+USE_MANY_CONNECTIONS = """
+import re, sys, threading
+from contextlib import ExitStack
+from pathlib import Path
+from webstore.gateways.state import FileState
+
+def resident_mb():
+    return int(re.search(r"VmRSS:\\s*([0-9]+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+state = FileState(Path(sys.argv[1]), busy_s=20)
+with state._open() as db:
+    db.executemany("INSERT INTO entry VALUES (?, ?, 1e12)", ((str(n), "x" * 200) for n in range(20_000)))
+before = resident_mb()
+with ExitStack() as stack:
+    for _ in range(16):
+        stack.enter_context(state._open()).execute("SELECT sum(length(value)) FROM entry").fetchone()
+print(resident_mb() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_connections_of_a_process_keep_little_of_a_large_file_in_memory(directory: Path) -> None:
+    """The state of a busy store has tens of thousands of entries, and each thread may have a connection."""
+    command = [sys.executable, "-c", USE_MANY_CONNECTIONS, str(directory)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 (ourselves)
+    assert float(done.stdout) < 12
+
+
 def test_the_folder_is_made_for_this_user_alone(directory: Path, file_state: FileState) -> None:
     file_state.set("key", "secret", 60)
     assert directory.stat().st_mode & 0o777 == 0o700
