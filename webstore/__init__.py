@@ -5,12 +5,17 @@ Importing the package imports nothing else, so that `webstore.linking` is usable
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from .settings import Settings
+
+# The command `httpx`, which the package imports if it can: with Rich and Pygments, 3 MB of each worker. Without
+# it the package works as well. https://docs.python.org/3/reference/import.html#the-module-cache
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # as that page says
 
 
 def create_app(settings: Settings | None = None) -> Flask:

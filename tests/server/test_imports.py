@@ -25,5 +25,5 @@ def test_a_server_imports_no_command_and_no_package_that_it_does_not_use(tmp_pat
     )
     imported = set(done.stdout.split())
     assert {"webstore.application", "stripe", "auth0.management.users.client"} <= imported
-    unused = {"redis", "yaml", "webstore.cli.commands", "webstore.gateways.stripe.setup"}
+    unused = {"redis", "rich", "pygments", "yaml", "webstore.cli.commands", "webstore.gateways.stripe.setup"}
     assert imported & unused == set()
