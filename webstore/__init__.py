@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from .settings import Settings
 
-# The command `httpx`, which the package imports if it can: with Rich and Pygments, 3 MB of each worker. Without
-# it the package works as well. https://docs.python.org/3/reference/import.html#the-module-cache
+# The command `httpx`: its package imports it if it can, with Rich and Pygments, 3 MB of each worker. All else
+# works without it. Source: https://docs.python.org/3/reference/import.html#the-module-cache
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # as that page says
 
 

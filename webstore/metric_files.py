@@ -41,7 +41,7 @@ def install() -> None:
 
     The package has no setting for it.
     """
-    values.MmapedDict = ReservedFile  # type: ignore[misc]  # as said
+    values.MmapedDict = ReservedFile  # type: ignore[attr-defined]  # as said
 
 
 def _make(file: Path) -> None:

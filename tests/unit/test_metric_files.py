@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,8 @@ def test_a_full_disk_is_an_error_and_leaves_no_half_of_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = tmp_path / "counter_2.db"
-    file = ReservedFile(str(tmp_path / "counter_1.db"))
+    # The package has no types.
+    file: Any = ReservedFile(str(tmp_path / "counter_1.db"))
     allocate = os.posix_fallocate
 
     def refuse(*_: int) -> None:

@@ -74,7 +74,7 @@ def browse(
     """
     query = " ".join(query[:_MAX_QUERY].split())
     order = order if order in ORDERS else next(iter(ORDERS))
-    words = _plain(query).split()
+    words = _without_accents(query).split()
     shop = collections(catalogue)
     found = [
         it
@@ -167,6 +167,11 @@ def _sort_key(order: str, found: Sequence[Product]) -> Callable[[Product], tuple
 
 @lru_cache(maxsize=20_000)
 def _plain(text: str) -> str:
+    """A text of the catalogue without case and accents. Not of a search: anybody can make up thousands."""
+    return _without_accents(text)
+
+
+def _without_accents(text: str) -> str:
     """The text without case and accents, so that "cafe" finds "Café"."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from webstore.shop import browsing
 from webstore.shop.browsing import (
     ORDERS,
     PAGE_SIZE,
@@ -192,3 +193,13 @@ def test_the_other_ways_to_pay(recurrences: list[Recurrence | None], words: str)
         Price(f"price_{at}", "prod_box", Money(100, "eur"), it) for at, it in enumerate(recurrences)
     )
     assert other_rhythms(Product("prod_box", "Box", prices)) == words
+
+
+def test_searches_leave_nothing_in_memory() -> None:
+    """Anybody can make up thousands of them."""
+    shop = catalogue(MUG, CAFE, TEA)
+    browse(shop, "first")
+    before = browsing._plain.cache_info().currsize  # noqa: SLF001 (no public way)
+    for number in range(50):
+        browse(shop, f"made up {number}")
+    assert browsing._plain.cache_info().currsize == before  # noqa: SLF001
