@@ -11,8 +11,9 @@ LISTING = """
 import sys
 from pathlib import Path
 
-from tests.unit.offline import offline_settings
 from webstore import create_app
+# After the store, as it imports more itself.
+from tests.unit.offline import offline_settings
 
 create_app(offline_settings(Path(sys.argv[1])))
 print(*sys.modules)
