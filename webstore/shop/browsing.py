@@ -165,7 +165,7 @@ def _sort_key(order: str, found: Sequence[Product]) -> Callable[[Product], tuple
     return by_price
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=40_000)
 def _plain(text: str) -> str:
     """A text of the catalogue without case and accents. Not of a search: anybody can make up thousands."""
     return _without_accents(text)
@@ -177,6 +177,6 @@ def _without_accents(text: str) -> str:
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
-@lru_cache(maxsize=20_000)
 def _searched(product: Product) -> str:
+    """What a search looks through. It is in memory by its text: products of earlier catalogues must not stay."""
     return _plain(f"{product.name}\n{product.description or ''}\n{product.id}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -203,3 +204,12 @@ def test_searches_leave_nothing_in_memory() -> None:
     for number in range(50):
         browse(shop, f"made up {number}")
     assert browsing._plain.cache_info().currsize == before  # noqa: SLF001
+
+
+def test_products_that_are_not_sold_any_more_leave_the_memory() -> None:
+    sold = product("Sold yesterday", 1200)
+    references = sys.getrefcount(sold)
+    for query in ("", "sold"):
+        for order in ORDERS:
+            assert browse(catalogue(sold), query, order).found == 1
+    assert sys.getrefcount(sold) == references
