@@ -178,5 +178,5 @@ def _without_accents(text: str) -> str:
 
 
 def _searched(product: Product) -> str:
-    """What a search looks through. It is in memory by its text: products of earlier catalogues must not stay."""
+    """What a search looks through. `_plain` keeps its text, and so no product of an earlier catalogue."""
     return _plain(f"{product.name}\n{product.description or ''}\n{product.id}")
