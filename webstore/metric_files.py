@@ -23,7 +23,7 @@ _BESIDE_KEY = 32
 
 
 class ReservedFile(MmapedDict):
-    """The package's file of figures. Raises `OSError` if there is no place for it, or for more of it."""
+    """The package's file of figures. Raises `OSError` if the disk has no space for it, or for more of it."""
 
     def __init__(self, filename: str, read_mode: bool = False) -> None:
         if not read_mode:
