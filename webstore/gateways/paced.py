@@ -21,6 +21,8 @@ _SHARE = 0.98
 #: A 429 slows the calls down: to what the vendor took in the second before, less a little, but not below a
 #: share of the rate until then. The rate stays for some seconds, and grows by a share of itself each second.
 _SLOWER, _SLOWEST, _STAYS_S, _FASTER_PER_S = 0.97, 0.2, 20.0, 0.03
+#: Calls a second below which no number of refusals slows them down: a turn would be minutes away.
+_LEAST_PER_S = 0.5
 #: Seconds to wait after a 429 that does not say how long, doubled with each in a row.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 #: How often a call is made at most. With the waits in between, a reading survives an outage of minutes.
@@ -53,11 +55,11 @@ class Limit:
         with self._lock:
             now = self._clock()
             self._recover(now)
-            turn = self._next = max(self._next, now - _CATCH_UP_S)
-            self._next += 1 / self._rate
-        if turn > now:
-            if turn - now > deadline.left():
+            turn = max(self._next, now - _CATCH_UP_S)
+            if turn > now and turn - now > deadline.left():
                 raise WireTimeout("not called: its turn would come after the deadline")
+            self._next = turn + 1 / self._rate
+        if turn > now:
             self._sleep(turn - now)
 
     def pause(self, seconds: float) -> None:
@@ -84,7 +86,8 @@ class Limit:
                 return
             self._recover(now)
             taken = sum(at > now - 1.0 for at in self._taken)
-            self._rate = max(min(self._rate * _SLOWER, taken * _SHARE), self._rate * _SLOWEST)
+            slower = max(min(self._rate * _SLOWER, taken * _SHARE), self._rate * _SLOWEST)
+            self._rate = max(slower, min(self._full, _LEAST_PER_S))
             self._slowed_at, self._grown_at = now, now + _STAYS_S
 
     def _recover(self, now: float) -> None:

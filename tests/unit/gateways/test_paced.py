@@ -163,6 +163,37 @@ def test_a_limit_that_is_lower_than_what_was_asked_for_is_found_without_a_storm(
     assert vendor.refused <= 0.01 * 120 * per_s
 
 
+@pytest.mark.parametrize("storm_s", [20.0, 60.0, 100.0])
+def test_calls_go_on_soon_after_a_storm_of_refusals(storm_s: float) -> None:
+    clock = Clock()
+
+    @dataclass
+    class Busy:
+        service: str = "a vendor"
+
+        def send(self, *_: object) -> Answer:
+            clock.now += 0.05
+            return Answer(429, {}, b"") if clock.now < 100.0 + storm_s else OK
+
+    limit = Limit(10.0, clock=clock, sleep=clock.sleep)
+    sender = Paced(Busy(), limit, sleep=clock.sleep, chance=lambda: 1.0)
+    statuses = [send(sender).status for _ in range(20)]
+    assert statuses == [200] * 20
+    # The last wait within the storm is 30 s at most; then a call every two seconds at least.
+    assert clock.now < 100.0 + storm_s + 30.0 + 20 * 2.1
+
+
+def test_a_call_that_cannot_wait_takes_nobodys_turn() -> None:
+    sender, vendor, clock = paced(OK, per_s=0.5)
+    send(sender)
+    for _ in range(10):
+        with deadline.within(0.1), pytest.raises(WireTimeout):
+            send(sender)
+    send(sender)
+    assert vendor.at[1] - vendor.at[0] == pytest.approx(1 / (0.5 * 0.98), abs=0.1)
+    assert clock.slept
+
+
 @pytest.mark.parametrize("failure", [WireError("cut off"), WireTimeout("late"), Answer(503, {}, b"")])
 def test_a_reading_that_failed_is_made_again(failure: Answer | Exception) -> None:
     sender, vendor, _ = paced(failure, failure, OK)
