@@ -71,7 +71,7 @@ class Collector:
     # Users
 
     def _users(self) -> None:
-        file = self.spool.path.with_name(f"{self.spool.path.name}.users.gz")
+        file = self.spool.export_file()
         try:
             self._download(file)
             users = (kept(it, self.setting) for it in self.exports.users(file))
@@ -81,7 +81,6 @@ class Collector:
             file.unlink(missing_ok=True)
 
     def _download(self, file: Path) -> None:
-        file.touch(mode=0o600)
         for left in reversed(range(_DOWNLOADS)):
             location = self._location()
             self.tell("Downloading users", 0, None)

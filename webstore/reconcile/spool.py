@@ -63,6 +63,8 @@ CREATE INDEX IF NOT EXISTS customers_email ON customers (email COLLATE NOCASE) W
 CUSTOMER = "{0}.id, {0}.owner, {0}.tenant, {0}.email, {0}.name, {0}.created, {0}.generation"
 #: Separates the texts of a list in a cell: no ID has it.
 _BETWEEN = "\n"
+#: How the name of the file with the exported users ends.
+_EXPORT = ".users.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         """`path`: the file, which is made if it is missing. Raises `OSError` and `sqlite3.Error`."""
         self.path = path
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
+        _require_own_file(path)
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.executescript(
@@ -113,8 +115,15 @@ class Spool:
     def remove(self) -> None:
         """Close the file, and remove it."""
         self.close()
-        for ending in ("", "-wal", "-shm"):
+        for ending in ("", "-wal", "-shm", _EXPORT):
             self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
+    def export_file(self) -> Path:
+        """A new, empty file of this user alone, for the exported users. Raises `OSError`."""
+        file = self.path.with_name(self.path.name + _EXPORT)
+        file.unlink(missing_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        return file
 
     @contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -122,10 +131,12 @@ class Spool:
             self._db.execute("BEGIN")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                # SQLite itself rolls back when the disk is full.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     # What the run has to remember, such as where it stopped
 
@@ -246,6 +257,17 @@ class Spool:
         """Make a change for each row, all in one transaction."""
         with self._change() as db:
             db.executemany(statement, rows)
+
+
+def _require_own_file(path: Path) -> None:
+    """Make the file if it is missing. Raises `PermissionError` if it is another user's, and `OSError`."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            raise PermissionError("it is another user's file")
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
 
 
 def _insert(db: sqlite3.Connection, customers: Iterable[Customer], newest: float) -> None:

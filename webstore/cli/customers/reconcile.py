@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -118,9 +120,11 @@ def reconcile(
     spool: Path | None,
 ) -> None:
     """Compare both sides, and repair. Exits with 0, 1, 2 or 3."""
-    if report is not None and report.suffix not in FORMATS:
-        raise click.BadParameter(f"the name must end with {', '.join(FORMATS)}.", param_hint="--report")
-    if pairs is not None and (only or user or since or limit or backfill or report):
+    if report is not None:
+        _check_report(report)
+    if math.isnan(stripe_rps or 0.0) or math.isnan(auth0_rps):
+        raise click.BadParameter("it is not a number.", param_hint="--stripe-rps, --auth0-rps")
+    if pairs is not None and (only or user or since or limit or backfill or despite_missing or report):
         raise click.UsageError("--import goes with --apply, --json, --fresh, --spool and the limits alone.")
     if user is not None:
         check_who(user)
@@ -147,6 +151,14 @@ def reconcile(
     except KeyboardInterrupt:
         fail("Stopped. Run the command again: it continues there.", as_json=as_json)
     sys.exit(FOUND if left else 0)
+
+
+def _check_report(report: Path) -> None:
+    """End the command unless the report can be written: the run before it may take hours."""
+    if report.suffix not in FORMATS:
+        raise click.BadParameter(f"the name must end with {', '.join(FORMATS)}.", param_hint="--report")
+    if not os.access(report.parent, os.W_OK | os.X_OK) or not report.parent.is_dir():
+        raise click.BadParameter(f"the folder {report.parent} cannot be written to.", param_hint="--report")
 
 
 def _run(both: Vendors, options: Options, how: How, user: str | None) -> int:

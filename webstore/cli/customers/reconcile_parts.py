@@ -135,7 +135,8 @@ def _user_name() -> str:
 def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
     """The spool of a run, removed at the end. After a failure it is kept, and the next run continues it.
 
-    `subject`: what the run is about. One about something else is begun anew. Raises `CannotRun`.
+    `subject`: what the run is about. One about something else is begun anew. Raises `CannotRun`, also for
+    files that fail during the run.
     """
     settings = store().settings
     place = how.folder or default_directory(f"{settings.fingerprint}-reconcile")
@@ -152,13 +153,19 @@ def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
         click.echo(f"Continues the run of {at}. --fresh begins anew.", err=True)
     try:
         yield spool
-    except BaseException:
+    except BrokenPipeError:
+        # Whoever read the output has seen enough: the run itself has ended.
+        spool.remove()
+        raise
+    except BaseException as exc:
         spool.close()
         click.echo(
             f"What was read is kept in {path}, with e-mail addresses, and the next run goes on from there. "
             "Remove the file if there is to be none.",
             err=True,
         )
+        if isinstance(exc, OSError | sqlite3.Error):
+            raise CannotRun(f"A file cannot be written or read ({exc}). Is the disk full?") from exc
         raise
     spool.remove()
 
