@@ -1,4 +1,4 @@
-"""`flask customers reconcile` when the machine fails it: a full disk, a closed pipe, a place for the report."""
+"""`flask customers reconcile` when the machine fails it: a full disk, a closed pipe, no place for a report."""
 
 from __future__ import annotations
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -27,6 +28,13 @@ from .spool import Spool
 USER_COLUMNS = ("user_id", "user", "auth0_user_id", "sub", "email")
 CUSTOMER_COLUMNS = ("customer_id", "customer", "stripe_customer_id", "stripe_id")
 _THREADS = 16
+#: Locks for users, each for some of them.
+_LOCKS = 256
+#: Pairs that exclude each other: what is said, the column with the same value, and that with several.
+_CONFLICTS = (
+    ("The file has several customers for this user.", "user", "customer"),
+    ("The file has several users for this customer.", "customer", "user"),
+)
 _TABLE = """
 CREATE TABLE IF NOT EXISTS pairs (
     line INTEGER PRIMARY KEY, who TEXT, customer TEXT, user TEXT, result TEXT, message TEXT
@@ -77,7 +85,7 @@ def read_pairs(file: Path) -> Iterator[Pair]:
                 if not who and not customer_id:
                     continue
                 yield Pair(number, who, customer_id)
-    except (OSError, UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as exc:
+    except (OSError, ValueError, csv.Error, RecursionError) as exc:
         words = f"{file.name} cannot be read after line {number} ({type(exc).__name__})."
         raise CannotImport(words) from exc
 
@@ -108,7 +116,9 @@ def _records(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, object]]]
 
 def _value(found: Mapping[str, object], names: Iterable[str]) -> str:
     """The first of these values. Auth0's CSV files have an apostrophe before each text."""
-    texts = (str(found[name] or "").strip().removeprefix("'") for name in names if name in found)
+    known = (str(found[name] or "") for name in names if name in found)
+    # JSON may contain half of a surrogate pair, which nothing can store.
+    texts = (it.encode(errors="replace").decode().strip().removeprefix("'") for it in known)
     return next((it for it in texts if it), "")
 
 
@@ -120,39 +130,54 @@ class Import:
     linker: Linker
     tell: Callable[[str, int, int | None], None]
     changed: Callable[[str, str], None] = lambda _user, _customer: None
+    _locks: Sequence[threading.Lock] = field(
+        default_factory=lambda: tuple(threading.Lock() for _ in range(_LOCKS)), repr=False
+    )
 
     def load(self, pairs: Iterable[Pair]) -> int:
         """Put the pairs into the spool, unless they are there; how many there are. Raises `CannotImport`."""
         self.spool.change(_TABLE, [()])
         if self.spool.note("loaded") is None:
             rows = ((it.line, it.who, it.customer_id) for it in pairs)
-            self.spool.change("INSERT INTO pairs (line, who, customer) VALUES (?, ?, ?)", rows)
-            self.spool.change(
-                "UPDATE pairs SET result = ?, message = ? WHERE who IN "
-                "(SELECT who FROM pairs GROUP BY who HAVING count(DISTINCT customer) > 1)",
-                [(Result.PERSON, "The file has several customers for this user.")],
-            )
-            self.spool.change(
-                "UPDATE pairs SET result = ?, message = ? WHERE customer IN "
-                "(SELECT customer FROM pairs GROUP BY customer HAVING count(DISTINCT who) > 1)",
-                [(Result.PERSON, "The file has several users for this customer.")],
-            )
+            self.spool.change("INSERT OR REPLACE INTO pairs (line, who, customer) VALUES (?, ?, ?)", rows)
             self.spool.keep(loaded="yes")
         return self.spool.count("pairs")
 
     def run(self, *, apply: bool) -> None:
         """Check the pairs that were not looked at, and link those that may be linked."""
         total = self.spool.count("pairs")
-        rows = self.spool.rows("SELECT line, who, customer FROM pairs WHERE result IS NULL ORDER BY line")
-        open_pairs = (Pair(int(str(line)), str(who), str(customer)) for line, who, customer in rows)
 
-        def work(pair: Pair) -> None:
-            user_id, result, message = self._checked(pair, apply=apply)
+        def find(pair: Pair) -> None:
+            self._keep(self._found(pair))
+            self.tell("Looking for users", 1, total)
+
+        def check(pair: Pair) -> None:
+            # Lines that say the same one after the other: the second one finds that it is linked.
+            with self._locks[hash(pair.user_id) % len(self._locks)]:
+                self._keep(self._checked(pair, apply=apply))
             self.tell("Checking pairs", 1, total)
-            row = (user_id, result, message, pair.line)
-            self.spool.change("UPDATE pairs SET user = ?, result = ?, message = ? WHERE line = ?", [row])
 
-        spread(open_pairs, work, _THREADS)
+        spread(self._open("user IS NULL"), find, _THREADS)
+        for words, column, other in _CONFLICTS:
+            self.spool.change(
+                f"UPDATE pairs SET result = ?, message = ? WHERE result IS NULL AND {column} IN "  # noqa: S608
+                f"(SELECT {column} FROM pairs WHERE user IS NOT NULL GROUP BY {column} "
+                f"HAVING count(DISTINCT {other}) > 1)",
+                [(Result.PERSON, words)],
+            )
+        spread(self._open("user IS NOT NULL"), check, _THREADS)
+
+    def _open(self, condition: str) -> Iterator[Pair]:
+        """The pairs that were not looked at, and meet the condition."""
+        query = (
+            f"SELECT line, who, customer, user FROM pairs WHERE result IS NULL AND {condition} ORDER BY line"  # noqa: S608
+        )
+        for line, who, customer, user in self.spool.rows(query):
+            yield Pair(int(str(line)), str(who), str(customer), None if user is None else str(user))
+
+    def _keep(self, pair: Pair) -> None:
+        row = (pair.user_id, pair.result, pair.message, pair.line)
+        self.spool.change("UPDATE pairs SET user = ?, result = ?, message = ? WHERE line = ?", [row])
 
     def results(self) -> Iterator[Pair]:
         """The pairs and what became of them, in the order of the file."""
@@ -167,28 +192,39 @@ class Import:
                 str(message or ""),
             )
 
-    def _checked(self, pair: Pair, *, apply: bool) -> tuple[str | None, Result, str]:
+    def _found(self, pair: Pair) -> Pair:
+        """The pair with the user whom it means, or with the reason why there is none."""
         if not CUSTOMER_ID.fullmatch(pair.customer_id):
-            return None, Result.PERSON, "There is no customer ID (cus_...)."
+            return _for_a_person(pair, "There is no customer ID (cus_...).")
         if "|" not in pair.who and "@" not in pair.who:
-            return None, Result.PERSON, "There is neither a user ID (auth0|...) nor an e-mail address."
+            return _for_a_person(pair, "There is neither a user ID (auth0|...) nor an e-mail address.")
         try:
             found = find_users(self.linker, pair.who)
-            if len(found) != 1:
-                words = f"{len(found)} users have this address" if found else "No user has this address"
-                return None, Result.PERSON, f"{words}: give the user ID."
-            return found[0], *self._linked(found[0], pair.customer_id, apply=apply)
+        except (DirectoryRefused, PaymentsRefused):
+            raise
+        except WebstoreError as exc:
+            return _for_a_person(pair, f"It could not be finished: {exc}. Run it again.")
+        if len(found) != 1:
+            words = f"{len(found)} users have this address" if found else "No user has this address"
+            return _for_a_person(pair, f"{words}: give the user ID.")
+        return replace(pair, user_id=found[0])
+
+    def _checked(self, pair: Pair, *, apply: bool) -> Pair:
+        """What becomes of a pair with a user."""
+        try:
+            result, message = self._linked(pair, apply=apply)
         except (DirectoryRefused, PaymentsRefused):
             raise
         except UserGone:
-            return None, Result.PERSON, "Auth0 has no such user."
+            return _for_a_person(pair, "Auth0 has no such user.")
         except (CannotRelink, NoSuchCustomer) as exc:
-            return None, Result.PERSON, str(exc)
+            return _for_a_person(pair, str(exc))
         except WebstoreError as exc:
-            return None, Result.PERSON, f"It could not be finished: {exc}. Run it again."
+            return _for_a_person(pair, f"It could not be finished: {exc}. Run it again.")
+        return replace(pair, result=result, message=message)
 
-    def _linked(self, user_id: str, customer_id: str, *, apply: bool) -> tuple[Result, str]:
-        linker = self.linker
+    def _linked(self, pair: Pair, *, apply: bool) -> tuple[Result, str]:
+        linker, user_id, customer_id = self.linker, pair.user_id or "", pair.customer_id
         steps = plan(user_id, customer_id, linker.policy)
         shown = run(linker, steps, next(steps))
         if shown.foreign:
@@ -197,9 +233,16 @@ class Import:
             return Result.PERSON, f"Auth0 records {shown.user.customer_id} for the user."
         if not shown.changes:
             return Result.LINKED, ""
+        if pair.who != user_id and not shown.user.email_verified:
+            # Anybody may register with an address that is not theirs.
+            return Result.PERSON, "The user has not verified this address: give the user ID."
         if not apply:
             return Result.SAFE, "; ".join(shown.changes)
         linking = carry_out(shown, linker.policy, take_over=False)
         run(linker, linking, next(linking))
         self.changed(user_id, customer_id)
         return Result.DONE, "; ".join(shown.changes)
+
+
+def _for_a_person(pair: Pair, message: str) -> Pair:
+    return replace(pair, result=Result.PERSON, message=message)

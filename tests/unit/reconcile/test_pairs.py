@@ -44,7 +44,11 @@ def test_an_empty_value_is_kept_for_the_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "auth0|ada,cus_1\n", "user_id\nauth0|ada\n", '{"user_id": "a"\n', '{"a": 1}\n[]\n']
+    "text",
+    [
+        *("", "auth0|ada,cus_1\n", "user_id\nauth0|ada\n", '{"user_id": "a"\n', '{"a": 1}\n[]\n'),
+        '{"user_id": ' + "1" * 5000 + "}\n",
+    ],
 )
 def test_a_file_without_pairs_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(CannotImport):
@@ -56,3 +60,8 @@ def test_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"user_id,customer_id\nauth0|\xff,cus_1\n")
     with pytest.raises(CannotImport):
         list(read_pairs(file))
+
+
+def test_half_a_character_is_replaced(tmp_path: Path) -> None:
+    (one,) = pairs(tmp_path, '{"user_id": "auth0|\\ud800", "customer_id": "cus_1"}\n')
+    assert one.who == "auth0|?"
