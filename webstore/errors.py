@@ -123,6 +123,9 @@ class UserGone(DirectoryError):
 class DirectoryRefused(DirectoryError):
     """The directory refuses the store's credentials, scopes or request."""
 
+    #: Whether it refuses this request alone (400, 404), so that the same about another user may do.
+    only_this = False
+
 
 class ClientRefused(DirectoryRefused):
     """Auth0 does not accept the application's client ID or its secret."""
@@ -153,6 +156,9 @@ class PaymentsError(WebstoreError):
 
 class PaymentsRefused(PaymentsError):
     """Stripe refuses the key, its permissions or the request."""
+
+    #: Whether it refuses this request alone (400, 404), so that the same about another customer may do.
+    only_this = False
 
 
 class SearchUnavailable(PaymentsRefused):

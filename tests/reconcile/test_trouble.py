@@ -1,4 +1,4 @@
-"""`flask customers reconcile` when the machine fails it: a full disk, a closed pipe, no place for a report."""
+"""`flask customers reconcile` when the machine fails it: a full disk, a closed pipe, no report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tests.linking.operators import customers
+from tests.linking.operators import customers, made
 from tests.support import Shop
 from webstore.reconcile.run import Run
 from webstore.reconcile.spool import Spool
@@ -88,3 +88,24 @@ def test_the_spool_of_another_user_is_not_taken(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "getuid", lambda: path.stat().st_uid + 1)
     with pytest.raises(PermissionError, match="another user's"):
         Spool(path)
+
+
+def test_what_is_refused_for_one_user_does_not_keep_the_others_from_repair(
+    shop: Shop, tmp_path: Path
+) -> None:
+    users = [shop.add_user(f"u{n}@shop.example") for n in range(6)]
+    ids = [made(shop, owner=it) for it in users]
+    body = {"error": {"type": "invalid_request_error", "param": "name", "message": "Invalid string"}}
+    stripe, auth0 = shop.sandbox.stripe.control, shop.sandbox.auth0.control
+    refusing: dict[str, object] = {"action": "status", "status": 400, "times": None}
+    stripe.add_fault(method="POST", path=f"/v1/customers/{ids[0]}", body=json.dumps(body), **refusing)
+    path = f"/api/v2/users/.*{users[1].partition('|')[2]}"
+    auth0.add_fault(method="PATCH", path=path, body=json.dumps({"errorCode": "invalid_body"}), **refusing)
+    try:
+        found = json.loads(reconcile(shop, tmp_path, "--json", "--apply").stdout)
+    finally:
+        stripe.clear_faults()
+        auth0.clear_faults()
+    ends = {it["user_id"]: it["repair"] for it in found["findings"] if it["user_id"] in users}
+    assert ends == dict.fromkeys(users[:2], "person") | dict.fromkeys(users[2:], "done")
+    assert all(it["commands"] for it in found["findings"] if it["repair"] == "person")

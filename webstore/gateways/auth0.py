@@ -226,7 +226,9 @@ def _translated(exc: ApiError) -> Exception:
             # The message ends with the scopes of which one is enough.
             scope = printable(body.get("message")).partition("expected any of:")[2].strip()
             hint = f"; check the scopes of AUTH0_MGMT_CLIENT_ID{scope and f': {scope} is missing'}"
-        return DirectoryRefused(f"the Management API answered {status} {code}{hint}")
+        refused = DirectoryRefused(f"the Management API answered {status} {code}{hint}")
+        refused.only_this = status != 403
+        return refused
     return DirectoryUnavailable(f"the Management API answered {status}")
 
 

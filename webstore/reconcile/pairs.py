@@ -200,9 +200,8 @@ class Import:
             return _for_a_person(pair, "There is neither a user ID (auth0|...) nor an e-mail address.")
         try:
             found = find_users(self.linker, pair.who)
-        except (DirectoryRefused, PaymentsRefused):
-            raise
         except WebstoreError as exc:
+            _raise_refusal(exc)
             return _for_a_person(pair, f"It could not be finished: {exc}. Run it again.")
         if len(found) != 1:
             words = f"{len(found)} users have this address" if found else "No user has this address"
@@ -213,13 +212,12 @@ class Import:
         """What becomes of a pair with a user."""
         try:
             result, message = self._linked(pair, apply=apply)
-        except (DirectoryRefused, PaymentsRefused):
-            raise
         except UserGone:
             return _for_a_person(pair, "Auth0 has no such user.")
         except (CannotRelink, NoSuchCustomer) as exc:
             return _for_a_person(pair, str(exc))
         except WebstoreError as exc:
+            _raise_refusal(exc)
             return _for_a_person(pair, f"It could not be finished: {exc}. Run it again.")
         return replace(pair, result=result, message=message)
 
@@ -246,3 +244,9 @@ class Import:
 
 def _for_a_person(pair: Pair, message: str) -> Pair:
     return replace(pair, result=Result.PERSON, message=message)
+
+
+def _raise_refusal(exc: WebstoreError) -> None:
+    """Raise it if the vendor refuses everything: the set-up has to be corrected first."""
+    if isinstance(exc, DirectoryRefused | PaymentsRefused) and not exc.only_this:
+        raise exc

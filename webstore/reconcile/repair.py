@@ -23,10 +23,11 @@ from webstore.linking import Linker, protocol
 from webstore.linking.attempt import run
 from webstore.linking.calls import CreateCustomer
 from webstore.linking.explain import Explanation, until_write
-from webstore.linking.models import ClaimedLink, LinkOutcome, LinkStatus
+from webstore.linking.models import ClaimedLink, LinkOutcome, LinkStatus, User
 from webstore.linking.protocol import Steps
 from webstore.linking.relink import CannotRelink, carry_out, plan
 
+from . import advice
 from .models import Finding, Kind, Repair
 
 T = TypeVar("T")
@@ -62,8 +63,9 @@ class Repairer:
     def repaired(self, findings: Sequence[Finding]) -> Iterator[tuple[Finding, Finding]]:
         """Each of these findings about one user, and the same after it was repaired as far as possible.
 
-        Raises the vendors' refusals: the set-up has to be corrected first. What could not be finished for
-        another reason stays safe, and says the reason.
+        Raises the vendors' refusals of everything: the set-up has to be corrected first. What is refused for
+        one user alone is for a person. What could not be finished for another reason stays safe, and says
+        the reason.
         """
         # The user's own customer before that of a merged account.
         for finding in sorted(findings, key=lambda it: it.kind is Kind.MERGED_SECONDARY):
@@ -72,11 +74,13 @@ class Repairer:
     def _repaired(self, finding: Finding) -> Finding:
         try:
             self._repair(finding, finding.user_id or "", finding.customer_id or "")
-        except (DirectoryRefused, PaymentsRefused):
-            raise
+        except (DirectoryRefused, PaymentsRefused) as exc:
+            if not exc.only_this:
+                raise
+            return _for_a_person(finding, str(exc))
         except (Changed, CannotRelink, UserGone, NoSuchCustomer) as exc:
             why = "The user does not exist any more." if isinstance(exc, UserGone) else str(exc)
-            return replace(finding, repair=Repair.PERSON, message=f"{finding.message} Not repaired: {why}")
+            return _for_a_person(finding, why)
         except WebstoreError as exc:
             return replace(finding, message=f"{finding.message} Not finished: {exc}; run the command again.")
         return replace(finding, repair=Repair.DONE, commands=())
@@ -129,13 +133,24 @@ class Repairer:
         return run(self.linker, steps, next(steps))
 
 
+def _for_a_person(finding: Finding, why: str) -> Finding:
+    """The finding that could not be repaired, with the commands that a person can run."""
+    about = advice.About(User(finding.user_id or ""), finding.customer_id, customers=finding.customers)
+    return replace(
+        finding,
+        repair=Repair.PERSON,
+        message=f"{finding.message} Not repaired: {why}",
+        commands=finding.commands or advice.commands(finding.kind, about),
+    )
+
+
 def _require(found: Explanation) -> None:
     """Raise the vendor's refusal, `Changed` or `NotFinished` unless there is a usable customer."""
     for answer in (it.answer for it in found.asked):
         # An account without search is none: the protocol does without.
         if isinstance(answer, SearchUnavailable):
             continue
-        if isinstance(answer, DirectoryRefused | PaymentsRefused):
+        if isinstance(answer, DirectoryRefused | PaymentsRefused) and not answer.only_this:
             raise answer
     outcome = found.outcome
     if outcome is None:

@@ -11,7 +11,7 @@ import pytest
 from tests.fakes import Accounts
 from tests.unit.linking.attempts import ADA, change, policy_of
 from tests.unit.linking.vendors import Vendors
-from webstore.errors import DirectoryRefused, EmailRefused, PaymentsUnavailable
+from webstore.errors import DirectoryRefused, EmailRefused, PaymentsRefused, PaymentsUnavailable
 from webstore.linking import protocol
 from webstore.linking.calls import Call, CreateCustomer, NoteFailure, RecordLink, UpdateCustomer
 from webstore.linking.models import Customer, User
@@ -215,6 +215,22 @@ def test_a_missing_right_ends_the_run(vendors: Vendors) -> None:
     vendors.delete("cus_ada")
     with pytest.raises(DirectoryRefused):
         repaired(vendors, Kind.UNLINKED_USER, None, before=refuse, backfill=True)
+
+
+@pytest.mark.parametrize("kind", [Kind.DRIFT, Kind.BACK_REFERENCE_MISSING, Kind.CUSTOMER_NOT_RECORDED])
+def test_what_is_refused_for_one_user_alone_is_for_a_person(vendors: Vendors, kind: Kind) -> None:
+    put(vendors, owner=None if kind is Kind.BACK_REFERENCE_MISSING else ADA, email="old@example.com")
+    change(vendors, **({"customer_id": None} if kind is Kind.CUSTOMER_NOT_RECORDED else {}))
+
+    def refuse(call: Call[Any]) -> None:
+        if isinstance(call, UpdateCustomer | RecordLink):
+            refused = PaymentsRefused("Stripe answered 400: Invalid string")
+            refused.only_this = True
+            raise refused
+
+    left = repaired(vendors, kind, before=refuse)
+    assert (left.repair, left.message.startswith("Found. Not repaired: ")) == (Repair.PERSON, True)
+    assert left.commands
 
 
 def test_a_blocked_or_deleted_user_is_for_a_person(vendors: Vendors) -> None:

@@ -163,4 +163,6 @@ def _raise_invalid_request(exc: stripe.InvalidRequestError, summary: str, *, rep
         ) from exc
     if exc.param == "email":
         raise EmailRefused(summary, replayed=replayed) from exc
-    raise PaymentsRefused(explained(exc, summary)) from exc
+    refused = PaymentsRefused(explained(exc, summary))
+    refused.only_this = True
+    raise refused from exc
