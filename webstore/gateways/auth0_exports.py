@@ -10,9 +10,10 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import quote
 
-from webstore.errors import DirectoryRefused, DirectoryUnavailable
+from webstore.errors import DirectoryRefused, DirectoryUnavailable, UserGone
 from webstore.reconcile.models import Exported
 
 from .auth0 import Auth0Directory, user_of
@@ -24,6 +25,8 @@ _FIELDS = (
     *("user_id", "email", "email_verified", "name", "created_at", "identities", "app_metadata", "blocked"),
     "last_login",
 )
+#: States of a job without a file, in words.
+_ENDED = {"failed": "failed", "expired": "has expired", "cancelled": "was cancelled"}
 #: Seconds that the file's download may take.
 _DOWNLOAD_S = 3600.0
 
@@ -49,36 +52,77 @@ class Auth0Exports:
     def location(self, job: str) -> str | None:
         """Where the file is, for a minute; None while the job is at work. Raises as `start`.
 
-        `DirectoryRefused`: the job has failed or is unknown; it has to be started again.
+        `DirectoryRefused`: the job has failed or is unknown (`only_this`); it has to be started again.
         Source: https://auth0.com/docs/api/management/v2/jobs/get-jobs-by-id
         """
-        found = _object(self._directory.document("GET", f"jobs/{quote(job, safe='')}"))
+        try:
+            found = _object(self._directory.document("GET", f"jobs/{quote(job, safe='')}"))
+        except UserGone as exc:
+            # The directory takes each 404 for a user's.
+            unknown = DirectoryRefused("Auth0 does not know the export of the users any more")
+            unknown.only_this = True
+            raise unknown from exc
         status = text_of(found, "status")
-        if status == "failed":
-            raise DirectoryRefused("Auth0's export of the users failed; run the command again")
-        return text_of(found, "location") if status == "completed" else None
+        if status in _ENDED:
+            raise DirectoryRefused(f"Auth0's export of the users {_ENDED[status]}; run the command again")
+        if status != "completed":
+            return None
+        location = text_of(found, "location")
+        if location is None:
+            raise DirectoryUnavailable("Auth0 did not say where the exported users are")
+        return location
 
     def download(self, location: str, into: Path) -> None:
         """Download the file. Raises `DirectoryUnavailable`: ask for the location again."""
         try:
             with into.open("wb") as file:
                 status = self._files.download(location, file, at_most_s=_DOWNLOAD_S)
-        except WireError as exc:
+        except (WireError, ValueError) as exc:
             raise DirectoryUnavailable(f"the exported users could not be downloaded: {exc}") from exc
         if status != 200:
             raise DirectoryUnavailable(f"the download of the exported users answered {status}")
 
     def users(self, file: Path) -> Iterator[Exported]:
-        """The users in a downloaded file: a JSON object in each line. Raises `DirectoryUnavailable`."""
+        """The users in a downloaded file: a JSON object in each line. Raises `DirectoryUnavailable`.
+
+        The file may be packed with gzip or not. Objects without any user ID are no export.
+        """
+        known = unknown = 0
         try:
-            with gzip.open(file, "rt", encoding="utf-8") as lines:
+            with _opened(file) as lines:
                 for line in lines:
+                    if not line.strip():
+                        continue
                     found = _object(json.loads(line))
                     user_id = text_of(found, "user_id")
-                    if user_id is not None:
-                        yield Exported(user_of(user_id, found), time_of(found, "last_login"))
+                    if user_id is None:
+                        unknown += 1
+                        continue
+                    known += 1
+                    yield _exported(user_id, found)
         except (OSError, EOFError, ValueError, RecursionError, zlib.error) as exc:
             raise DirectoryUnavailable(f"the exported users cannot be read ({type(exc).__name__})") from exc
+        if unknown and not known:
+            raise DirectoryUnavailable("the exported users have no user IDs")
+
+
+def _opened(file: Path) -> TextIO:
+    """The file's lines, unpacked. Raises `OSError`, and `EOFError` for a file without a byte."""
+    with file.open("rb") as raw:
+        begins = raw.read(2)
+    if not begins:
+        raise EOFError
+    packed = begins == b"\x1f\x8b"
+    encoding = "utf-8-sig"
+    return gzip.open(file, "rt", encoding=encoding) if packed else file.open(encoding=encoding)
+
+
+def _exported(user_id: str, found: dict[str, object]) -> Exported:
+    """The user in a line. One whose `app_metadata` cannot be read exists, and is left alone."""
+    try:
+        return Exported(user_of(user_id, found), time_of(found, "last_login"))
+    except DirectoryUnavailable:
+        return Exported(user_of(user_id, {**found, "app_metadata": None}), last_login=-1.0)
 
 
 def _object(found: object) -> dict[str, object]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from webstore.errors import DirectoryRefused, DirectoryUnavailable, NoSuchObject
+from webstore.errors import DirectoryRefused, DirectoryUnavailable, NoSuchObject, PaymentsUnavailable
 from webstore.linking import worlds
 
 from .findings import Setting
@@ -93,15 +93,20 @@ class Collector:
 
     def _location(self) -> str:
         """Where the exported users are, when the job is done."""
-        look, waited = _FIRST_LOOK_S, 0.0
+        look, waited, restarts = _FIRST_LOOK_S, 0.0, True
         while waited < _EXPORT_S:
             job = self.spool.note("job") or ""
             try:
                 location = self.exports.location(job)
-            except DirectoryRefused:
-                # A job ends after a day; the next run of the command starts another one.
+            except DirectoryRefused as exc:
+                # The next run of the command starts another one.
                 self.spool.change("DELETE FROM notes WHERE name = ?", [("job",)])
-                raise
+                if not exc.only_this or not restarts:
+                    raise
+                # Auth0 forgets a job after a day.
+                restarts = False
+                self.spool.keep(job=self.exports.start())
+                continue
             if location is not None:
                 return location
             self.tell("Waiting for Auth0's export of the users", 0, None)
@@ -134,6 +139,8 @@ class Collector:
                 # The last customer was deleted meanwhile. What is read twice counts once.
                 left = OpenSlice(left.number, left.part, None)
                 continue
+            if any(it.id == left.after for it in page.customers):
+                raise PaymentsUnavailable("Stripe's list of customers gives the same page again")
             left = self.spool.add_customers(left, page, newest)
             self.tell("Reading customers", len(page.customers), None)
             if left is None or not heap.idle or heap:
@@ -152,6 +159,8 @@ class Collector:
             except NoSuchObject:
                 after = None
                 continue
+            if after is not None and page.last == after:
+                raise PaymentsUnavailable("Stripe's list of subscriptions gives the same page again")
             self.spool.add_running(page.running)
             self.tell("Reading subscriptions", len(page.running), None)
             if not page.more or page.last is None:

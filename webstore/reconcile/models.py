@@ -112,7 +112,7 @@ class Exported:
     """A user as the export has them."""
 
     user: User
-    #: 0 if never.
+    #: 0 if never; negative if the record cannot be read: then there are no findings about the user.
     last_login: float
 
 

@@ -184,6 +184,38 @@ def test_a_job_that_has_failed_is_started_again_by_the_next_run(spool: Spool) ->
     assert (tenant.started, spool.count("users")) == (2, 1)
 
 
+def test_a_job_that_is_unknown_by_now_is_started_again_at_once(spool: Spool) -> None:
+    unknown = DirectoryRefused("unknown")
+    unknown.only_this = True
+    tenant = Tenant([Exported(user(), 5.0)], answers=[unknown, "https://files.example/1"])
+    collector(spool, Account([]), tenant).collect()
+    assert (tenant.started, spool.note("job"), spool.count("users")) == (2, "job_2", 1)
+
+
+def test_a_job_that_is_never_known_ends_the_run(spool: Spool) -> None:
+    unknown = DirectoryRefused("unknown")
+    unknown.only_this = True
+    tenant = Tenant([], answers=[unknown])
+    with pytest.raises(DirectoryRefused):
+        collector(spool, Account([]), tenant).collect()
+    assert (tenant.started, spool.note("job")) == (2, None)
+
+
+def test_a_list_that_gives_the_same_page_again_and_again_ends_the_run(spool: Spool) -> None:
+    class Endless(Account):
+        def customers(self, part: Slice, after: str | None) -> CustomersPage:
+            return CustomersPage(tuple(self.all[:10]), more=True)
+
+        def running(self, after: str | None) -> SubscriptionsPage:
+            return SubscriptionsPage((), "sub_1", more=True)
+
+    reading = collector(spool, Endless(made(10, 10)))
+    with pytest.raises(PaymentsUnavailable, match="same page"):
+        reading.collect()
+    with pytest.raises(PaymentsUnavailable, match="same page"):
+        reading.subscriptions()
+
+
 def test_subscriptions_are_listed_to_their_end(spool: Spool) -> None:
     spool.keep(subscriptions_after="sub_gone")
     collector(spool, Account([])).subscriptions()
