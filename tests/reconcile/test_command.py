@@ -159,7 +159,10 @@ def test_one_user_alone(shop: Shop) -> None:
     assert (owner(shop, customer_id), found["users"]) == (user_id, 1)
     assert brief(document(shop, "--user", user_id)) == []
     assert brief(document(shop, "--user", its)) == [["orphan_customer", gone, its]]
+    assert brief(document(shop, "--user", str(gone))) == [["orphan_customer", gone, its]]
     assert not [it for it in shop.management_requests() if "users-exports" in it]
+    mistyped = reconcile(shop, "--user", f"{user_id}0")
+    assert (mistyped.exit_code, "Auth0 has no such user." in mistyped.output) == (1, True)
     assert reconcile(shop, "--user", "nonsense").exit_code == 2
 
 

@@ -55,6 +55,20 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(
     assert json.loads(again.stdout)["customers"] == 0
 
 
+def test_a_run_about_the_last_days_goes_on_as_well(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "index", full)
+        assert reconcile(shop, tmp_path, "--since", "90d").exit_code == 1
+    assert "Continues the run of" in reconcile(shop, tmp_path, "--since", "90d").stderr
+    for wrong in ("nonsense", "2999-01-01", "9" * 400 + "d"):
+        assert reconcile(shop, tmp_path, "--since", wrong).exit_code == 2
+
+
 def test_whoever_closes_the_pipe_has_seen_enough(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

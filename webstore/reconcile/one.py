@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from webstore.errors import NoSuchCustomer, SearchUnavailable, UserGone
 from webstore.linking import Linker
 from webstore.linking.models import Customer, User
@@ -30,9 +32,12 @@ def collect_one(spool: Spool, setting: Setting, linker: Linker, user_ids: tuple[
         try:
             read = linker.directory.read_user(user_id)
         except UserGone:
+            customers |= {it.id: it for it in _of_nobody(linker, user_id)}
             continue
         users.append(read)
         customers |= {it.id: it for it in _customers(linker, read)}
+    if not users and not customers:
+        raise UserGone("there is neither such a user nor a customer that names them")
     for _ in spool.replace_users(kept(Exported(it, last_login=_FAR), setting) for it in users):
         pass
     part = spool.add_slice(Slice(0, int(_FAR)))
@@ -40,6 +45,17 @@ def collect_one(spool: Spool, setting: Setting, linker: Linker, user_ids: tuple[
     spool.add_customers(part, page, newest=_FAR)
     done = dict.fromkeys(("customers", "users", "late"), "read")
     spool.keep(newest=str(_FAR), job="none", **done)
+
+
+def _of_nobody(linker: Linker, user_id: str) -> list[Customer]:
+    """Living customers that name a user who does not exist, as far as there is a search."""
+    payments = linker.payments
+    found = []
+    with suppress(SearchUnavailable):
+        for hit in payments.search_by_owner(user_id):
+            with suppress(NoSuchCustomer):
+                found.append(payments.get_customer(hit.id))
+    return [it for it in found if not it.deleted and it.owner == user_id]
 
 
 def _customers(linker: Linker, user: User) -> list[Customer]:

@@ -221,3 +221,10 @@ def test_a_finding_keeps_everything(spool: Spool) -> None:
     assert (one, join.count_safe(0), join.count_safe(None)) == (made, 0, 1)
     joining.put(spool, number, replace(made, repair=Repair.DONE))
     assert (list(join.safe(None)), joining.ends(spool)) == ([], {(Kind.SHARED_CUSTOMER, Repair.DONE): 1})
+
+
+def test_a_user_whose_record_cannot_be_read_exists_and_is_left_alone(spool: Spool) -> None:
+    fill(spool, [], [customer()])
+    unread = KeptUser(user(recorded=None, pin=None), -1.0, "_acct_1_live", elsewhere=False, refused=False)
+    assert list(spool.replace_users([unread])) == [1]
+    assert joined(spool) == []

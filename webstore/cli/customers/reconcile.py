@@ -67,7 +67,7 @@ FOUND = 3
     help="Only this finding. Repeatable.",
 )
 @click.option("--user", metavar="WHO", help="Only this user: an e-mail address, user ID or customer ID.")
-@click.option("--since", type=Since(), help="Only users who logged in, and customers created, since then.")
+@click.option("--since", help="Only users who logged in, and customers created, since then.")
 @click.option("--limit", type=click.IntRange(1), help="List and repair this many findings at most.")
 @click.option("--backfill", is_flag=True, help="With --apply: make customers for users who have none.")
 @click.option("--despite-missing", is_flag=True, help="Repair even if many recorded customers are missing.")
@@ -107,7 +107,7 @@ def reconcile(
     apply: bool,
     only: tuple[str, ...],
     user: str | None,
-    since: float | None,
+    since: str | None,
     limit: int | None,
     backfill: bool,
     despite_missing: bool,
@@ -128,10 +128,11 @@ def reconcile(
         raise click.UsageError("--import goes with --apply, --json, --fresh, --spool and the limits alone.")
     if user is not None:
         check_who(user)
+    since_at = 0.0 if since is None else Since().convert(since, None, click.get_current_context())
     options = Options(
         apply=apply,
         only=frozenset(map(Kind, only)),
-        since=since or 0.0,
+        since=max(0.0, since_at),
         limit=limit,
         despite_missing=despite_missing,
         backfill=backfill,
@@ -144,7 +145,11 @@ def reconcile(
             alone(services.state),
             vendors(services, stripe_rps, auth0_rps) as both,
         ):
-            left = import_pairs(both, pairs, how, apply=apply) if pairs else _run(both, options, how, user)
+            left = (
+                import_pairs(both, pairs, how, apply=apply)
+                if pairs
+                else _run(both, options, how, user, since)
+            )
     except WebstoreError as exc:
         told = isinstance(exc, CannotRun | CannotImport | Locked)
         fail(str(exc) if told else words(exc), as_json=as_json)
@@ -161,13 +166,19 @@ def _check_report(report: Path) -> None:
         raise click.BadParameter(f"the folder {report.parent} cannot be written to.", param_hint="--report")
 
 
-def _run(both: Vendors, options: Options, how: How, user: str | None) -> int:
-    """Make the run; how many findings are left. Ends the command if nothing may be repaired."""
+def _run(both: Vendors, options: Options, how: How, user: str | None, since: str | None) -> int:
+    """Make the run; how many findings are left. Ends the command if nothing may be repaired.
+
+    `since`: as it was typed. "90d" means another moment when the command is run again to go on.
+    """
     setting = Setting(both.linker.policy, both.linker.payments.account())
-    subject = [repr(replace(setting.policy, settle_s=0)), repr(setting.account), options.since]
+    subject = [repr(replace(setting.policy, settle_s=0)), repr(setting.account), since]
     started_at = time.time()
     how = replace(how, fresh=how.fresh or user is not None)
     with spooled("reconcile-one" if user else "reconcile", subject, how) as spool:
+        if spool.note("since") is None:
+            spool.keep(since=repr(options.since))
+        options = replace(options, since=float(spool.note("since") or 0.0))
         with Progress() as progress:
             if user is not None:
                 collect_one(spool, setting, both.linker, users_of(both.linker, user), user)
