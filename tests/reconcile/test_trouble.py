@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from click.testing import Result
 
 from tests.linking.operators import customers, made
 from tests.support import Shop
+from webstore.reconcile.lock import KEY
 from webstore.reconcile.run import Run
 from webstore.reconcile.spool import Spool
 
@@ -67,6 +69,20 @@ def test_a_run_about_the_last_days_goes_on_as_well(
     assert "Continues the run of" in reconcile(shop, tmp_path, "--since", "90d").stderr
     for wrong in ("nonsense", "2999-01-01", "9" * 400 + "d"):
         assert reconcile(shop, tmp_path, "--since", wrong).exit_code == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_says_so_and_frees_the_lock(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "index", lambda *_, **__: os.kill(os.getpid(), number))
+        stopped = reconcile(shop, tmp_path, "--json")
+    assert (stopped.exit_code, "Stopped" in json.loads(stopped.stdout)["error"]) == (1, True)
+    assert shop.app.extensions["webstore"].state.get(KEY) is None
+    assert signal.getsignal(number) is before
+    assert "Continues the run of" in reconcile(shop, tmp_path).stderr
 
 
 def test_whoever_closes_the_pipe_has_seen_enough(

@@ -37,7 +37,7 @@ class Limit:
         per_s: float,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._full = self._rate = per_s * _SHARE
         self._clock, self._sleep = clock, sleep
@@ -105,12 +105,16 @@ class Paced:
         wire: Sender,
         limit: Limit,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] = time.sleep,
+        stopped: Callable[[], bool] = lambda: False,
         chance: Callable[[], float] = random.random,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """`chance`: a number from 0 to 1, so that the waits of several threads differ."""
-        self._wire, self.limit = wire, limit
+        """`chance`: a number from 0 to 1, so that the waits of several threads differ.
+
+        `stopped`: whether the run is to end: no call is begun or repeated then.
+        """
+        self._wire, self.limit, self._stopped = wire, limit, stopped
         self._sleep, self._chance, self._now = sleep, chance, now
 
     @property
@@ -126,7 +130,7 @@ class Paced:
         """
         sent = list(headers)
         for number in range(1, MOST_TRIES):
-            self.limit.wait()
+            self._wait()
             try:
                 answer = self._wire.send(method, url, sent, body)
             except WireError:
@@ -141,8 +145,14 @@ class Paced:
                 if method != "GET" or answer.status < 500:
                     return answer
             self._sleep(min(self._own_wait_s(number), deadline.left()))
-        self.limit.wait()
+        self._wait()
         return self._wire.send(method, url, sent, body)
+
+    def _wait(self) -> None:
+        """Wait for the turn of a call. Raises `WireError` if there is to be none."""
+        self.limit.wait()
+        if self._stopped():
+            raise WireError(f"{self.service} was not called: the run was stopped")
 
     def _heed(self, headers: Mapping[str, str]) -> None:
         """Wait for the next second if the vendor says that this one is used up.

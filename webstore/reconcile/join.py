@@ -228,9 +228,9 @@ def listed(spool: Spool, *, limit: int | None = None) -> Iterator[Finding]:
 
 
 def put(spool: Spool, number: int, finding: Finding) -> None:
-    """Keep how the repair of a finding ended."""
-    row = (finding.repair, json.dumps(asdict(finding)), number)
-    spool.change("UPDATE findings SET tried = 1, repair = ?, document = ? WHERE rowid = ?", [row])
+    """Keep how the repair of a finding ended. What could not be finished is tried when the run goes on."""
+    row = (finding.repair is not Repair.SAFE, finding.repair, json.dumps(asdict(finding)), number)
+    spool.change("UPDATE findings SET tried = ?, repair = ?, document = ? WHERE rowid = ?", [row])
 
 
 def _limit(limit: int | None) -> int:

@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 #: How often a link is brought further: a claim, then the record, then e-mail and name.
 _MOST_ROUNDS = 4
+_NOT_FINISHED = " Not finished: "
 #: Outcomes that no repetition changes.
 _FINAL = (LinkStatus.REFUSED, LinkStatus.USER_GONE, LinkStatus.BLOCKED, LinkStatus.OUTDATED)
 
@@ -72,6 +73,9 @@ class Repairer:
             yield finding, self._repaired(finding)
 
     def _repaired(self, finding: Finding) -> Finding:
+        # An earlier part of the run may have tried it.
+        told = finding.message.partition(_NOT_FINISHED)[0]
+        finding = replace(finding, message=told)
         try:
             self._repair(finding, finding.user_id or "", finding.customer_id or "")
         except (DirectoryRefused, PaymentsRefused) as exc:
@@ -82,7 +86,7 @@ class Repairer:
             why = "The user does not exist any more." if isinstance(exc, UserGone) else str(exc)
             return _for_a_person(finding, why)
         except WebstoreError as exc:
-            return replace(finding, message=f"{finding.message} Not finished: {exc}; run the command again.")
+            return replace(finding, message=f"{told}{_NOT_FINISHED}{exc}; run the command again.")
         return replace(finding, repair=Repair.DONE, commands=())
 
     def _repair(self, finding: Finding, user_id: str, customer_id: str) -> None:

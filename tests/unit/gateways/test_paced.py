@@ -223,3 +223,18 @@ def test_no_call_waits_past_its_deadline() -> None:
     with deadline.within(1.0), pytest.raises(WireTimeout):
         send(sender)
     assert vendor.at == []
+
+
+def test_no_call_is_repeated_when_the_run_is_stopped() -> None:
+    stopped = []
+    sender, vendor, _ = paced(WireTimeout("late"))
+    stopping = Paced(
+        vendor,
+        sender.limit,
+        sleep=lambda _: stopped.append(True),
+        stopped=lambda: bool(stopped),
+        chance=lambda: 0.0,
+    )
+    with pytest.raises(WireError, match="the run was stopped"):
+        send(stopping)
+    assert len(vendor.at) == 1

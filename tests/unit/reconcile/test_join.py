@@ -228,3 +228,13 @@ def test_a_user_whose_record_cannot_be_read_exists_and_is_left_alone(spool: Spoo
     unread = KeptUser(user(recorded=None, pin=None), -1.0, "_acct_1_live", elsewhere=False, refused=False)
     assert list(spool.replace_users([unread])) == [1]
     assert joined(spool) == []
+
+
+def test_what_could_not_be_finished_is_tried_when_the_run_goes_on(spool: Spool) -> None:
+    fill(spool, [user(pin=None), user(GRACE, "cus_grace", None)], [customer(), customer("cus_grace", GRACE)])
+    joined(spool)
+    join = Join(spool, SETTING)
+    (number, first), (other, second) = join.safe(None)
+    joining.put(spool, number, replace(first, message="Not finished."))
+    joining.put(spool, other, replace(second, repair=Repair.DONE))
+    assert [it.user_id for _, it in join.safe(None)] == [first.user_id]

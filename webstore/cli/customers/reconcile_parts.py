@@ -6,13 +6,16 @@ import getpass
 import hashlib
 import json
 import os
+import signal
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import click
 import httpx
@@ -55,16 +58,48 @@ class Vendors:
 
 @contextmanager
 def vendors(services: Services, stripe_rps: float | None, auth0_rps: float) -> Iterator[Vendors]:
-    """Both vendors, with connections of this command's own. `..._rps`: calls a second."""
+    """Both vendors, with connections of this command's own. `..._rps`: calls a second.
+
+    SIGINT and SIGTERM raise `KeyboardInterrupt`, and no thread makes another call from then on.
+    """
+    with _stoppable() as stopped:
+        yield from _vendors(services, stripe_rps, auth0_rps, stopped)
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set before they raise `KeyboardInterrupt`."""
+    stopped = threading.Event()
+
+    def stop(*_: object) -> NoReturn:
+        stopped.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {it: signal.signal(it, stop) for it in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for it, handler in before.items():
+            signal.signal(it, handler)
+
+
+def _vendors(
+    services: Services, stripe_rps: float | None, auth0_rps: float, stopped: threading.Event
+) -> Iterator[Vendors]:
     settings, tls = services.settings, httpx.create_ssl_context()
     usual = STRIPE_LIVE_RPS if settings.stripe_livemode else STRIPE_TEST_RPS
     management, stripe, files = (
         Wire(service, total_s=_CALL_S, tls=tls)
         for service in ("the Auth0 Management API", "Stripe", "the server of Auth0's exports")
     )
-    auth0_limit, stripe_limit = Limit(auth0_rps), Limit(stripe_rps or usual)
+    auth0_limit, stripe_limit = (
+        Limit(per_s, sleep=stopped.wait) for per_s in (auth0_rps, stripe_rps or usual)
+    )
     directory = Auth0Directory(
-        Paced(management, auth0_limit),
+        Paced(management, auth0_limit, sleep=stopped.wait, stopped=stopped.is_set),
         services.state,
         base_url=settings.auth0_mgmt_url,
         domain=settings.auth0_mgmt_domain,
@@ -72,7 +107,7 @@ def vendors(services: Services, stripe_rps: float | None, auth0_rps: float) -> I
         client_secret=settings.auth0_mgmt_client_secret,
     )
     client = stripe_client(
-        Paced(stripe, stripe_limit),
+        Paced(stripe, stripe_limit, sleep=stopped.wait, stopped=stopped.is_set),
         api_key=settings.stripe_secret_key,
         api_base=settings.stripe_api_base,
         account=settings.stripe_account,
