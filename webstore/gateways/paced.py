@@ -27,6 +27,8 @@ _LEAST_PER_S = 0.5
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
 #: How often a call is made at most. With the waits in between, a reading survives an outage of minutes.
 MOST_TRIES = 12
+#: Ends of addresses whose POST changes nothing: for a token, and for an export of the users.
+_HARMLESS = ("/oauth/token", "/jobs/users-exports")
 
 
 class Limit:
@@ -125,16 +127,17 @@ class Paced:
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
         """Like `Wire.send`, when its turn has come.
 
-        A 429 means that nothing was done, so any call is made again. After another failure only a GET is:
-        whether a write had its effect is for the linking protocol to find out.
+        A 429 means that nothing was done, so any call is made again. After another failure only a GET is, and
+        what does no harm twice: whether a write had its effect is for the linking protocol to find out.
         """
         sent = list(headers)
+        harmless = method == "GET" or url.endswith(_HARMLESS)
         for number in range(1, MOST_TRIES):
             self._wait()
             try:
                 answer = self._wire.send(method, url, sent, body)
             except WireError:
-                if method != "GET" or deadline.left() <= 0:
+                if not harmless or deadline.left() <= 0:
                     raise
             else:
                 if answer.status == 429:
@@ -142,7 +145,7 @@ class Paced:
                     continue
                 self.limit.taken()
                 self._heed(answer.headers)
-                if method != "GET" or answer.status < 500:
+                if not harmless or answer.status < 500:
                     return answer
             self._sleep(min(self._own_wait_s(number), deadline.left()))
         self._wait()

@@ -210,6 +210,14 @@ def test_a_write_that_failed_is_not() -> None:
     assert len(vendor.at) == 1
 
 
+@pytest.mark.parametrize("path", ["/oauth/token", "/api/v2/jobs/users-exports"])
+@pytest.mark.parametrize("failure", [WireTimeout("late"), Answer(503, {}, b"")])
+def test_a_token_and_an_export_are_asked_for_again(path: str, failure: Answer | Exception) -> None:
+    sender, vendor, _ = paced(failure, OK)
+    assert sender.send("POST", f"https://vendor.example{path}", [("A", "b")], None).status == 200
+    assert len(vendor.at) == 2
+
+
 def test_it_gives_up_after_some_minutes() -> None:
     sender, vendor, clock = paced(Answer(503, {}, b""))
     assert send(sender).status == 503
