@@ -131,6 +131,22 @@ def test_too_many_missing_customers_stop_the_repair(shop: Shop) -> None:
     assert reconcile(shop).exit_code == 0
 
 
+def test_what_is_no_customer_id_says_nothing_about_the_key(shop: Shop) -> None:
+    seeded(shop, {"drift": 1})
+    for number in range(22):
+        user_id = shop.add_user(f"eve{number}@example.com")
+        shop.management("PATCH", user_id, {"app_metadata": {"stripe_customer_id": f"none {number}"}})
+    odd = shop.add_user("odd@example.com")
+    shop.management("PATCH", odd, {"app_metadata": {"stripe_customer_id": "cus_odd"}})
+    stripe = shop.sandbox.stripe.control
+    body = json.dumps({"error": {"type": "invalid_request_error", "message": "Invalid id"}})
+    stripe.add_fault(action="status", status=400, path="/v1/customers/cus_odd", times=None, body=body)
+    found = document(shop, "--apply")
+    stripe.clear_faults()
+    assert found["counts"]["dangling_id"] == 23
+    assert Counter(it["repair"] for it in found["findings"]) == {"done": 1, "person": 23}
+
+
 def test_another_worlds_pairs_are_no_finding(shop: Shop) -> None:
     seeded(shop, 0)
     elsewhere = f"{OTHER_ACCOUNT} test"

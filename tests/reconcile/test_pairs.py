@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from webstore.reconcile.spool import Spool
 
 
 @pytest.fixture
-def shop(shared: Shop) -> Iterator[Shop]:
+def shop(shared: Shop) -> Shop:
     """A store whose two vendors are empty."""
     for vendor in (shared.sandbox.auth0, shared.sandbox.stripe):
         vendor.control.reset()

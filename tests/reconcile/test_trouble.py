@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ FAST = ("--stripe-rps", "2000", "--auth0-rps", "2000")
 
 
 @pytest.fixture
-def shop(shared: Shop) -> Iterator[Shop]:
+def shop(shared: Shop) -> Shop:
     """A store whose two vendors are empty."""
     for vendor in (shared.sandbox.auth0, shared.sandbox.stripe):
         vendor.control.reset()

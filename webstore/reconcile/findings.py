@@ -26,7 +26,7 @@ class Gone(StrEnum):
     MISSING = "missing"
     #: It exists in the other mode (test or live).
     OTHER_MODE = "other mode"
-    #: It is not among the account's customers, and Stripe was not asked about it.
+    #: It is not among the account's customers, and Stripe was not asked about it, or does not take the ID.
     NOT_LISTED = "not listed"
 
 

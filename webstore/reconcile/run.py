@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
-from webstore.errors import NoSuchCustomer
+from webstore.errors import NoSuchCustomer, PaymentsRefused
 from webstore.linking import Linker
 from webstore.linking.protocol import CUSTOMER_ID
 
@@ -88,7 +88,8 @@ class Run:
         def ask(customer_id: str) -> None:
             self.tell("Reading unlisted customers", 1, min(total, _MOST_ASKED))
             if not CUSTOMER_ID.fullmatch(customer_id):
-                self.spool.settle(customer_id, Gone.MISSING, newest)
+                # Somebody wrote something else there, which says nothing about the key.
+                self.spool.settle(customer_id, Gone.NOT_LISTED, newest)
                 return
             try:
                 found = self.linker.payments.get_customer(customer_id)
@@ -97,6 +98,10 @@ class Run:
                     self.join.belongs_elsewhere(customer_id)
                 why = Gone.OTHER_MODE if exc.other_mode else Gone.MISSING
                 self.spool.settle(customer_id, why, newest)
+            except PaymentsRefused as exc:
+                if not exc.only_this:
+                    raise
+                self.spool.settle(customer_id, Gone.NOT_LISTED, newest)
             else:
                 self.spool.settle(customer_id, Gone.DELETED if found.deleted else found, newest)
 
