@@ -50,6 +50,13 @@ def test_lines_that_say_the_same_are_done_once(shop: Shop, tmp_path: Path) -> No
     assert (shop.app_metadata(ada)["stripe_customer_id"], owner(shop, one)) == (one, ada)
 
 
+def test_a_customer_of_somebody_unknown_is_nobody_elses(shop: Shop, tmp_path: Path) -> None:
+    ada, one = shop.add_user("ada@shop.example"), made(shop)
+    found = imported(shop, tmp_path, [f"nobody@shop.example,{one}", f"{ada},{one}"], "--apply")
+    assert [it["result"] for it in found] == ["person", "person"]
+    assert owner(shop, one) is None
+
+
 def test_an_address_that_is_not_verified_proves_nothing(shop: Shop, tmp_path: Path) -> None:
     eve, one = shop.add_user("eve@shop.example"), made(shop)
     (found,) = imported(shop, tmp_path, [f"eve@shop.example,{one}"], "--apply")

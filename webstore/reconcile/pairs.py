@@ -33,7 +33,8 @@ _LOCKS = 256
 #: Pairs that exclude each other: what is said, the column with the same value, and that with several.
 _CONFLICTS = (
     ("The file has several customers for this user.", "user", "customer"),
-    ("The file has several users for this customer.", "customer", "user"),
+    # One who is not known may be the right one.
+    ("The file has several users for this customer.", "customer", "coalesce(user, who)"),
 )
 _TABLE = """
 CREATE TABLE IF NOT EXISTS pairs (
@@ -161,7 +162,7 @@ class Import:
         for words, column, other in _CONFLICTS:
             self.spool.change(
                 f"UPDATE pairs SET result = ?, message = ? WHERE result IS NULL AND {column} IN "  # noqa: S608
-                f"(SELECT {column} FROM pairs WHERE user IS NOT NULL GROUP BY {column} "
+                f"(SELECT {column} FROM pairs GROUP BY {column} "
                 f"HAVING count(DISTINCT {other}) > 1)",
                 [(Result.PERSON, words)],
             )
