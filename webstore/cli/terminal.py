@@ -99,9 +99,13 @@ def document(value: object) -> None:
 def fail(words: str, *, as_json: bool = False, code: int = 1) -> NoReturn:
     """Say why the command failed, and end it."""
     words = "\n".join(map(printable, words.splitlines()))
-    if as_json:
-        document({"error": words})
-    else:
+    try:
+        if as_json:
+            document({"error": words})
+    except OSError:
+        # Standard output is what failed: a full disk, or a closed pipe.
+        as_json = False
+    if not as_json:
         click.echo(words, err=True)
     sys.exit(code)
 
