@@ -8,7 +8,7 @@ dialog.className = "lightbox";
 close.type = "button";
 close.className = "button quiet small";
 close.textContent = "Close";
-dialog.append(picture, close);
+dialog.append(close);
 document.body.append(dialog);
 // The button, and the backdrop, which counts as the dialog itself.
 dialog.addEventListener("click", (event) => {
@@ -21,6 +21,7 @@ for (const link of document.querySelectorAll("[data-gallery]")) {
     event.preventDefault();
     picture.src = link.href;
     picture.alt = link.querySelector("img").alt;
+    dialog.prepend(picture); // not before: a picture has an address
     dialog.setAttribute("aria-label", picture.alt);
     dialog.showModal();
   });

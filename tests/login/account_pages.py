@@ -24,7 +24,7 @@ class Row:
 def rows(page: httpx.Response) -> dict[str, Row]:
     """The lines of the side-by-side page by their label."""
     found = {}
-    for match, markup in re.findall(r'<tr role="row" data-match="([^"]*)">(.*?)</tr>', page.text, re.DOTALL):
+    for match, markup in re.findall(r'<tr data-match="([^"]*)">(.*?)</tr>', page.text, re.DOTALL):
         label, auth0, stripe, verdict = (
             text(cell) for cell in re.findall(r"<(?:th|td)[^>]*>(.*?)</(?:th|td)>", markup, re.DOTALL)
         )

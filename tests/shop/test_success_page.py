@@ -8,7 +8,18 @@ from typing import cast
 
 import pytest
 
-from tests.goods import Good, content, go_to_payment, in_cart, pay, put_in, sell, session_of, sessions_made
+from tests.goods import (
+    Good,
+    content,
+    go_to_payment,
+    in_cart,
+    pay,
+    put_in,
+    read_again,
+    sell,
+    session_of,
+    sessions_made,
+)
 from tests.support import ADA, Browser, Shop
 from webstore.routes import Services, attach
 from webstore.shop.models import CheckoutSession, Money, SessionStatus
@@ -206,3 +217,10 @@ def test_stripe_down_at_the_success_page(shop: Shop, ada: Browser) -> None:
     assert "please don't pay again" in content(down)
     shop.sandbox.stripe_server.start()
     assert "Thank you" in content(ada.open(str(page.url)))
+
+
+def test_the_items_are_shown_with_their_pictures(shop: Shop, mug: Good, ada: Browser) -> None:
+    page = pay(ada, go_to_payment(ada))
+    shop.stripe("POST", f"/products/{mug.product}", **{"images[0]": "https://cdn.example/mug.png"})
+    read_again(shop)
+    assert 'src="https://cdn.example/mug.png"' in ada.open(str(page.url)).text

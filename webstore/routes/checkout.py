@@ -175,7 +175,11 @@ def success() -> ResponseReturnValue:
     how = _how(session)
     over = how == "expired" or (how == "failed" and session.invoice_url is None)
     again = _again(session) if over else []
-    return render_template("checkout/success.html", order=session, how=how, again=again)
+    try:
+        pictured = services().catalogue.current().of_lines(session.lines)
+    except PaymentsError:
+        pictured = {}
+    return render_template("checkout/success.html", order=session, how=how, again=again, products=pictured)
 
 
 def _how(session: CheckoutSession) -> str:

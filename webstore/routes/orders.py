@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from babel.dates import format_date
@@ -15,9 +14,8 @@ from webstore.linking.models import LinkOutcome
 from webstore.linking.verdicts import verdict
 from webstore.shop import cart as carts
 from webstore.shop import orders
-from webstore.shop.models import Catalogue, Product
 from webstore.shop.numbers import where_to_look
-from webstore.shop.order import Order, OrderStatus
+from webstore.shop.order import OrderStatus
 
 from . import services
 from .cart_cookie import current_cart, keep_cart
@@ -58,7 +56,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "orders/list.html",
         orders=named,
-        products=_products(catalogue, named),
+        products=catalogue.of_lines(line for it in named for line in it.lines),
         # Of a payment that failed, the items are the way to try again.
         offers={
             it.id: orders.bought_again(it, catalogue)
@@ -96,7 +94,7 @@ def order(number: str) -> ResponseReturnValue:
     return render_template(
         "orders/order.html",
         order=orders.with_variants(found, catalogue),
-        products=_products(catalogue, [found]),
+        products=catalogue.of_lines(found.lines),
         offers=orders.bought_again(found, catalogue),
     )
 
@@ -122,12 +120,6 @@ def buy_again() -> ResponseReturnValue:
         raise problem or CannotBuy("None of these items is available any longer.")
     keep_cart(cart)
     return redirect(url_for("cart.show", done="some" if problem else "added"), 303)
-
-
-def _products(catalogue: Catalogue, found: Sequence[Order]) -> dict[str | None, Product]:
-    """The products of the orders' lines that are still sold, by ID."""
-    wanted = {line.product_id for it in found for line in it.lines}
-    return {it.id: it for it in catalogue.products if it.id in wanted}
 
 
 def _link(shopper: Shopper) -> LinkOutcome:

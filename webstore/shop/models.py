@@ -5,6 +5,7 @@ Times are Unix seconds, amounts minor units. All but the cart is read from Strip
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,6 +85,11 @@ class Catalogue:
     def product(self, product_id: str) -> Product | None:
         """The product with this ID, if it can be bought."""
         return next((product for product in self.products if product.id == product_id), None)
+
+    def of_lines(self, lines: Iterable[BoughtLine]) -> dict[str | None, Product]:
+        """The products of these lines that can still be bought, by ID."""
+        wanted = {line.product_id for line in lines}
+        return {product.id: product for product in self.products if product.id in wanted}
 
     def priced(self, price_id: str) -> tuple[Product, Price] | None:
         """The price with this ID, and its product, if it can be bought."""

@@ -25,7 +25,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Item:
-    """A product. Its picture is named after its ID. Its first offer is the default price."""
+    """A product. Its pictures are named after ID and `views`. Its first offer is the default price."""
 
     id: str
     name: str
@@ -33,6 +33,7 @@ class Item:
     offers: tuple[Offer, ...]
     tax_code: str = _GOODS
     metadata: dict[str, str] = field(default_factory=dict)
+    views: tuple[str, ...] = ()
 
 
 ITEMS = (
@@ -43,6 +44,7 @@ ITEMS = (
         " alike. Fit for the dishwasher.",
         (Offer(1800, "300 ml"), Offer(2200, "450 ml")),
         metadata={"category": "Tea ware", "option": "Size", "material": "Stoneware", "stock": "40"},
+        views=("above",),
     ),
     Item(
         "linden-teapot",
@@ -56,6 +58,7 @@ ITEMS = (
             "capacity": "1 l",
             "stock": "12",
         },
+        views=("served",),
     ),
     Item(
         "earl-grey",
@@ -117,14 +120,14 @@ ITEMS = (
         "Linen tea towels",
         "Two towels of washed linen, striped, 50 by 70 cm. They dry glasses without leaving a thread.",
         (Offer(2400, "Set of two"),),
-        metadata={"category": "Home", "material": "Linen", "stock": "23"},
+        metadata={"category": "Living", "material": "Linen", "stock": "23"},
     ),
     Item(
         "oak-tray",
         "Oak tray",
         "A tray of oiled oak with a raised rim and two handles, wide enough for a pot and four cups.",
         (Offer(5400),),
-        metadata={"category": "Home", "material": "Oak", "stock": "9"},
+        metadata={"category": "Living", "material": "Oak", "stock": "9"},
     ),
     Item(
         "beeswax-candle",
@@ -132,7 +135,7 @@ ITEMS = (
         "Poured by hand into a jar of recycled glass. Burns for forty hours and smells of honey, of nothing"
         " else.",
         (Offer(1650),),
-        metadata={"category": "Home", "featured": "true", "material": "Beeswax", "stock": "31"},
+        metadata={"category": "Living", "featured": "true", "material": "Beeswax", "stock": "31"},
     ),
     Item(
         "linden-honey",
@@ -168,7 +171,7 @@ def _add(call: Call, item: Item, base_url: str) -> None:
         updated=now,
         name=item.name,
         description=item.description,
-        images=[f"{base_url}/static/catalogue/{item.id}.svg"],
+        images=[f"{base_url}/static/catalogue/{name}.svg" for name in _pictures(item)],
         metadata=item.metadata,
         shippable=True,
         tax_code=item.tax_code,
@@ -176,6 +179,10 @@ def _add(call: Call, item: Item, base_url: str) -> None:
     catalogue.add_product(call, replace(product, default_price=prices[0].id))
     for price in prices:
         catalogue.add_price(call, price)
+
+
+def _pictures(item: Item) -> list[str]:
+    return [item.id, *(f"{item.id}-{view}" for view in item.views)]
 
 
 def _price(item: Item, offer: Offer, now: int) -> Price:
