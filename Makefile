@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench figures chaos cluster engines pictures clean usable-port system-packages
+.PHONY: help run setup unit test check fix coverage bench figures chaos cluster engines looks pictures screenshots clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
@@ -27,7 +27,7 @@ PARALLEL := $(if $(strip $(ARGS)),,-n logical --maxprocesses 8 --dist loadscope)
 unexport PYTHONPATH PYTHONHOME
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: usable-port $(RUN_TIME) ## Start the store on PORT (default 8000), with a local Auth0 and Stripe on the two ports after it
 	@exec $(PY) -m webstore.sandbox --port $$((PORT + 1)) --store-port "$$PORT" \
@@ -74,8 +74,14 @@ engines: $(TOOLS) system-packages ## Run one purchase in Firefox and one in WebK
 chaos: $(TOOLS) $(NODE_PACKAGES) ## Run the tests that break things at random
 	$(PY) -m pytest -q $(if $(filter tests/%,$(ARGS)),,tests/chaos) $(ARGS)
 
+looks: $(TOOLS) ## Compare layout and colours of twelve pages with the baselines (ARGS=--write to write them again)
+	$(PY) -m pytest -q tests/looks $(ARGS)
+
 pictures: $(TOOLS) ## Record the commands of the documentation again, as pictures
 	PYTHONPATH=. $(PY) docs/images/record.py >/dev/null
+
+screenshots: $(TOOLS) ## Take the screenshots of the documentation again, from a running store
+	PYTHONPATH=. $(PY) docs/images/screenshots.py
 
 clean: ## Remove .venv and what the tools left behind
 	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis bench-results test-results
