@@ -32,7 +32,7 @@ def look_at(page: Page) -> Look:
     for width, height in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": height})
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two words
+            page.emulate_media(color_scheme=scheme)
             for part, found in page.evaluate(MEASURE).items():
                 kept = look.setdefault(part, {})
                 kept.setdefault(str(width), found["box"])
