@@ -190,6 +190,11 @@ def _unavailable(exc: Exception) -> _Answer:
     return _out_of_order(page, f"{type(exc).__name__}: {exc}")
 
 
+def not_found(title: str, message: str, link: tuple[str, str]) -> _Answer:
+    """The page for something that does not exist, with a link to where the shopper can look instead."""
+    return _render(_Page(404, title, message), None, link=link)
+
+
 def _out_of_order(page: _Page, cause: str, link: tuple[str, str] | None = None) -> _Answer:
     return _render(page, noted("not available", cause), link=link)
 

@@ -20,7 +20,7 @@ from webstore.shop.order import OrderStatus
 from . import services
 from .cart_cookie import current_cart, keep_cart
 from .customer import NOTHING_LOST, unusable_link
-from .errors import not_available
+from .errors import not_available, not_found
 from .formats import reader_locale
 from .limits import limited_per_shopper
 from .login_guards import ask_provider_if_unsure, login_required
@@ -132,7 +132,11 @@ def _link(shopper: Shopper) -> LinkOutcome:
 
 def _no_such_order() -> ResponseReturnValue:
     """The same answer for somebody else's order as for a number that does not exist."""
-    abort(404, "We can't find this order. See all of your orders instead.")
+    return not_found(
+        "We can't find this order",
+        "Check its number. It may also belong to another account.",
+        ("Your orders", url_for("orders.show")),
+    )
 
 
 @blueprint.app_template_filter("day")
