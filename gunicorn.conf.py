@@ -50,8 +50,8 @@ def connections_within(files: int, threads: int) -> int:
 
 worker_connections = connections_within(resource.getrlimit(resource.RLIMIT_NOFILE)[0], threads)
 
-# glibc gives each thread a pool of its own, which keeps a megabyte or more of what was freed. Under Python's
-# lock two of them are enough. Other C libraries have no such pools. Source: mallopt(3).
+# glibc gives each thread a pool of its own, which keeps a megabyte or more of freed memory. Under Python's
+# lock two pools are enough. Other C libraries have no such pools. Source: mallopt(3).
 _M_ARENA_MAX = -8
 with contextlib.suppress(OSError, AttributeError):
     ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)

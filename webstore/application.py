@@ -47,7 +47,7 @@ _TOP = Path(__file__).resolve().parent.parent
 
 
 class _Store(Flask):
-    """Flask, without what it does anew for each request although the result is always the same."""
+    """Flask, without the work that it repeats for each request although the result never changes."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: none of the store's functions is a coroutine."""

@@ -242,8 +242,9 @@ class Worker(ThreadWorker):
     def _leave_no_connection_waiting(self) -> None:
         """Accept the connections that wait already, then close the listeners.
 
-        Gunicorn's own worker keeps its listeners until its last answer, and resets what came meanwhile. Forms
-        are lost then. If a machine refuses the connection, a proxy asks the next one.
+        Gunicorn's own worker keeps its listeners open until its last answer, then resets the connections that
+        came in the meantime. Their forms are lost. If a machine refuses the connection, a proxy asks
+        the next one.
         """
         for listener in self.sockets:
             before = -1

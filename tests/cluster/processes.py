@@ -20,7 +20,7 @@ LOCATIONS = TOP / "docs" / "examples" / "nginx" / "webstore-locations.conf"
 HOST = "127.0.0.1"
 #: Seconds. More than any start or end takes on a busy machine.
 AMPLE_S = 60.0
-#: Where systems keep what is not on everybody's PATH.
+#: Where to look for programs: the PATH, and folders of system programs that a user's PATH may lack.
 _PLACES = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 
 #: All of nginx's configuration except the content of the server block, which is in the example.

@@ -44,7 +44,7 @@ def look_at(page: Page) -> Look:
 
 
 def differences(then: Look, now: Look) -> list[str]:
-    """What has changed, a line each."""
+    """The differences between two looks, a line for each."""
     found = []
     for part in then | now:
         before, after = then.get(part, {}), now.get(part, {})

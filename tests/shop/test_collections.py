@@ -13,7 +13,7 @@ PATH = "/collections/tea-ware"
 
 
 def canonical(markup: str) -> str:
-    """The address that search engines are told."""
+    """The page's canonical address, for search engines."""
     (found,) = re.findall(r'<link rel="canonical" href="([^"]*)">', markup)
     return str(found)
 

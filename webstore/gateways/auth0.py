@@ -223,7 +223,7 @@ def _translated(exc: ApiError) -> Exception:
     if status in (400, 403, 404):
         hint = ""
         if code == "insufficient_scope":
-            # The message ends with the scopes of which one is enough.
+            # The message ends with a list of scopes. Any one of them is enough.
             scope = printable(body.get("message")).partition("expected any of:")[2].strip()
             hint = f"; check the scopes of AUTH0_MGMT_CLIENT_ID{scope and f': {scope} is missing'}"
         refused = DirectoryRefused(f"the Management API answered {status} {code}{hint}")

@@ -85,7 +85,8 @@ class Auth0Exports:
     def users(self, file: Path) -> Iterator[Exported]:
         """The users in a downloaded file: a JSON object in each line. Raises `DirectoryUnavailable`.
 
-        The file may be packed with gzip or not. Objects without any user ID are no export.
+        The file may be compressed with gzip or not. Objects without a user ID are skipped.
+        It also raises if the file has only such objects.
         """
         known = unknown = 0
         try:

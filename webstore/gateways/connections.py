@@ -1,4 +1,4 @@
-"""Connections whose every read and write ends at the deadline of `deadline.py` at the latest."""
+"""Connections whose reads and writes all end by the deadline of `deadline.py`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Stream(httpcore.NetworkStream):
         self._write_timeout: float | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Send what was written, and read."""
+        """Send the bytes that are not sent yet, then read."""
         if self._unsent:
             # httpcore reads the answer even so: the server may have said why it closed its side.
             with suppress(httpcore.WriteError):

@@ -1,4 +1,4 @@
-"""The findings in words: what is wrong, and the commands with which a person repairs it."""
+"""The findings in words: a message for each, and the commands with which a person repairs it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class About:
 
 
 def message(kind: Kind, about: About, subscriptions: tuple[str, ...] = ()) -> str:
-    """What is wrong, in a sentence."""
+    """The finding in a sentence, with running subscriptions if the customer has some."""
     told = _message(kind, about)
     if subscriptions:
         told += f" {_running(subscriptions)} on it, and the account page does not show that."
@@ -103,12 +103,12 @@ def commands(kind: Kind, about: About) -> tuple[str, ...]:
 
 
 def other_tenant(customer: Customer) -> str:
-    """What is wrong with a customer that names a user of another tenant."""
+    """The message for a customer that names a user of another tenant."""
     return f"{customer.id} names {customer.owner} of the tenant {customer.tenant}."
 
 
 def orphan(customer: Customer, running: tuple[str, ...]) -> str:
-    """What is wrong with a customer whose user does not exist."""
+    """The message for a customer whose user does not exist."""
     told = f"{customer.id} names {customer.owner}, who does not exist in Auth0."
     return f"{told} {_running(running)} on it." if running else told
 

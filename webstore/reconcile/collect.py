@@ -16,12 +16,12 @@ from .parallel import Heap, spread
 from .ports import Exports, Listing
 from .spool import KeptUser, OpenSlice, Spool
 
-#: Told what is being done, how much of it was done just now, and how much there is (None: not known).
+#: Reports progress: the step, how much of it was done since the last call, and the total (None: not known).
 Tell = Callable[[str, int, int | None], None]
 
 #: Threads that read customers. At 50 ms a call, five keep up with 100 calls a second.
 THREADS = 16
-#: Seconds between two looks at the export job, the first and the later ones, and what it may take in all.
+#: Seconds: the shortest and the longest pause between looks at the export job, and the longest wait in all.
 _FIRST_LOOK_S, _LATER_LOOK_S, _EXPORT_S = 0.2, 5.0, 6 * 3600.0
 #: How often the file's address is asked for again when the download fails: it is valid for a minute.
 _DOWNLOADS = 3
@@ -33,7 +33,7 @@ _FAR = 2**33
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Reads both sides. What is in the spool already is not read again."""
+    """Reads the users and the customers into the spool. It does not read again what the spool has already."""
 
     spool: Spool
     setting: Setting
@@ -50,7 +50,7 @@ class Collector:
             self.spool.keep(customers="read")
         if self.spool.note("users") is None:
             self._users()
-            # Links that logins have made meanwhile: their users are left out.
+            # Logins have made links since the run began. The users of these links are left out.
             newest = int(float(self.spool.note("newest") or 0))
             self.spool.add_slice(Slice(newest + 1, _FAR))
             self.spool.keep(users="read")
@@ -136,7 +136,7 @@ class Collector:
             try:
                 page = self.listing.customers(left.part, left.after)
             except NoSuchObject:
-                # The last customer was deleted meanwhile. What is read twice counts once.
+                # The last customer of the page before was deleted: read the part again. Customers count once.
                 left = OpenSlice(left.number, left.part, None)
                 continue
             if any(it.id == left.after for it in page.customers):

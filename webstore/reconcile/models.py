@@ -70,7 +70,7 @@ class Finding:
     user_id: str | None
     customer_id: str | None
     repair: Repair
-    #: What is wrong, in a sentence for the operator.
+    #: The finding in a sentence, for the operator.
     message: str = ""
     #: The user's address, or the customer's where there is no user; None if neither has one.
     email: str | None = None
@@ -112,7 +112,7 @@ class Exported:
     """A user as the export has them."""
 
     user: User
-    #: 0 if never; negative if the record cannot be read: then there are no findings about the user.
+    #: 0 if never. Negative if the user's record cannot be read; such a user is left out of the findings.
     last_login: float
 
 
@@ -121,7 +121,7 @@ class Slice:
     """A span of time, in whole Unix seconds, in which customers were created."""
 
     since: int
-    #: The first second that is no part of it.
+    #: The first second after the span.
     before: int
 
 

@@ -28,12 +28,12 @@ from .spool import Spool
 USER_COLUMNS = ("user_id", "user", "auth0_user_id", "sub", "email")
 CUSTOMER_COLUMNS = ("customer_id", "customer", "stripe_customer_id", "stripe_id")
 _THREADS = 16
-#: Locks for users, each for some of them.
+#: Number of locks. Each lock is for some of the users.
 _LOCKS = 256
-#: Pairs that exclude each other: what is said, the column with the same value, and that with several.
+#: Pairs that contradict each other: the message, the column whose value they share, the one that differs.
 _CONFLICTS = (
     ("The file has several customers for this user.", "user", "customer"),
-    # One who is not known may be the right one.
+    # A user who is not known may be the right one.
     ("The file has several users for this customer.", "customer", "coalesce(user, who)"),
 )
 _TABLE = """

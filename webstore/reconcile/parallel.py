@@ -19,9 +19,9 @@ def _nothing() -> None:
 def spread(
     items: Iterable[T], work: Callable[[T], None], threads: int, *, stop: Callable[[], None] = _nothing
 ) -> None:
-    """Do the work for each item. Raises its first error, when what is under way has ended.
+    """Do the work for each item. Raises the first error, after the work that is under way has ended.
 
-    `stop`: called before that, to have work end early that would go on for long.
+    `stop`: called right after the error, so that long work can end early.
     """
     waiting = iter(items)
     with ThreadPoolExecutor(threads, thread_name_prefix="reconcile") as pool:

@@ -62,11 +62,11 @@ class Repairer:
         return finding.kind is not Kind.UNLINKED_USER or self.backfill or bool(finding.customers)
 
     def repaired(self, findings: Sequence[Finding]) -> Iterator[tuple[Finding, Finding]]:
-        """Each of these findings about one user, and the same after it was repaired as far as possible.
+        """Repair these findings about one user. Gives each finding as it was, and as it is after the repair.
 
-        Raises the vendors' refusals of everything: the set-up has to be corrected first. What is refused for
-        one user alone is for a person. What could not be finished for another reason stays safe, and says
-        the reason.
+        Raises if a vendor refuses every call: the set-up has to be corrected first. A finding whose repair is
+        refused for this user alone is left to a person. One whose repair failed for another reason stays safe
+        to repair, and says the reason.
         """
         # The user's own customer before that of a merged account.
         for finding in sorted(findings, key=lambda it: it.kind is Kind.MERGED_SECONDARY):
@@ -117,7 +117,10 @@ class Repairer:
         self._run(carry_out(found, policy, take_over=False))
 
     def _use(self, user_id: str, *, may_create: bool) -> None:
-        """Do what is done before a payment, until nothing is left to write. Raises as `_require`."""
+        """Take the steps that the store takes before a payment, until nothing is left to write.
+
+        Raises as `_require`.
+        """
         for _ in range(_MOST_ROUNDS):
             self._require_linked(self._before_use(user_id), may_create=may_create)
             seen = self._run(until_write(self._before_use(user_id)))

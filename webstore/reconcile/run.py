@@ -1,4 +1,4 @@
-"""One run: collect, settle what is not listed, join, repair. A killed run goes on where it stopped."""
+"""One run: collect, look up customers that were not listed, join, repair. A killed run can be continued."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Run:
     linker: Linker
     options: Options
     tell: Tell
-    #: Told the user and the customer of each repair.
+    #: Called with the user's and the customer's ID after each repair.
     changed: Callable[[str, str | None], None] = lambda _user, _customer: None
     join: Join = field(init=False)
 
@@ -134,7 +134,7 @@ class Run:
         )
 
     def repair(self) -> None:
-        """Repair what is safe. Raises the vendors' refusals."""
+        """Repair the findings that are safe to repair. Raises the vendors' refusals."""
         repairer = Repairer(self.linker, backfill=self.options.backfill)
         total = self.join.count_safe(self.options.limit)
 
@@ -151,7 +151,7 @@ class Run:
         spread((list(group) for _, group in users), work, THREADS)
 
     def summary(self, started_at: float, took_s: float) -> Summary:
-        """What was found and done."""
+        """The figures and findings of the run, with the results of the repairs."""
         ends = self.ends()
         counts = {kind: sum(number for (it, _), number in ends.items() if it is kind) for kind in Kind}
         account = self.setting.account

@@ -167,7 +167,7 @@ class Spool:
     def rows(
         self, query: str, values: Sequence[object] | Mapping[str, object] = ()
     ) -> Iterator[tuple[object, ...]]:
-        """The rows as they are now, some at a time. The tables may be changed meanwhile."""
+        """The rows as they are now, some at a time. The caller may change the tables while it reads them."""
         with closing(sqlite3.connect(self.path, isolation_level=None)) as db:
             db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             cursor = db.execute(query, values)
@@ -212,9 +212,9 @@ class Spool:
         return OpenSlice(int(made.lastrowid or 0), part, None)
 
     def add_customers(self, read: OpenSlice, page: CustomersPage, newest: float) -> OpenSlice | None:
-        """A page of a part. Gives what is left of the part; None if it was the last one.
+        """Add a page of a part. Gives the rest of the part, or None after its last page.
 
-        `newest`: customers that were created later are of links that are being made during the run.
+        `newest`: Unix time. Customers created later belong to links that logins make during the run.
         """
         after = page.customers[-1].id if page.customers else read.after
         done = not page.more or not page.customers

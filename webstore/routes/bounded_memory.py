@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class BoundedMemory(Generic[K, V]):
-    """Keeps values for all threads of a process. What was used longest ago gives way.
+    """Keeps values for all threads of a process. If it is full, the least recently used value is dropped.
 
     Source: https://cachetools.readthedocs.io/en/stable/#cachetools.TTLCache
     """

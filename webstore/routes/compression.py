@@ -1,7 +1,8 @@
 """The codings of answers: brotli and gzip, chosen by Accept-Encoding (RFC 9110, section 12.5.3).
 
-Only what is the same for everybody is compressed: static files and strangers' pages. A page with a secret and
-with words of the request would give the secret away by its length (https://www.breachattack.com).
+Only answers that are the same for everybody are compressed: static files and strangers' pages. If a page with
+a secret and words of the request were compressed, its length would give the secret away
+(https://www.breachattack.com).
 docs/decisions/0008-static-files.md has the reasons.
 """
 

@@ -70,7 +70,7 @@ class _Form:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page, and the products that it shows; None: it shows none of them."""
+    """A page, and the products that it shows (None: it shows no products)."""
 
     etag: str
     body: bytes
@@ -128,7 +128,7 @@ def offer(response: Response) -> bool:
 
 
 class KeptPages:
-    """Answers strangers with kept pages. Stands in front of Flask, for all threads of a process."""
+    """WSGI middleware that answers strangers with kept pages. All threads of a process share it."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app, self._flask = app, app.wsgi_app
@@ -173,7 +173,7 @@ class KeptPages:
         )
 
     def _counts(self, page: _Page) -> bool:
-        """Whether the page still shows what is sold. As in any view, asking may begin to read it again."""
+        """Whether the page shows the current catalogue. As in a view, asking may start to read it again."""
         if page.products is None:
             return True
         try:

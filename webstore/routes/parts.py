@@ -1,7 +1,8 @@
 """Parts of pages that are the same for everybody, rendered once: the footer, the search form, a shelf.
 
-A template calls `part("_footer.html", text=None)`. The part's template sees the arguments and what is the
-same for the whole process. It cannot see the request or the session: nothing personal can be in a kept part.
+A template calls `part("_footer.html", text=None)`. The part's template sees the arguments, and
+values that are the same for the whole process. It cannot see the request or the session, so a kept part
+cannot contain anything personal.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def start_session(identity: Identity, customer_id: str | None, *, room: int) -> 
     session["csrf"] = secrets.token_urlsafe(16)
     session["login"] = fitted(login, room)
     read_again()
-    # What was just read of its records is enough for the rest of this request.
+    # Its records were read just now. This request does not read them again.
     g.shopper = shopper_of(session["login"])
 
 

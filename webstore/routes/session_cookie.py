@@ -39,10 +39,10 @@ _TOUCH_S = 300
 
 
 class Sessions(SecureCookieSessionInterface):
-    """Flask's signed session cookie, at less cost: what is the same for each request is done once.
+    """Flask's signed session cookie at less cost: work with the same result for each request is done once.
 
-    The serializer is made once for an application. A cookie whose signature was checked a moment ago is read
-    from memory; whether its session still counts is asked each time, in `current_shopper`.
+    The application has one serializer. A cookie whose signature was checked a moment ago is read from memory.
+    `current_shopper` checks for each request whether the session has ended.
     """
 
     def __init__(self) -> None:

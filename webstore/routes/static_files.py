@@ -42,14 +42,14 @@ _RANGE = re.compile(r"bytes=(?:[0-9]+-[0-9]*|-[0-9]+)")
 _HASHED = re.compile(rf"^(.+)\.[0-9a-f]{{{_DIGITS}}}(\.\w+)$")
 #: Of brotli: all files together take some 20 ms at a start. 11 takes three times as long and saves 2%.
 _QUALITY = 10
-#: What Python 3.11 lacks or calls by an old name.
+#: Media types that Python 3.11 does not know or calls by an old name.
 _TYPES = {".js": "text/javascript", ".webp": "image/webp", ".avif": "image/avif", ".woff2": "font/woff2"}
 _TEXT = frozenset({"text/css", "text/javascript", "text/plain", "image/svg+xml", "application/json"})
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file in each coding in which it is shorter; the key `""` stands for no coding."""
+    """A static file, uncoded and in each coding that makes it shorter. The key `""` means no coding."""
 
     name: str
     mimetype: str

@@ -35,7 +35,7 @@ class Collection:
     name: str
     #: The number of its products.
     count: int
-    #: The product whose picture stands for it.
+    #: The product whose picture is shown for it.
     cover: Product
 
 

@@ -278,7 +278,7 @@ class CatalogueService:
         version = hashlib.sha256(content.encode()).hexdigest()[:32]
         held = self._held
         if held is not None and held.version == version:
-            # The same products stay the same objects: what was made of them still counts.
+            # The same products stay the same objects, so pages that were made from them are still current.
             catalogue = replace(catalogue, products=held.catalogue.products)
         self._hold(_Held(version, change, catalogue))
         try:

@@ -69,7 +69,7 @@ class Product:
     featured: bool = False
     #: What its prices differ in, such as "Size".
     option: str | None = None
-    #: Label and value of what is known about it, such as its material.
+    #: Label and value of each fact about it, such as its material.
     facts: tuple[tuple[str, str], ...] = ()
     created: float = 0.0
     updated: float = 0.0

@@ -20,7 +20,7 @@ from .servers import Server
 
 pytestmark = pytest.mark.timeout(3600)
 
-#: Of one processor. A client that needs more may be what is measured.
+#: Share of one processor. If the client is busier, the figures may show the client instead of the store.
 BUSY_CLIENT = 0.9
 
 

@@ -140,7 +140,7 @@ def test_a_run_that_was_cut_short_goes_on(spool: Spool) -> None:
     account.breaks_after, account.calls = None, 0
     collector(again, account).collect()
     assert read(again) == [it.id for it in account.all]
-    # What was read is not read again.
+    # Customers that were read already are not read again.
     assert before >= 100
     assert account.calls < 503 / 10 + 60
     again.close()
@@ -153,7 +153,7 @@ def test_the_last_customer_of_a_page_may_be_deleted_meanwhile(spool: Spool) -> N
     gone = account.all.pop(9)
     spool.keep(newest="5", job="job_1")
     collector(spool, account).collect()
-    # What is read twice counts once.
+    # A customer that is read twice counts once.
     assert read(spool) == sorted([*(it.id for it in account.all), gone.id])
 
 

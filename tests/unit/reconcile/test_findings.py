@@ -1,4 +1,4 @@
-"""What is wrong with one user or one customer: every kind of finding, and what is none."""
+"""Each kind of finding about one user or one customer, and the states without a finding."""
 
 from __future__ import annotations
 

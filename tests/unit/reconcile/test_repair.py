@@ -1,4 +1,4 @@
-"""Repairs, call by call: what was found may have changed meanwhile, and a vendor may fail."""
+"""Repairs, call by call: a link may change after the finding, and a vendor may fail."""
 
 from __future__ import annotations
 

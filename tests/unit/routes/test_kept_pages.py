@@ -324,9 +324,9 @@ def test_the_parts_that_everybody_shares_cannot_see_the_session(store: Flask) ->
 
 
 def test_an_answer_that_sets_a_cookie_after_the_offer_is_not_kept(watched: Watched) -> None:
-    """Flask adds the session's cookie at the very end."""
+    """Flask adds the session's cookie last."""
     stranger, _, made = watched
-    # Functions run in the reverse order: this one after that which offers the page.
+    # Flask runs these functions in reverse order: this one runs after the one that offers the page.
     stranger.app.after_request_funcs[None].insert(0, with_a_late_session)
     for _ in range(2):
         assert "Set-Cookie" in stranger.ask("/").headers

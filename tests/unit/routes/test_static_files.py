@@ -112,7 +112,7 @@ def test_a_range_that_the_file_lacks_is_refused(store: Flask) -> None:
     [("HEAD", "bytes=0-9"), ("HEAD", "bytes=999999-"), ("GET", "lines=1-2"), ("GET", "bytes=0-1,4-5")],
 )
 def test_a_range_that_nobody_need_answer_is_passed_over(store: Flask, method: str, asked: str) -> None:
-    """RFC 9110, section 14.2: Range is for GET, and a unit that the server does not know is no range."""
+    """RFC 9110, section 14.2: Range is for GET only, and a server ignores units that it does not know."""
     answer, whole = (
         ask(store, PLAIN, method, Accept_Encoding="br", **more) for more in ({"Range": asked}, {})
     )

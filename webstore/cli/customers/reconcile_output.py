@@ -93,7 +93,7 @@ def print_json(findings: Iterable[Finding], summary: Summary, refusal: str | Non
 
 
 def print_summary(run: Run, summary: Summary) -> None:
-    """Print what was looked at, how many findings there are, and some of each kind."""
+    """Print how many users and customers were compared, the number of findings, and some of each kind."""
     click.echo(
         f"{summary.users:,} users of {summary.tenant}, {summary.customers:,} customers of {summary.account}, "
         f"in {summary.took_s:,.0f} s."

@@ -134,11 +134,11 @@ def _vendors(
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """The options that are not about what is looked for."""
+    """The options that do not decide what is searched: output, report and temporary file."""
 
     as_json: bool = False
     report: Path | None = None
-    #: Whether to begin anew, even if an earlier run was cut short.
+    #: Whether to start from the beginning, even if an earlier run was cut short.
     fresh: bool = False
     #: Where the spool is to be.
     folder: Path | None = None
@@ -170,8 +170,8 @@ def _user_name() -> str:
 def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
     """The spool of a run, removed at the end. After a failure it is kept, and the next run continues it.
 
-    `subject`: what the run is about. One about something else is begun anew. Raises `CannotRun`, also for
-    files that fail during the run.
+    `subject`: what the run is about. A run with another subject starts with an empty spool. Raises
+    `CannotRun`, also if the file fails during the run.
     """
     settings = store().settings
     place = how.folder or default_directory(f"{settings.fingerprint}-reconcile")
@@ -189,7 +189,7 @@ def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
     try:
         yield spool
     except BrokenPipeError:
-        # Whoever read the output has seen enough: the run itself has ended.
+        # The reader closed the pipe, for example `head`. The run itself has ended.
         spool.remove()
         raise
     except BaseException as exc:

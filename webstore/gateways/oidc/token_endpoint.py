@@ -1,6 +1,6 @@
 """Authlib's OAuth 2.0 protocol client, which sends through the store's wire.
 
-Authlib's own clients make a session of an HTTP library for each step of each login. A login needs one
+Authlib's own clients open a new HTTP session for each step of each login. A login needs one
 request, and the wire sends it over a connection that stays open.
 """
 

@@ -1,7 +1,7 @@
 """Lists all customers and all running subscriptions of an account, page by page.
 
-The SDK would make an object of every field, which takes longer than the call. Here, the documents are read as
-they are.
+The SDK would turn every field into an object, which takes longer than the call. This module reads the JSON
+documents directly.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Users:
     def seed(self, crowd: Crowd, others: Mapping[str, User | None] | None = None) -> None:
         """Replace the seeded users. Other users stay.
 
-        `others` are those of the crowd, by user ID, who differ from it. None: there is no such user.
+        `others` are the users, by user ID, who differ from the crowd's. None: this user does not exist.
         """
         with self._lock:
             before = self._crowd

@@ -55,8 +55,8 @@ class CustomerTable:
     def begin_with(self, batch: Batch, others: Iterable[tuple[int, Customer | None]]) -> None:
         """Put a batch into a table that is empty so far.
 
-        `others` are its customers that differ, by position. None: there is no such customer. Raises
-        ValueError for a table that has customers.
+        `others` are the customers, by position, that differ from the batch's. None: this customer does not
+        exist. Raises ValueError for a table that has customers.
         """
         if self._length:
             raise ValueError("this account and mode has customers already")

@@ -22,7 +22,7 @@ class RateLimit:
     def count_endpoint(self, endpoint: str, limit: int) -> None:
         """Count a request to an endpoint such as `GET /v1/customers/{}`. Raises StripeError 429.
 
-        All requests with this method and path count together, whatever the IDs in the path.
+        All requests with this method and path count together. The IDs in the path make no difference.
         """
         self._count(self._by_endpoint[endpoint], limit, "endpoint-rate")
 
