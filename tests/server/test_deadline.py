@@ -17,7 +17,7 @@ from webstore.routes import Services, edge
 from webstore.sandbox.control import Control
 
 #: Longer than a test may take, and soon (seconds).
-AMPLE_S, SOON_S = 600.0, 0.3
+AMPLE_S, SOON_S = 600.0, 1.0
 SUCCESS = "/checkout/success?session_id=cs_test_1"
 SetLimits = Callable[..., None]
 
