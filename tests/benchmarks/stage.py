@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 import httpx
 
+from tests.ports import free_port, free_ports
 from tests.support import NO_AUTHORITIES, Browser, until
 
 from .load import Sample
@@ -133,7 +133,7 @@ class Stage:
 @contextmanager
 def running_stage(folder: Path) -> Iterator[Stage]:
     """Both vendors and the store, started as `make run` does; `folder` takes its state and its output."""
-    port, store_port = _free_ports()
+    port, store_port = free_ports(2), free_port()
     command = [sys.executable, "-m", "webstore.sandbox", f"--port={port}", f"--store-port={store_port}"]
     names_hang = folder / "names-hang"
     # The store reaches Stripe by a name, so that there is a name to look up.
@@ -172,16 +172,3 @@ def running_stage(folder: Path) -> Iterator[Stage]:
         # It stops the store; what does not stop by itself within ten seconds it kills.
         sandbox.terminate()
         sandbox.wait(30)
-
-
-def _free_ports() -> tuple[int, int]:
-    """A free port with a free one behind it, for the vendors, and one for the store."""
-    while True:
-        with socket.socket() as auth0, socket.socket() as stripe, socket.socket() as store:
-            auth0.bind(("127.0.0.1", 0))
-            store.bind(("127.0.0.1", 0))
-            try:
-                stripe.bind(("127.0.0.1", auth0.getsockname()[1] + 1))
-            except (OSError, OverflowError):
-                continue
-            return auth0.getsockname()[1], store.getsockname()[1]
