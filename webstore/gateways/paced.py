@@ -15,18 +15,26 @@ from webstore import deadline
 from .wire import Answer, Sender, WireError, WireTimeout
 
 #: Seconds of calls that may be made up for after a delay. More would be a burst, which vendors refuse.
-_CATCH_UP_S = 0.05
-#: The share of the limit that is used: the vendor's seconds and ours do not begin together.
+_CATCH_UP_S = 0.02
+#: The share of the limit that is used. The rest is for calls that arrive late, close to the next.
 _SHARE = 0.98
-#: A 429 slows the calls down: to what the vendor took in the second before, less a little, but not below a
-#: share of the rate until then. The rate stays for some seconds, and grows by a share of itself each second.
-_SLOWER, _SLOWEST, _STAYS_S, _FASTER_PER_S = 0.97, 0.2, 20.0, 0.03
+#: Refusals (429) within so many seconds that do not slow the calls down: one, and a share of the calls taken.
+#: A run that keeps the limit meets one now and then. More of them mean that the limit is another one.
+_RECENT_S, _FEW, _SHARE_OF_FEW = 5.0, 1, 0.01
+#: The lower rate: what the vendor took in the second before, less a little, but at least a share of the rate
+#: until then.
+_SLOWER, _SLOWEST = 0.98, 0.2
+#: The lower rate stays for some seconds. Then it grows by a share of itself each second, twice as fast after
+#: `_TWICE_S` seconds, three times as fast after as many again, and so on.
+_STAYS_S, _FASTER_PER_S, _TWICE_S = 30.0, 0.02, 10.0
+#: After so many seconds any rate is back. A computed rate of a longer time would be too large for a number.
+_LONGEST_GROWTH_S = 300.0
 #: Calls a second below which no number of refusals slows them down: a turn would be minutes away.
 _LEAST_PER_S = 0.5
 #: Seconds to wait after a 429 that does not say how long, doubled with each in a row.
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 30.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
 #: How often a call is made at most. With the waits in between, a reading survives an outage of minutes.
-MOST_TRIES = 12
+MOST_TRIES = 14
 #: Ends of addresses whose POST changes nothing: for a token, and for an export of the users.
 _HARMLESS = ("/oauth/token", "/jobs/users-exports")
 
@@ -41,14 +49,15 @@ class Limit:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._full = self._rate = per_s * _SHARE
+        self._full = self._rate = self._lowered = per_s * _SHARE
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()
         self._next = clock()
-        #: When the rate was lowered, and since when it has grown.
-        self._slowed_at, self._grown_at = clock() - 1.0, clock()
-        #: When calls were taken, for a second.
+        #: When the rate was lowered, and since when it grows.
+        self._slowed_at, self._grows_from = clock() - 1.0, clock()
+        #: When calls were taken and refused lately.
         self._taken: deque[float] = deque()
+        self._refused: deque[float] = deque()
         #: How often the vendor has refused a call (429).
         self.refusals = 0
 
@@ -74,29 +83,42 @@ class Limit:
         with self._lock:
             now = self._clock()
             self._taken.append(now)
-            while self._taken[0] <= now - 1.0:
-                self._taken.popleft()
+            _forget_before(now - _RECENT_S, self._taken)
 
     def refused(self, seconds: float) -> None:
-        """Make no call for so many seconds, and fewer after that, because the vendor has refused one."""
+        """The vendor has refused a call, and asks for no call in so many seconds (0: it does not say)."""
         with self._lock:
             now = self._clock()
             self.refusals += 1
             self._next = max(self._next, now + seconds)
-            if now - self._slowed_at < 1.0:
-                # Calls that were under way together are refused together.
-                return
-            self._recover(now)
-            taken = sum(at > now - 1.0 for at in self._taken)
-            slower = max(min(self._rate * _SLOWER, taken * _SHARE), self._rate * _SLOWEST)
-            self._rate = max(slower, min(self._full, _LEAST_PER_S))
-            self._slowed_at, self._grown_at = now, now + _STAYS_S
+            self._refused.append(now)
+            for calls in (self._taken, self._refused):
+                _forget_before(now - _RECENT_S, calls)
+            if len(self._refused) > _FEW + _SHARE_OF_FEW * len(self._taken):
+                self._slow_down(now)
+
+    def _slow_down(self, now: float) -> None:
+        """Lower the rate, once for calls that were under way together and are refused together."""
+        self._refused.clear()
+        if now - self._slowed_at < 1.0:
+            return
+        self._recover(now)
+        taken = sum(at > now - 1.0 for at in self._taken)
+        slower = max(min(self._rate, taken) * _SLOWER, self._rate * _SLOWEST)
+        self._rate = self._lowered = max(slower, min(self._full, _LEAST_PER_S))
+        self._slowed_at, self._grows_from = now, now + _STAYS_S
 
     def _recover(self, now: float) -> None:
-        """Come back to the full rate little by little."""
-        if self._rate < self._full and now > self._grown_at:
-            self._rate = min(self._full, self._rate * (1 + _FASTER_PER_S) ** (now - self._grown_at))
-            self._grown_at = now
+        """Come back to the full rate, slowly at first."""
+        if self._rate < self._full and now > self._grows_from:
+            grown_s = min(now - self._grows_from, _LONGEST_GROWTH_S)
+            share = 1 + _FASTER_PER_S
+            self._rate = min(self._full, self._lowered * share ** (grown_s * (1 + grown_s / _TWICE_S)))
+
+
+def _forget_before(when: float, calls: deque[float]) -> None:
+    while calls and calls[0] <= when:
+        calls.popleft()
 
 
 class Paced:
@@ -141,7 +163,10 @@ class Paced:
                     raise
             else:
                 if answer.status == 429:
-                    self.limit.refused(self._told(answer.headers) or self._own_wait_s(number))
+                    told = self._told(answer.headers)
+                    self.limit.refused(told)
+                    if not told:
+                        self._sleep(min(self._own_wait_s(number), deadline.left()))
                     continue
                 self.limit.taken()
                 self._heed(answer.headers)

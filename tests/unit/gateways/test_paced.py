@@ -120,11 +120,37 @@ def test_refusals_slow_the_calls_down_for_a_while() -> None:
     vendor.at.clear()
     for _ in range(20):
         send(sender)
-    assert vendor.at[-1] - vendor.at[-2] == pytest.approx(1 / (9.8 * 0.97), abs=0.004)
+    assert vendor.at[-1] - vendor.at[-2] == pytest.approx(1 / (9.8 * 0.98), abs=0.0005)
     clock.now += 120
     for _ in range(20):
         send(sender)
-    assert vendor.at[-1] - vendor.at[-2] == pytest.approx(1 / 9.8, abs=0.001)
+    assert vendor.at[-1] - vendor.at[-2] == pytest.approx(1 / 9.8, abs=0.0005)
+
+
+def test_a_refusal_now_and_then_slows_only_the_call_that_is_refused() -> None:
+    sender, vendor, _ = paced(OK, per_s=100.0)
+    for number in range(1, 1051):
+        if number % 100 == 0:
+            vendor.answers[:0] = [Answer(429, {}, b"")]
+        send(sender)
+    assert sender.limit.refusals == 10
+    vendor.at.clear()
+    for _ in range(20):
+        send(sender)
+    assert vendor.at[-1] - vendor.at[0] == pytest.approx(19 / 98, abs=0.001)
+
+
+@pytest.mark.parametrize("later_s", [120.0, 86_400.0])
+def test_the_full_rate_comes_back_within_two_minutes_of_a_storm(later_s: float) -> None:
+    sender, vendor, clock = paced(Answer(429, {}, b""), per_s=100.0)
+    for _ in range(5):
+        send(sender)
+    vendor.answers[:] = [OK]
+    clock.now += later_s
+    vendor.at.clear()
+    for _ in range(20):
+        send(sender)
+    assert vendor.at[-1] - vendor.at[-2] == pytest.approx(1 / 98, abs=0.001)
 
 
 @dataclass
