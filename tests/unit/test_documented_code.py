@@ -1,4 +1,4 @@
-"""The documents link to headings that exist, and name each file of the store and each reason of a pending link."""
+"""The documents: their links lead somewhere; each file and each reason of a pending link is named."""
 
 from __future__ import annotations
 
