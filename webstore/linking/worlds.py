@@ -33,10 +33,10 @@ def in_world(user: User, account: Account, *, second_account: bool) -> User:
     own = beside(user, account)
     if plain.account is None:
         # A world's own keys beat those that name no world. After an unlinking they still name the world, with
-        # its predecessors; a live link belongs into the plain keys. Where nothing is recorded, the first come
-        # takes those.
-        unlinked = own.account is not None and not account.livemode
-        return own if own.customer_id is not None or unlinked else _with_own_note(plain, own)
+        # its predecessors. Where nothing is recorded, the first come takes the plain keys.
+        if own.customer_id is None and own.account is not None and account.livemode:
+            return _unlinked_live(plain, own)
+        return own if own.account is not None or own.customer_id is not None else _with_own_note(plain, own)
     if plain.account == account.pin or (account.id is None and _mode(plain.account) == account.mode):
         return plain
     if not account.livemode:
@@ -79,6 +79,27 @@ def _with_own_note(plain: User, own: User) -> User:
         link_failed_try=own.link_failed_try,
         note_suffix=own.suffix,
         moved=((FAILED_AT + foreign, int(at)), (FAILED_TRY + foreign, which)),
+    )
+
+
+def _unlinked_live(plain: User, own: User) -> User:
+    """The user with the plain keys, where a live link belongs, and with what an unlinking left in others.
+
+    The next record moves it.
+    """
+    noted = _with_own_note(plain, own)
+    if noted.link_failed_at is None and own.link_failed_at is not None:
+        noted = replace(
+            noted,
+            link_failed_at=own.link_failed_at,
+            link_failed_try=own.link_failed_try,
+            note_suffix=own.suffix,
+        )
+    gone = tuple((key + own.suffix, None) for key in KEYS if key + own.suffix in own.records)
+    return replace(
+        noted,
+        replaced=tuple(dict.fromkeys((*plain.replaced, *own.replaced))),
+        moved=(*noted.moved, *own.moved, *gone),
     )
 
 

@@ -17,7 +17,7 @@ from webstore.linking import protocol
 from webstore.linking.calls import CreateCustomer, GetCustomer, NoteFailure, ReadAccount, RecordLink
 from webstore.linking.models import ClaimedLink, Customer, LinkOutcome, LinkStatus, User
 from webstore.linking.protocol import Policy
-from webstore.linking.worlds import in_world
+from webstore.linking.worlds import in_world, metadata_of
 
 KEYS = {name: f"stripe_customer_id_{world.id}_{world.mode}" for name, world in WORLDS.items()}
 
@@ -453,3 +453,27 @@ def test_an_unlinked_test_world_keeps_its_keys_and_predecessors_beside_empty_pla
     assert (found.suffix, found.customer_id, found.replaced) == (place, None, ("cus_before",))
     # Another world begins in the plain keys.
     assert in_world(user, WORLDS["live"], second_account=False).suffix == ""
+
+
+def test_an_unlinked_live_world_takes_its_predecessors_and_its_failure_note_along_into_the_plain_keys() -> (
+    None
+):
+    live, test = (KEYS[it].removeprefix("stripe_customer_id") for it in ("live", "test"))
+    left = {
+        f"stripe_account{live}": WORLDS["live"].pin,
+        f"stripe_replaced{live}": "cus_before",
+        f"stripe_link_failed_at{live}": 1000,
+        f"stripe_link_failed_try{live}": f"cus_before 1{live}",
+    }
+    users = [User(ADA, records=left), User(ADA, records=left | {"stripe_replaced": "cus_imported"})]
+    found = [in_world(user, WORLDS["live"], second_account=False) for user in users]
+    assert [it.replaced for it in found] == [("cus_before",), ("cus_imported", "cus_before")]
+    for it in found:
+        assert (it.suffix, it.customer_id, it.link_failed_at, it.note_suffix) == ("", None, 1000.0, live)
+        patch = metadata_of(RecordLink(ADA, "cus_now", WORLDS["live"].pin, it.replaced, moved=it.moved))
+        assert {key: patch[key] for key in left} == dict.fromkeys(left)
+    # Another world's failure note in the plain keys goes to keys of its own.
+    noted = left | {"stripe_link_failed_at": 2000, "stripe_link_failed_try": f"0{test}"}
+    it = in_world(User(ADA, records=noted), WORLDS["live"], second_account=False)
+    assert it.link_failed_at == 1000.0
+    assert (f"stripe_link_failed_at{test}", 2000) in it.moved
