@@ -14,7 +14,8 @@ from .findings import Setting
 from .models import Exported, Slice
 from .parallel import Heap, spread
 from .ports import Exports, Listing
-from .spool import KeptUser, OpenSlice, Spool
+from .rows import KeptUser
+from .spool import OpenSlice, Spool
 
 #: Reports progress: the step, how much of it was done since the last call, and the total (None: not known).
 Tell = Callable[[str, int, int | None], None]
