@@ -78,8 +78,15 @@ class Collector:
             users = (kept(it, self.setting) for it in self.exports.users(file))
             for number in self.spool.replace_users(users):
                 self.tell("Sorting users", number, None)
+        except DirectoryUnavailable:
+            # The file itself may be broken: the next run of the command starts another job.
+            self._forget_job()
+            raise
         finally:
             file.unlink(missing_ok=True)
+
+    def _forget_job(self) -> None:
+        self.spool.change("DELETE FROM notes WHERE name = ?", [("job",)])
 
     def _download(self, file: Path) -> None:
         for left in reversed(range(_DOWNLOADS)):
@@ -101,7 +108,7 @@ class Collector:
                 location = self.exports.location(job)
             except DirectoryRefused as exc:
                 # The next run of the command starts another one.
-                self.spool.change("DELETE FROM notes WHERE name = ?", [("job",)])
+                self._forget_job()
                 if not exc.only_this or not restarts:
                     raise
                 # Auth0 forgets a job after a day.

@@ -139,6 +139,10 @@ class Join:
         """How many users have a link of another live account, which this store refuses."""
         return self._number("SELECT count(*) FROM users WHERE refused")
 
+    def unread(self) -> int:
+        """How many users are left out, because their record cannot be read."""
+        return self._number("SELECT count(*) FROM users WHERE last_login < 0")
+
     def safe(self, limit: int | None) -> Iterator[tuple[int, Finding]]:
         """Findings to repair that were not tried yet, in the order of their users, with their numbers."""
         rows = self._spool.rows(f"SELECT rowid, document {_SAFE} ORDER BY user_id, rank", (_limit(limit),))

@@ -32,8 +32,8 @@ class Kind(StrEnum):
     #: Recorded for this account and mode, but the customer was deleted ("safe") or is missing.
     DANGLING_ID = "dangling_id"
     #: Several living customers name one user, or would: the recorded one may name nobody, until the store
-    #: claims it at the next use. One finding a user: `customer_id` is the one that the store uses, `customers`
-    #: are all.
+    #: claims it at the next use. One finding a user: `customer_id` is the one that the store uses,
+    #: `customers` are all.
     DUPLICATE_CUSTOMERS = "duplicate_customers"
     #: The customer names an identity that was merged into another user. `user_id`: the primary.
     MERGED_SECONDARY = "merged_secondary"
@@ -105,6 +105,9 @@ class Summary:
     elsewhere: int = 0
     #: Users with a link of another live account, which this store refuses (LINK_SECOND_ACCOUNT).
     refused: int = 0
+    #: Why the run is not clean, even without findings; empty if it is.
+    warning: str = ""
+    #: When the reading began, and how long it took until the end, with the time that the run was interrupted.
     started_at: float = 0.0
     took_s: float = 0.0
 

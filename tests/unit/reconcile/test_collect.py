@@ -184,6 +184,22 @@ def test_a_job_that_has_failed_is_started_again_by_the_next_run(spool: Spool) ->
     assert (tenant.started, spool.count("users")) == (2, 1)
 
 
+def test_an_export_that_cannot_be_read_is_made_again_by_the_next_run(spool: Spool) -> None:
+    @dataclass
+    class Broken(Tenant):
+        def users(self, file: Path) -> Iterator[Exported]:
+            if self.started == 1:
+                yield self.everybody[0]
+                raise DirectoryUnavailable("the exported users cannot be read")
+            yield from self.everybody
+
+    tenant = Broken([Exported(user(), 5.0), Exported(user(GRACE, None), 5.0)])
+    with pytest.raises(DirectoryUnavailable):
+        collector(spool, Account([]), tenant).collect()
+    collector(spool, Account([]), tenant).collect()
+    assert (tenant.started, spool.count("users")) == (2, 2)
+
+
 def test_a_job_that_is_unknown_by_now_is_started_again_at_once(spool: Spool) -> None:
     unknown = DirectoryRefused("unknown")
     unknown.only_this = True

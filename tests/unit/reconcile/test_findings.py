@@ -87,7 +87,8 @@ def test_a_recorded_customer_that_names_nobody_beside_one_that_names_the_user() 
     )
     assert replace(before, message=after.message) == after
     assert before.message == (
-        "Auth0 records cus_ada, which names nobody, and cus_2 names the user. The store takes the recorded one."
+        "Auth0 records cus_ada, which names nobody, and cus_2 names the user. "
+        "The store takes the recorded one."
     )
     # A predecessor is in sight.
     noted = replace(facts, user=user(replaced=("cus_2",)))
