@@ -128,7 +128,7 @@ class Run:
         spread(wanted, ask, THREADS)
 
     def wrong_account(self) -> str | None:
-        """Why the Stripe key is taken for one of the wrong account. None if it is not.
+        """Why the Stripe key counts as one of the wrong account. None if it does not.
 
         Then nothing is repaired: `--backfill` would make customers in an account that the shop does not use.
         """

@@ -40,14 +40,14 @@ from webstore.state import State
 #: Calls a second: what Stripe allows, less a share for the running store.
 #: https://docs.stripe.com/rate-limits
 STRIPE_LIVE_RPS, STRIPE_TEST_RPS = 80.0, 20.0
-#: The fewest calls a second that a run may be told to make: with fewer, not even one thread links in time.
+#: The fewest calls a second that a run may make: with fewer, not even one thread links in time.
 LEAST_AUTH0_RPS, LEAST_STRIPE_RPS = 0.1, 0.25
 #: Calls that an attempt of linking makes to each vendor, and the seconds that it may wait for their turns.
 AUTH0_CALLS, STRIPE_CALLS, LINKING_S = 4, 8, 40.0
 #: Seconds that one call may take, and a step of linking with the wait for its turn.
 _CALL_S, _STEP_S = 20.0, 60.0
-#: Seconds. What was read longer ago than the first is not compared with what is read now. Pairs of a file are
-#: checked one by one, so that an import may go on for longer.
+#: Seconds. Data read longer ago than the first is not compared with data read now. An import checks its pairs
+#: one by one, so it may go on for longer.
 READ_AGE_S, IMPORT_AGE_S = 6 * 3600.0, 3 * 24 * 3600.0
 
 
@@ -218,7 +218,7 @@ def spooled(name: str, subject: Sequence[object], how: How, *, age_s: float) -> 
         raise CannotRun(words) from exc
     if began is not None:
         at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
-        told = f"What the run of {at} has read is too old to be compared with what is read now: begins anew."
+        told = f"The data of the run of {at} is too old to compare with today's: starts over."
         click.echo(told if old else f"Continues the run of {at}. --fresh begins anew.", err=True)
     try:
         yield spool
