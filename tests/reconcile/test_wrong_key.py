@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.linking.operators import customers, written
+from tests.linking.operators import customers, made, written
 from tests.support import OTHER_KEY, SECOND_LIVE_KEY, TEST_KEY, Shop
 from webstore.sandbox.stripe import ACCOUNT
 
@@ -82,3 +82,12 @@ def test_a_test_key_of_another_account_is_not_clean(shop: Shop) -> None:
     assert "3 users are linked in another account or mode. Is the Stripe key right?" in found["warning"]
     # Of one user it says nothing.
     assert reconcile(shop, "--user", user_id)[0] == 0
+
+
+def test_an_export_without_users_is_not_clean(shop: Shop) -> None:
+    for email in ("ada@example.com", "grace@example.com"):
+        shop.management("DELETE", shop.user_id(email))
+    made(shop)
+    code, found = reconcile(shop)
+    assert (code, found["findings"], found["users"], found["customers"]) == (3, [], 0, 1)
+    assert found["warning"] == "Auth0's export has no users. Is this the right tenant?"

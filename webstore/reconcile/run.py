@@ -156,6 +156,8 @@ class Run:
                 f"Nobody is linked to {self._account}, and {_users(elsewhere)} linked in another account or "
                 "mode. Is the Stripe key right? If so, logins and --backfill make the links."
             )
+        if not self.options.one_user and self.spool.count("customers") and not self.spool.count("users"):
+            told.append("Auth0's export has no users. Is this the right tenant?")
         if unread:
             told.append(f"{_users(unread)} left out, because their app_metadata cannot be read.")
         return " ".join(told)

@@ -164,6 +164,21 @@ def test_customers_made_during_the_run_are_marked(spool: Spool) -> None:
     assert list(spool.rows("SELECT id, fresh FROM customers")) == [("cus_ada", 1)]
 
 
+def test_a_customer_made_in_the_second_of_the_newest_one_is_read(spool: Spool) -> None:
+    account = Account([customer(created=10.0)])
+
+    class Late(Tenant):
+        def start(self) -> str:
+            return "job_1"
+
+        def location(self, job: str) -> str | None:
+            account.all.append(customer("cus_late", created=10.0))
+            return "https://files.example/1"
+
+    collector(spool, account, Late([Exported(user(), 5.0)])).collect()
+    assert read(spool) == ["cus_ada", "cus_late"]
+
+
 def test_an_account_without_customers(spool: Spool) -> None:
     collector(spool, Account([])).collect()
     assert (read(spool), spool.count("users")) == ([], 2)
