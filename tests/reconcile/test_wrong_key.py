@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.linking.operators import customers, made, written
-from tests.support import OTHER_KEY, SECOND_LIVE_KEY, TEST_KEY, Shop
-from webstore.sandbox.stripe import ACCOUNT
+from tests.support import OTHER_KEY, SECOND_LIVE_KEY, Shop
+from webstore.sandbox.stripe import ACCOUNT, TEST_KEY
 
 FAST = ("--stripe-rps", "2000", "--auth0-rps", "2000")
 

@@ -51,8 +51,8 @@ class Collector:
             self.spool.keep(customers="read")
         if self.spool.note("users") is None:
             self._users()
-            # Logins have made links since the run began. The users of these links are left out. Others may have
-            # been made in the second of the newest customer, after that was read.
+            # Logins have made links since the run began. The users of these links are left out. A customer
+            # made in the same second as the newest one may not have been listed yet.
             newest = int(float(self.spool.note("newest") or 0))
             self.spool.add_slice(Slice(newest, _FAR))
             self.spool.keep(users="read")
