@@ -289,6 +289,9 @@ class Accounts:
     def find_by_email(self, email: str) -> tuple[str, ...]:
         raise NotImplementedError
 
+    def find_by_identity(self, user_id: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
     def list_users(self, page: int, per_page: int) -> tuple[User, ...]:
         raise NotImplementedError
 

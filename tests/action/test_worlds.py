@@ -48,6 +48,18 @@ def test_live_mode_leaves_plain_keys_of_another_world_to_the_store(
     assert ensure_customer(shop.linker, eve).status is becomes
 
 
+@pytest.mark.parametrize("pin", ["nonsense", "acct_1A", "live"])
+def test_a_link_whose_account_is_none_is_left_to_the_store(shop: Shop, tmp_path: Path, pin: str) -> None:
+    records = {"stripe_customer_id": "cus_hand", "stripe_account": pin}
+    with running_tenant(shop, tmp_path) as tenant:
+        eve = new_user(tenant, app_metadata=records)
+        asked = tenant.log_in(eve)
+        assert asked.metadata == {}
+        assert asked.id_token == claims(tenant, records)
+    assert shop.customers() == []
+    assert ensure_customer(shop.linker, eve).customer_id == "cus_hand"
+
+
 def test_without_the_account_the_mode_alone_decides(shop: Shop, tmp_path: Path) -> None:
     """The store's key may not read its account; the Action records as that store does."""
     shop.restart(STRIPE_SECRET_KEY=RESTRICTED_KEY)

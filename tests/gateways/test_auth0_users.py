@@ -179,7 +179,8 @@ def test_a_user_with_an_awkward_id_is_read_and_linked(
         ({"stripe_customer_id": ["cus_1"]}, ('["cus_1"]', None, None)),
         ({"stripe_customer_id": False}, ("false", None, None)),
         ({"stripe_customer_id": ""}, ("", None, None)),
-        ({"stripe_customer_id": "cus_1", "stripe_account": 7}, ("cus_1", "7", None)),
+        # It names no account and mode, so the customer is one without an account.
+        ({"stripe_customer_id": "cus_1", "stripe_account": 7}, ("cus_1", None, None)),
         ({"stripe_link_failed_at": "yesterday"}, (None, None, None)),
         ({"stripe_link_failed_at": True}, (None, None, None)),
         ({"stripe_link_failed_at": {"at": 1}}, (None, None, None)),
@@ -194,6 +195,17 @@ def test_garbage_in_the_record_is_read_as_recorded_garbage(
     tenant.keep(metadata)
     user = directory.read_user(ADA)
     assert (user.customer_id, user.account, user.link_failed_at) == read
+
+
+def test_the_user_into_whom_an_account_was_merged_is_found(tenant: Tenant, directory: Auth0Directory) -> None:
+    social = social_user("an account", None, None, time.time())
+    tenant.auth0.state.users.add(social)
+    tenant.auth0.state.merge_users(ADA, social.user_id)
+    # The search lags.
+    tenant.auth0.control.clock.advance(60)
+    assert directory.find_by_identity(social.user_id) == (ADA,)
+    assert directory.find_by_identity(ADA) == ()
+    assert directory.find_by_identity('waad|it"s \\" OR user_id:* "') == ()
 
 
 # Writing

@@ -182,6 +182,32 @@ def test_one_user_alone(shop: Shop) -> None:
     assert reconcile(shop, "--user", "nonsense").exit_code == 2
 
 
+def test_an_account_that_was_merged_means_the_user_whom_it_was_merged_into(shop: Shop) -> None:
+    planted = seeded(shop, {"merged_secondary": 2, "orphan_customer": 1})
+    for _, primary, its in planted[:2]:
+        assert its
+        secondary = owner(shop, its)
+        assert secondary not in (None, primary)
+        for who in (its, str(secondary), str(primary)):
+            assert brief(document(shop, "--user", who)) == [["merged_secondary", primary, its]]
+    _, primary, its = planted[0]
+    (done,) = document(shop, "--user", str(its), "--apply")["findings"]
+    assert (done["repair"], done["user_id"]) == ("done", primary)
+
+
+def test_an_account_that_is_none_makes_no_second_customer(shop: Shop) -> None:
+    seeded(shop, 0)
+    user_id = shop.add_user("eve@shop.example", name="Eve")
+    one = made(shop, owner=user_id, email="eve@shop.example", name="Eve")
+    for pin in ("nonsense", 7):
+        records = {"stripe_customer_id": one, "stripe_account": pin}
+        shop.management("PATCH", user_id, {"app_metadata": records})
+        assert brief(document(shop)) == [["unpinned", user_id, one]]
+        assert [it["repair"] for it in document(shop, "--apply", "--backfill")["findings"]] == ["done"]
+        assert shop.app_metadata(user_id) == {"stripe_customer_id": one, "stripe_account": f"{ACCOUNT} test"}
+    assert brief(document(shop)) == []
+
+
 def test_pairs_from_a_file(shop: Shop, tmp_path: Path) -> None:
     ada, grace, eve = (
         shop.add_user(f"{it}@shop.example", email_verified=True) for it in ("ada", "grace", "eve")

@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import sqlite3
+import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,21 @@ from click.testing import Result
 
 from tests.linking.operators import customers, made
 from tests.support import Shop
-from webstore.reconcile.lock import KEY
+from webstore.cli.customers import reconcile_parts
+from webstore.cli.customers.reconcile_parts import (
+    AUTH0_CALLS,
+    LEAST_AUTH0_RPS,
+    LEAST_STRIPE_RPS,
+    READ_AGE_S,
+    STRIPE_CALLS,
+    threads_at,
+)
+from webstore.linking.attempt import MAX_ATTEMPT_S
+from webstore.reconcile.lock import KEY, locked
+from webstore.reconcile.pairs import Import
 from webstore.reconcile.run import Run
 from webstore.reconcile.spool import Spool
+from webstore.sandbox.stripe import ACCOUNT
 
 FAST = ("--stripe-rps", "2000", "--auth0-rps", "2000")
 
@@ -68,6 +82,110 @@ def test_a_run_about_the_last_days_goes_on_as_well(
     assert "Continues the run of" in reconcile(shop, tmp_path, "--since", "90d").stderr
     for wrong in ("nonsense", "2999-01-01", "9" * 400 + "d"):
         assert reconcile(shop, tmp_path, "--since", wrong).exit_code == 2
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Make the run whose file is in the folder so much older."""
+    (path,) = folder.glob("*.sqlite")
+    spool = Spool(path)
+    spool.keep(began=str(float(spool.note("began") or 0) - seconds))
+    spool.close()
+
+
+def test_what_was_read_long_ago_is_not_compared_with_what_is_read_now(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    def link(user_id: str) -> str:
+        customer_id = made(shop, owner=user_id, email="eve@shop.example", name="Eve")
+        records = {"stripe_customer_id": customer_id, "stripe_account": f"{ACCOUNT} test"}
+        shop.management("PATCH", user_id, {"app_metadata": records})
+        return customer_id
+
+    eve = shop.add_user("eve@shop.example", name="Eve")
+    one = link(eve)
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "replace_users", full)
+        assert reconcile(shop, tmp_path).exit_code == 1
+    # What was read of this customer would make it a duplicate.
+    shop.stripe("DELETE", f"/customers/{one}")
+    link(eve)
+    age(tmp_path, READ_AGE_S)
+    done = reconcile(shop, tmp_path, "--json")
+    found = json.loads(done.stdout)
+    assert [it for it in found["findings"] if it["user_id"] == eve] == []
+    assert "is too old to compare" in done.stderr
+
+
+def test_a_run_that_goes_on_tells_when_its_reading_began(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "index", full)
+        assert reconcile(shop, tmp_path).exit_code == 1
+    age(tmp_path, READ_AGE_S - 600)
+    done = reconcile(shop, tmp_path, "--json")
+    assert "Continues the run of" in done.stderr
+    assert json.loads(done.stdout)["took_s"] > READ_AGE_S - 600
+
+
+def test_an_import_goes_on_for_longer(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    file = tmp_path / "pairs.csv"
+    file.write_text("user_id,customer_id\nauth0|1,cus_1\n", encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr(Import, "run", full)
+        assert reconcile(shop, tmp_path, "--import", str(file)).exit_code == 1
+    age(tmp_path, 2 * READ_AGE_S)
+    assert "Continues the run of" in reconcile(shop, tmp_path, "--import", str(file)).stderr
+
+
+def test_a_run_whose_lock_was_taken_over_stops_and_leaves_the_file_alone(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = shop.app.extensions["webstore"].state
+    theirs = json.dumps({"host": "another", "pid": 1, "name": "grace", "since": 1.0})
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def suspended(*_: object, **__: object) -> None:
+        state.set(KEY, theirs, 60)
+        threading.Event().wait(60)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reconcile_parts, "locked", partial(locked, beat_s=0.01))
+        patched.setattr(Spool, "index", suspended)
+        stopped = reconcile(shop, tmp_path, "--json")
+    assert stopped.exit_code == 1
+    assert "grace on another (process 1), has taken over the lock" in json.loads(stopped.stdout)["error"]
+    assert "is kept" not in stopped.stderr
+    assert list(tmp_path.glob("reconcile-*.sqlite"))
+    assert (state.get(KEY), signal.getsignal(signal.SIGTERM)) == (theirs, handler)
+    state.delete(KEY)
+
+
+@pytest.mark.parametrize("auth0_rps", [LEAST_AUTH0_RPS, 0.3, 0.5, 2.0, 10.0, 10_000.0])
+@pytest.mark.parametrize("stripe_rps", [LEAST_STRIPE_RPS, 1.0, 20.0, 80.0, 10_000.0])
+def test_each_thread_has_its_turn_before_its_link_is_given_up(auth0_rps: float, stripe_rps: float) -> None:
+    threads = threads_at(auth0_rps, stripe_rps)
+    waits = threads * max(AUTH0_CALLS / auth0_rps, STRIPE_CALLS / stripe_rps)
+    assert 1 <= threads <= 16
+    assert waits < 0.75 * MAX_ATTEMPT_S
+    assert threads_at(10.0, 20.0) == 16
+
+
+@pytest.mark.parametrize("option", [("--stripe-rps", "0.2"), ("--auth0-rps", "0.09"), ("--auth0-rps", "0")])
+def test_a_rate_at_which_nothing_would_be_done_in_time_is_refused(
+    shop: Shop, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    refused = reconcile(shop, tmp_path, *option)
+    assert (refused.exit_code, "is not in the range" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -7,6 +7,7 @@ and retries can be set.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -109,6 +110,25 @@ class Auth0Directory:
 
         addresses = dict.fromkeys((email, email.lower()))
         return tuple(dict.fromkeys(user_id for address in addresses for user_id in ids(address)))
+
+    def find_by_identity(self, user_id: str) -> tuple[str, ...]:
+        """The IDs of the users into whom this account was merged. Raises as `read_user`.
+
+        A merge shows up some seconds late, and an account that was split off again is found as long.
+        Source: https://auth0.com/docs/manage-users/user-search/user-search-query-syntax
+        """
+        provider, _, account = (re.sub(r'(["\\])', r"\\\1", it) for it in user_id.partition("|"))
+        params = {
+            "q": f'identities.user_id:"{account}" AND identities.provider:"{provider}"',
+            "fields": "user_id",
+            "include_fields": "true",
+            "search_engine": "v3",
+        }
+        listed = self._with_token(lambda token: self._get("users", params, token))
+        if not isinstance(listed, list):
+            raise DirectoryUnavailable("the answer is not a list")
+        found = (text_of(it, "user_id") for it in listed if isinstance(it, dict))
+        return tuple(it for it in found if it and it != user_id)
 
     def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
         """Write these root keys of the user's `app_metadata`. Raises what `read_user` raises.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -13,6 +14,8 @@ ID, PIN, REPLACED = "stripe_customer_id", "stripe_account", "stripe_replaced"
 FAILED_AT, FAILED_TRY = "stripe_link_failed_at", "stripe_link_failed_try"
 MERGED = "stripe_merged"
 KEYS = (ID, PIN, REPLACED, FAILED_AT, FAILED_TRY, MERGED)
+#: An account and mode. Any other text in the place of a pin names no world, and counts as none.
+_PIN = re.compile(r"acct_[A-Za-z0-9_]+ (?:live|test)")
 #: The end of the year 9999, as a Unix time.
 _MAX_TIME = 253_402_300_799
 
@@ -36,7 +39,7 @@ class User:
     password_reset_at: float = 0.0
     #: `app_metadata.stripe_customer_id`, exactly as recorded (it may be garbage); None when absent.
     customer_id: str | None = None
-    #: `app_metadata.stripe_account`: "acct_... test" or "acct_... live".
+    #: `app_metadata.stripe_account`: "acct_... test" or "acct_... live"; None also for anything else.
     account: str | None = None
     #: `app_metadata.stripe_link_failed_at`: when a create ended with an answer that proves nothing.
     link_failed_at: float | None = None
@@ -87,7 +90,7 @@ class User:
             note_suffix=suffix,
             moved=(),
             customer_id=_text(records.get(ID + suffix)),
-            account=_text(records.get(PIN + suffix)),
+            account=_pin(records.get(PIN + suffix)),
             link_failed_at=_moment(records.get(FAILED_AT + suffix)),
             link_failed_try=_text(records.get(FAILED_TRY + suffix)),
             replaced=tuple((_text(records.get(REPLACED + suffix)) or "").split()),
@@ -100,6 +103,10 @@ def _text(value: object) -> str | None:
     if value is None:
         return None
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _pin(value: object) -> str | None:
+    return value if isinstance(value, str) and _PIN.fullmatch(value) else None
 
 
 def _moment(value: object) -> float | None:

@@ -20,6 +20,9 @@ class Directory(Protocol):
     def find_by_email(self, email: str) -> tuple[str, ...]:
         """The IDs of the users with this address, for operators."""
 
+    def find_by_identity(self, user_id: str) -> tuple[str, ...]:
+        """The IDs of the users into whom this account was merged, for operators. It lags."""
+
     def write_records(self, user_id: str, records: Mapping[str, object]) -> None:
         """Write these root keys of `app_metadata` in one PATCH; None removes a key."""
 

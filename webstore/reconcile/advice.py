@@ -54,6 +54,12 @@ def _message(kind: Kind, about: About) -> str:
         case Kind.SHARED_CUSTOMER:
             named = f"names {about.named}" if about.named else "names nobody"
             return f"{len(about.users)} users record {one}, which {named}: {', '.join(about.users)}."
+        case Kind.DUPLICATE_CUSTOMERS if about.named == "nobody":
+            others = about.customers[1:]
+            return (
+                f"Auth0 records {one}, which names nobody, and {', '.join(others)} "
+                f"{'names' if len(others) == 1 else 'name'} the user. The store takes the recorded one."
+            )
         case Kind.DUPLICATE_CUSTOMERS:
             return f"{len(about.customers)} living customers are this user's: {', '.join(about.customers)}."
         case Kind.DANGLING_ID:

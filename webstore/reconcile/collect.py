@@ -14,7 +14,8 @@ from .findings import Setting
 from .models import Exported, Slice
 from .parallel import Heap, spread
 from .ports import Exports, Listing
-from .spool import KeptUser, OpenSlice, Spool
+from .rows import KeptUser
+from .spool import OpenSlice, Spool
 
 #: Reports progress: the step, how much of it was done since the last call, and the total (None: not known).
 Tell = Callable[[str, int, int | None], None]
@@ -50,9 +51,10 @@ class Collector:
             self.spool.keep(customers="read")
         if self.spool.note("users") is None:
             self._users()
-            # Logins have made links since the run began. The users of these links are left out.
+            # Logins have made links since the run began. The users of these links are left out. A customer
+            # made in the same second as the newest one may not have been listed yet.
             newest = int(float(self.spool.note("newest") or 0))
-            self.spool.add_slice(Slice(newest + 1, _FAR))
+            self.spool.add_slice(Slice(newest, _FAR))
             self.spool.keep(users="read")
         if self.spool.note("late") is None:
             self._customers()
@@ -77,8 +79,15 @@ class Collector:
             users = (kept(it, self.setting) for it in self.exports.users(file))
             for number in self.spool.replace_users(users):
                 self.tell("Sorting users", number, None)
+        except DirectoryUnavailable:
+            # The file itself may be broken: the next run of the command starts another job.
+            self._forget_job()
+            raise
         finally:
             file.unlink(missing_ok=True)
+
+    def _forget_job(self) -> None:
+        self.spool.change("DELETE FROM notes WHERE name = ?", [("job",)])
 
     def _download(self, file: Path) -> None:
         for left in reversed(range(_DOWNLOADS)):
@@ -100,7 +109,7 @@ class Collector:
                 location = self.exports.location(job)
             except DirectoryRefused as exc:
                 # The next run of the command starts another one.
-                self.spool.change("DELETE FROM notes WHERE name = ?", [("job",)])
+                self._forget_job()
                 if not exc.only_this or not restarts:
                     raise
                 # Auth0 forgets a job after a day.

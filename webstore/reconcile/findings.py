@@ -80,7 +80,7 @@ def of_user(facts: UserFacts, setting: Setting) -> Iterator[Finding]:
     elif isinstance(recorded, Gone):
         yield _dangling(facts, recorded, own, setting)
     else:
-        yield from _recorded(facts, recorded, setting)
+        yield from _recorded(facts, recorded, own, setting)
     yield from _duplicates(facts, own)
     for customer in facts.merged:
         yield from _merged(facts, customer, setting)
@@ -131,7 +131,9 @@ def _dangling(facts: UserFacts, gone: Gone, own: list[Customer], setting: Settin
     return _finding(Kind.DANGLING_ID, user, user.customer_id, repair, gone=gone, customers=own)
 
 
-def _recorded(facts: UserFacts, customer: Customer, setting: Setting) -> Iterator[Finding]:
+def _recorded(
+    facts: UserFacts, customer: Customer, own: list[Customer], setting: Setting
+) -> Iterator[Finding]:
     """The findings about the pair of a user and the living customer that is recorded."""
     user = facts.user
     if facts.sharers and customer.owner != user.user_id:
@@ -144,7 +146,9 @@ def _recorded(facts: UserFacts, customer: Customer, setting: Setting) -> Iterato
             )
         return
     if customer.owner is None:
-        yield _finding(Kind.BACK_REFERENCE_MISSING, user, customer.id, _safe(user))
+        # The store claims it at the next use. If others name the user, that makes it one of several.
+        if not _other_own(own, user):
+            yield _finding(Kind.BACK_REFERENCE_MISSING, user, customer.id, _safe(user))
         return
     if customer.owner not in user.owners:
         yield _finding(Kind.WRONG_BACK_REFERENCE, user, customer.id, Repair.PERSON, named=customer.owner)
@@ -193,13 +197,22 @@ def _merged(facts: UserFacts, customer: Customer, setting: Setting) -> Iterator[
 def _duplicates(facts: UserFacts, own: list[Customer]) -> Iterator[Finding]:
     """Several living customers of one user. Predecessors are none: their orders are in sight."""
     user, recorded = facts.user, facts.recorded
-    several = [it for it in own if it.id not in user.replaced]
+    several = _other_own(own, user)
+    nameless = None
     if isinstance(recorded, Customer):
-        if recorded.owner is not None and recorded.owner not in user.owners:
+        if recorded.owner not in user.owners and (recorded.owner is not None or facts.sharers):
             return
-        several = [recorded, *(it for it in several if it.id != recorded.id)]
+        nameless = "nobody" if recorded.owner is None else None
+        several = [recorded, *several]
     if len(several) > 1:
-        yield _finding(Kind.DUPLICATE_CUSTOMERS, user, several[0].id, Repair.PERSON, customers=several)
+        yield _finding(
+            Kind.DUPLICATE_CUSTOMERS, user, several[0].id, Repair.PERSON, named=nameless, customers=several
+        )
+
+
+def _other_own(own: list[Customer], user: User) -> list[Customer]:
+    """The customers that name the user, without the recorded one and the predecessors."""
+    return [it for it in own if it.id != user.customer_id and it.id not in user.replaced]
 
 
 def _best_first(customers: Sequence[Customer], user: User) -> list[Customer]:

@@ -11,7 +11,8 @@ from webstore.linking.models import Customer
 
 from .findings import Gone, Setting, UserFacts, of_customer, of_user
 from .models import Finding, Kind, Repair
-from .spool import CUSTOMER, USER, Spool, customer_of, user_of
+from .rows import CUSTOMER, USER, customer_of, user_of
+from .spool import Spool
 
 #: Findings of a transaction.
 _BATCH = 500
@@ -26,11 +27,23 @@ _SOUND = """
     AND (u.pin IS NOT NULL OR NOT :pinned) AND u.identities = ''
     AND NOT EXISTS (SELECT 1 FROM customers c WHERE c.owner = u.id AND c.id <> u.recorded)
 """
-_USERS = f"""
-    SELECT {USER}, u.elsewhere, g.why, {CUSTOMER.format("r")}
-    FROM users u LEFT JOIN customers r ON r.id = u.recorded LEFT JOIN gone g ON g.id = u.recorded
-    WHERE NOT u.refused AND u.last_login >= :since AND ({_SOUND}) IS NOT TRUE
+#: Whether another user who logged in since then records the same customer, or is the one whom it names.
+_CONCERNS_ANOTHER = """
+    u.recorded IS NOT NULL AND (
+        EXISTS (
+            SELECT 1 FROM users o
+            WHERE o.recorded = u.recorded AND o.id <> u.id AND NOT o.refused AND o.last_login >= :since
+        )
+        OR EXISTS (SELECT 1 FROM users o WHERE o.id = r.owner AND o.id <> u.id AND o.last_login >= :since)
+    )
 """
+_USERS = f"""
+    SELECT {USER}, u.elsewhere, g.why, {CUSTOMER.format("r")}, u.last_login >= :since
+    FROM users u LEFT JOIN customers r ON r.id = u.recorded LEFT JOIN gone g ON g.id = u.recorded
+    WHERE NOT u.refused AND (u.last_login >= :since OR ({_CONCERNS_ANOTHER})) AND ({_SOUND}) IS NOT TRUE
+"""
+#: Findings about two users: they count if one of them logged in since then.
+_ABOUT_TWO = (Kind.SHARED_CUSTOMER, Kind.WRONG_BACK_REFERENCE)
 _NAMING = f"""
     SELECT {_OF_ANOTHER.format("c", "?1")}, c.fresh, {CUSTOMER.format("c")}
     FROM customers c WHERE c.owner = ?1
@@ -126,6 +139,10 @@ class Join:
         """How many users have a link of another live account, which this store refuses."""
         return self._number("SELECT count(*) FROM users WHERE refused")
 
+    def unread(self) -> int:
+        """How many users are left out, because their record cannot be read."""
+        return self._number("SELECT count(*) FROM users WHERE last_login < 0")
+
     def safe(self, limit: int | None) -> Iterator[tuple[int, Finding]]:
         """Findings to repair that were not tried yet, in the order of their users, with their numbers."""
         rows = self._spool.rows(f"SELECT rowid, document {_SAFE} ORDER BY user_id, rank", (_limit(limit),))
@@ -149,8 +166,11 @@ class Join:
     def _of_users(self) -> Iterator[Finding]:
         for row in self._spool.rows(_USERS, self._values()):
             facts = self._facts(row)
-            if facts is not None:
-                yield from of_user(facts, self._setting)
+            if facts is None:
+                continue
+            for finding in of_user(facts, self._setting):
+                if row[-1] or finding.kind in _ABOUT_TWO:
+                    yield finding
 
     def _facts(self, row: Sequence[object]) -> UserFacts | None:
         """What is known about a user; None if a link is being made just now."""
@@ -165,7 +185,7 @@ class Join:
                 naming.append(customer_of(columns))
         recorded: Customer | Gone | None = None
         if user.customer_id is not None:
-            recorded = customer_of(row[14:]) if row[14] is not None else Gone(str(why or Gone.NOT_LISTED))
+            recorded = customer_of(row[14:-1]) if row[14] is not None else Gone(str(why or Gone.NOT_LISTED))
         sharers: tuple[str, ...] = ()
         if isinstance(recorded, Customer):
             sharers = tuple(str(it) for (it,) in self._spool.query(_SHARERS, recorded.id, user.user_id))

@@ -26,6 +26,13 @@ class Locked(WebstoreError):
     """Another run is under way; the message says whose."""
 
 
+class TakenOver(KeyboardInterrupt):
+    """Another run has taken the lock over, so this one has to end; the message says whose.
+
+    Not a `WebstoreError`: it ends the main thread wherever that is, and nobody takes it for a call's failure.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Who runs."""
@@ -45,12 +52,14 @@ def locked(
     owner: Owner,
     alive: Callable[[int], bool],
     *,
+    lost: Callable[[TakenOver], None],
     beat_s: float = BEAT_S,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[None]:
     """Hold the lock. Raises `Locked`, and `StateUnavailable` if nothing can be shared for some seconds.
 
-    `alive`: whether a process of this machine runs. The lock of a dead one is taken over.
+    `alive`: whether a process of this machine runs. The lock of a dead one is taken over. `lost`: called on
+    another thread if somebody else has taken this one over, as may happen to a machine that was suspended.
     """
     mine = json.dumps(asdict(owner) | {"token": secrets.token_hex(8)})
     for left in reversed(range(_TRIES)):
@@ -67,7 +76,15 @@ def locked(
     def beat() -> None:
         while not ended.wait(beat_s):
             with suppress(StateUnavailable):
-                state.set(KEY, mine, LASTS_S)
+                held = state.get(KEY)
+                if held is None:
+                    # It ran out, or the state was lost. If another run is faster, the next look tells.
+                    state.add(KEY, mine, LASTS_S)
+                elif held == mine:
+                    state.set(KEY, mine, LASTS_S)
+                else:
+                    return lost(TakenOver(_taken_over(_owner(held))))
+        return None
 
     beating = threading.Thread(target=beat, name="reconcile-lock", daemon=True)
     beating.start()
@@ -112,6 +129,14 @@ def _words(other: Owner | None, now: float) -> str:
     return (
         f"Another run is under way: {other.name} on {other.host} (process {other.pid}) started it "
         f"{minutes:.0f} minutes ago. Wait for it to end, or end that process."
+    )
+
+
+def _taken_over(other: Owner | None) -> str:
+    by = f"{other.name} on {other.host} (process {other.pid})" if other else "somebody else"
+    return (
+        f"Stopped: another run, of {by}, has taken over the lock, because this one gave no sign of life for "
+        f"{LASTS_S / 60:.0f} minutes. Nothing is lost. When that run has ended, run the command again."
     )
 
 

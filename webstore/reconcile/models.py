@@ -31,12 +31,14 @@ class Kind(StrEnum):
     OTHER_TENANT = "other_tenant"
     #: Recorded for this account and mode, but the customer was deleted ("safe") or is missing.
     DANGLING_ID = "dangling_id"
-    #: Several living customers name one user. One finding a user: `customer_id` is the one that the store
-    #: uses, `customers` are all.
+    #: Several living customers name one user, or would: the recorded one may name nobody, until the store
+    #: claims it at the next use. One finding a user: `customer_id` is the one that the store uses,
+    #: `customers` are all.
     DUPLICATE_CUSTOMERS = "duplicate_customers"
     #: The customer names an identity that was merged into another user. `user_id`: the primary.
     MERGED_SECONDARY = "merged_secondary"
-    #: The user records a living customer that names nobody: the seed's Action, or Auth0's old Rule.
+    #: The user records a living customer that names nobody: the seed's Action, or Auth0's old Rule. No other
+    #: customer names the user.
     BACK_REFERENCE_MISSING = "back_reference_missing"
     #: A living customer names a user who records none.
     CUSTOMER_NOT_RECORDED = "customer_not_recorded"
@@ -103,6 +105,9 @@ class Summary:
     elsewhere: int = 0
     #: Users with a link of another live account, which this store refuses (LINK_SECOND_ACCOUNT).
     refused: int = 0
+    #: Why the run is not clean, even without findings; empty if it is.
+    warning: str = ""
+    #: When the reading began, and how long it took until the end, with the time that the run was interrupted.
     started_at: float = 0.0
     took_s: float = 0.0
 

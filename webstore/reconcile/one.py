@@ -23,28 +23,40 @@ def collect_one(spool: Spool, setting: Setting, linker: Linker, user_ids: tuple[
 
     Who else records a customer is not known then.
     """
-    users: list[User] = []
+    users: dict[str, User] = {}
     customers: dict[str, Customer] = {}
     if CUSTOMER_ID.fullmatch(who):
-        found = linker.payments.get_customer(who)
-        customers |= {} if found.deleted else {found.id: found}
+        named = linker.payments.get_customer(who)
+        customers |= {} if named.deleted else {named.id: named}
     for user_id in user_ids:
-        try:
-            read = linker.directory.read_user(user_id)
-        except UserGone:
+        found = _read(linker, user_id)
+        users |= {it.user_id: it for it in found}
+        if not found:
             customers |= {it.id: it for it in _of_nobody(linker, user_id)}
-            continue
-        users.append(read)
-        customers |= {it.id: it for it in _customers(linker, read)}
+    for user in users.values():
+        customers |= {it.id: it for it in _customers(linker, user)}
     if not users and not customers:
         raise UserGone("there is neither such a user nor a customer that names them")
-    for _ in spool.replace_users(kept(Exported(it, last_login=_FAR), setting) for it in users):
+    for _ in spool.replace_users(kept(Exported(it, last_login=_FAR), setting) for it in users.values()):
         pass
     part = spool.add_slice(Slice(0, int(_FAR)))
     page = CustomersPage(tuple(customers.values()), more=False)
     spool.add_customers(part, page, newest=_FAR)
     done = dict.fromkeys(("customers", "users", "late"), "read")
     spool.keep(newest=str(_FAR), job="none", **done)
+
+
+def _read(linker: Linker, user_id: str) -> list[User]:
+    """The user; or those into whom this account was merged, of which Auth0 has no record then."""
+    directory = linker.directory
+    with suppress(UserGone):
+        return [directory.read_user(user_id)]
+    found = []
+    for primary in directory.find_by_identity(user_id):
+        with suppress(UserGone):
+            found.append(directory.read_user(primary))
+    # The search lags, the record does not.
+    return [it for it in found if user_id in it.identities]
 
 
 def _of_nobody(linker: Linker, user_id: str) -> list[Customer]:

@@ -21,13 +21,13 @@ from webstore.linking.attempt import run
 from webstore.linking.protocol import CUSTOMER_ID
 from webstore.linking.relink import CannotRelink, carry_out, find_users, named, plan
 
+from .collect import THREADS
 from .parallel import spread
 from .spool import Spool
 
 #: Names of the columns, in lower case; the first one that a line has counts.
 USER_COLUMNS = ("user_id", "user", "auth0_user_id", "sub", "email")
 CUSTOMER_COLUMNS = ("customer_id", "customer", "stripe_customer_id", "stripe_id")
-_THREADS = 16
 #: Number of locks. Each lock is for some of the users.
 _LOCKS = 256
 #: Pairs that contradict each other: the message, the column whose value they share, the one that differs.
@@ -87,7 +87,8 @@ def read_pairs(file: Path) -> Iterator[Pair]:
                     continue
                 yield Pair(number, who, customer_id)
     except (OSError, ValueError, csv.Error, RecursionError) as exc:
-        words = f"{file.name} cannot be read after line {number} ({type(exc).__name__})."
+        hint = " It has to be in UTF-8." if isinstance(exc, UnicodeDecodeError) else ""
+        words = f"{file.name} cannot be read after line {number} ({type(exc).__name__}).{hint}"
         raise CannotImport(words) from exc
 
 
@@ -131,6 +132,8 @@ class Import:
     linker: Linker
     tell: Callable[[str, int, int | None], None]
     changed: Callable[[str, str], None] = lambda _user, _customer: None
+    #: How many pairs are looked at at the same time.
+    threads: int = THREADS
     _locks: Sequence[threading.Lock] = field(
         default_factory=lambda: tuple(threading.Lock() for _ in range(_LOCKS)), repr=False
     )
@@ -142,7 +145,10 @@ class Import:
             rows = ((it.line, it.who, it.customer_id) for it in pairs)
             self.spool.change("INSERT OR REPLACE INTO pairs (line, who, customer) VALUES (?, ?, ?)", rows)
             self.spool.keep(loaded="yes")
-        return self.spool.count("pairs")
+        number = self.spool.count("pairs")
+        if not number:
+            raise CannotImport("The file has no pairs: no line has a user and a customer ID.")
+        return number
 
     def run(self, *, apply: bool) -> None:
         """Check the pairs that were not looked at, and link those that may be linked."""
@@ -158,7 +164,7 @@ class Import:
                 self._keep(self._checked(pair, apply=apply))
             self.tell("Checking pairs", 1, total)
 
-        spread(self._open("user IS NULL"), find, _THREADS)
+        spread(self._open("user IS NULL"), find, self.threads)
         for words, column, other in _CONFLICTS:
             self.spool.change(
                 f"UPDATE pairs SET result = ?, message = ? WHERE result IS NULL AND {column} IN "  # noqa: S608
@@ -166,7 +172,7 @@ class Import:
                 f"HAVING count(DISTINCT {other}) > 1)",
                 [(Result.PERSON, words)],
             )
-        spread(self._open("user IS NOT NULL"), check, _THREADS)
+        spread(self._open("user IS NOT NULL"), check, self.threads)
 
     def _open(self, condition: str) -> Iterator[Pair]:
         """The pairs that were not looked at, and meet the condition."""

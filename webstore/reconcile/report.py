@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -42,6 +43,8 @@ _FORMULA = (
     "\uff0d",
     "\uff20",
 )  # the last four are full-width
+#: Where a spreadsheet that separates cells by semicolons would begin a cell with a formula.
+_INNER = re.compile(f"(;)(?=\\s*[{re.escape(''.join(_FORMULA))}])")
 _COLUMNS = (
     "kind", "repair", "user_id", "customer_id", "email", "message", "customers", "users", "subscriptions",
     "commands", "user_page", "customer_page",
@@ -133,7 +136,7 @@ def write_csv(file: TextIO, findings: Iterable[Finding], dashboards: Dashboards)
 
 def _inert(value: object) -> str:
     """The value as a cell that no spreadsheet executes: an apostrophe in front makes it a text."""
-    text = "" if value is None else str(value)
+    text = _INNER.sub(r"\1'", "" if value is None else str(value))
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

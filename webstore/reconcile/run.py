@@ -40,6 +40,8 @@ class Options:
     limit: int | None = None
     despite_missing: bool = False
     backfill: bool = False
+    #: Whether one user alone was read.
+    one_user: bool = False
 
     @property
     def join(self) -> str:
@@ -59,6 +61,8 @@ class Run:
     tell: Tell
     #: Called with the user's and the customer's ID after each repair.
     changed: Callable[[str, str | None], None] = lambda _user, _customer: None
+    #: How many users' findings are repaired at the same time.
+    threads: int = THREADS
     join: Join = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +127,50 @@ class Run:
 
         spread(wanted, ask, THREADS)
 
+    def wrong_account(self) -> str | None:
+        """Why the Stripe key counts as one of the wrong account. None if it does not.
+
+        Then nothing is repaired: `--backfill` would make customers in an account that the shop does not use.
+        """
+        refused, linked = self.join.refused(), self.join.recorded()
+        if not refused or refused < linked:
+            return None
+        here = f"{linked:,}" if linked else "nobody"
+        return (
+            f"The Stripe key is of the wrong account: {_users(refused)} linked to another live account, and "
+            f"{here} to {self._account}. Use the key of that account; or, if both are meant, set "
+            "LINK_SECOND_ACCOUNT=1. Nothing was repaired."
+        )
+
+    def warning(self) -> str:
+        """What keeps a run without findings from being a clean one; empty if nothing does."""
+        wrong, elsewhere, refused = self.wrong_account(), self.join.elsewhere(), self.join.refused()
+        unread = self.join.unread()
+        told = []
+        if wrong is not None:
+            told.append(wrong)
+        elif refused:
+            told.append(f"{_users(refused)} linked to another live account, and the store refuses them.")
+        if elsewhere and not self.join.recorded() and not self.options.backfill and not self.options.one_user:
+            told.append(
+                f"Nobody is linked to {self._account}, and {_users(elsewhere)} linked in another account or "
+                "mode. Is the Stripe key right? If so, logins and --backfill make the links."
+            )
+        if not self.options.one_user and self.spool.count("customers") and not self.spool.count("users"):
+            told.append("Auth0's export has no users. Is this the right tenant?")
+        if unread:
+            told.append(f"{_users(unread)} left out, because their app_metadata cannot be read.")
+        return " ".join(told)
+
+    def left(self, summary: Summary) -> int:
+        """How much is left to do; 0 after a clean run."""
+        findings = sum(summary.counts.values()) - summary.repairs.get(Repair.DONE, 0)
+        return findings + bool(summary.warning)
+
+    @property
+    def _account(self) -> str:
+        return self.setting.account.pin or f"this account in {self.setting.account.mode} mode"
+
     def refusal(self) -> str | None:
         """Why nothing is repaired: too many recorded customers are missing. None if they are not."""
         recorded, missing = self.join.recorded(), self.join.missing()
@@ -148,7 +196,7 @@ class Run:
 
         safe = self.join.safe(self.options.limit)
         users = groupby(safe, key=lambda it: it[1].user_id)
-        spread((list(group) for _, group in users), work, THREADS)
+        spread((list(group) for _, group in users), work, self.threads)
 
     def summary(self, started_at: float, took_s: float) -> Summary:
         """The figures and findings of the run, with the results of the repairs."""
@@ -164,6 +212,7 @@ class Run:
             repairs={it: sum(number for (_, end), number in ends.items() if end is it) for it in Repair},
             elsewhere=self.join.elsewhere(),
             refused=self.join.refused(),
+            warning=self.warning(),
             started_at=started_at,
             took_s=took_s,
         )
@@ -175,3 +224,7 @@ class Run:
     def findings(self) -> Iterator[Finding]:
         """The findings, those that need a person first."""
         return joining.listed(self.spool, limit=self.options.limit)
+
+
+def _users(number: int) -> str:
+    return "1 user is" if number == 1 else f"{number:,} users are"

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from webstore.linking.models import Customer, User
+from webstore.linking.models import Customer
 
 from .models import CustomersPage, Slice
+from .rows import KeptUser, customer_row, text_or_none, user_row
 
 #: KiB of pages that SQLite keeps in memory.
 _CACHE_KIB = 8192
@@ -55,31 +56,19 @@ CREATE INDEX IF NOT EXISTS customers_owner ON customers (owner) WHERE owner IS N
 DELETE FROM customers WHERE rowid IN (
     SELECT one.rowid FROM customers one JOIN customers other ON one.id = other.id AND one.rowid < other.rowid
 );
+DELETE FROM users WHERE rowid IN (
+    SELECT one.rowid FROM users one JOIN users other ON one.id = other.id AND one.rowid < other.rowid
+);
+DELETE FROM identities WHERE rowid IN (
+    SELECT one.rowid FROM identities one JOIN identities other
+    ON one.id = other.id AND one.user_id = other.user_id AND one.rowid < other.rowid
+);
 """
 _ADDRESSES = """
 CREATE INDEX IF NOT EXISTS customers_email ON customers (email COLLATE NOCASE) WHERE owner IS NULL;
 """
-#: The columns that `customer_of` reads; {0} is the name of the table in the query.
-CUSTOMER = "{0}.id, {0}.owner, {0}.tenant, {0}.email, {0}.name, {0}.created, {0}.generation"
-#: Separates the texts of a list in a cell: no ID has it.
-_BETWEEN = "\n"
 #: How the name of the file with the exported users ends.
 _EXPORT = ".users.gz"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptUser:
-    """A user as the spool keeps them."""
-
-    #: With the keys of this account and mode.
-    user: User
-    last_login: float
-    #: The suffix of this account and mode's own keys, if the plain ones turn out to be another one's.
-    own_suffix: str
-    #: Whether the user is linked in another account or mode.
-    elsewhere: bool
-    #: Whether the user's link is another live account's, which this store refuses.
-    refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +179,7 @@ class Spool:
         while batch := list(islice(waiting, _BATCH)):
             with self._change() as db:
                 places = ", ".join("?" * 16)
-                db.executemany(f"INSERT INTO users VALUES ({places})", map(_user_row, batch))  # noqa: S608
+                db.executemany(f"INSERT INTO users VALUES ({places})", map(user_row, batch))  # noqa: S608
                 db.executemany(
                     "INSERT INTO identities VALUES (?, ?)",
                     ((identity, it.user.user_id) for it in batch for identity in it.user.identities),
@@ -201,7 +190,7 @@ class Spool:
         """The parts that are not read to their end, in the order in which they were made."""
         found = self.rows("SELECT number, since, before, after FROM slices WHERE done = 0 ORDER BY number")
         return [
-            OpenSlice(int(str(number)), Slice(int(str(since)), int(str(before))), _text(after))
+            OpenSlice(int(str(number)), Slice(int(str(since)), int(str(before))), text_or_none(after))
             for number, since, before, after in found
         ]
 
@@ -271,63 +260,5 @@ def _require_own_file(path: Path) -> None:
 
 
 def _insert(db: sqlite3.Connection, customers: Iterable[Customer], newest: float) -> None:
-    rows = (
-        (it.id, it.owner, it.tenant, it.email, it.name, it.created, it.generation, it.created > newest)
-        for it in customers
-    )
+    rows = (customer_row(it, fresh=it.created > newest) for it in customers)
     db.executemany("INSERT INTO customers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-
-
-def _user_row(kept: KeptUser) -> tuple[object, ...]:
-    user = kept.user
-    return (
-        *(user.user_id, user.email, user.email_verified, user.name, user.blocked, user.created_at),
-        *(kept.last_login, user.customer_id, user.account, user.suffix, kept.own_suffix),
-        *(_BETWEEN.join(it) for it in (user.replaced, user.merged, user.identities)),
-        *(kept.elsewhere, kept.refused),
-    )
-
-
-#: The columns that `user_of` reads.
-USER = (
-    "u.id, u.email, u.verified, u.name, u.blocked, u.created, u.recorded, u.pin, u.suffix, u.replaced, "
-    "u.merged, u.identities"
-)
-
-
-def user_of(row: Sequence[object]) -> User:
-    """The user in the columns of `USER`."""
-    user_id, email, verified, name, blocked, created, recorded, pin, suffix, *lists = row
-    replaced, merged, identities = (tuple(str(it).split(_BETWEEN)) if it else () for it in lists)
-    return User(
-        str(user_id),
-        email=_text(email),
-        email_verified=bool(verified),
-        name=_text(name),
-        created_at=float(str(created)),
-        blocked=bool(blocked),
-        customer_id=_text(recorded),
-        account=_text(pin),
-        suffix=str(suffix),
-        replaced=replaced,
-        merged=merged,
-        identities=identities,
-    )
-
-
-def customer_of(row: Sequence[object]) -> Customer:
-    """The customer in the columns of `CUSTOMER`."""
-    customer_id, owner, tenant, email, name, created, generation = row
-    return Customer(
-        str(customer_id),
-        email=_text(email),
-        name=_text(name),
-        created=float(str(created)),
-        owner=_text(owner),
-        tenant=_text(tenant),
-        generation=int(str(generation)),
-    )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

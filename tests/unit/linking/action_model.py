@@ -40,8 +40,8 @@ def place_to_record(user: User, account: Account) -> str | None:
     """The suffix of the keys to record the link in; None if there is one. Raises `LeftToStore`."""
     if worlds.beside(user, account).customer_id is not None:
         return None
-    if not isinstance(user.records.get(PIN), str | None):
-        raise LeftToStore("the recorded account is not a text")
+    if user.records.get(PIN) is not None and user.with_keys("").account is None:
+        raise LeftToStore("the recorded account is none")
     try:
         own = worlds.in_world(user, account, second_account=False)
     except worlds.SecondAccount as exc:

@@ -164,6 +164,20 @@ def test_a_link_without_an_account_is_pinned_in_passing() -> None:
     assert tenant.records() == {"stripe_customer_id": "cus_hand", "stripe_account": "acct_1 test"}
 
 
+@pytest.mark.parametrize(
+    "pin", ["nonsense", "", "acct_1", "acct_1 TEST", "acct_1  test", "live", "a.$b test"]
+)
+@pytest.mark.parametrize("store", ["test", "live", "restricted"])
+def test_a_link_whose_account_is_none_counts_as_one_without_an_account(store: str, pin: str) -> None:
+    tenant = Tenant(store)
+    tenant.stripe[store].put(Customer("cus_hand", email="ada@example.com", name="Ada", owner=ADA))
+    tenant.record(stripe_customer_id="cus_hand", stripe_account=pin)
+    assert tenant.log_in(store).customer_id == "cus_hand"
+    assert tenant.use(store).customer_id == "cus_hand"
+    assert (tenant.stripe[store].made, tenant.records()["stripe_customer_id"]) == (0, "cus_hand")
+    assert tenant.records().get("stripe_account") == WORLDS[store].pin
+
+
 @pytest.mark.parametrize(("store", "belongs"), [("test", "live"), ("live", "test")])
 def test_a_link_without_an_account_that_exists_in_the_other_mode_is_left_alone(
     store: str, belongs: str

@@ -164,6 +164,21 @@ def test_customers_made_during_the_run_are_marked(spool: Spool) -> None:
     assert list(spool.rows("SELECT id, fresh FROM customers")) == [("cus_ada", 1)]
 
 
+def test_a_customer_made_in_the_second_of_the_newest_one_is_read(spool: Spool) -> None:
+    account = Account([customer(created=10.0)])
+
+    class Late(Tenant):
+        def start(self) -> str:
+            return "job_1"
+
+        def location(self, job: str) -> str | None:
+            account.all.append(customer("cus_late", created=10.0))
+            return "https://files.example/1"
+
+    collector(spool, account, Late([Exported(user(), 5.0)])).collect()
+    assert read(spool) == ["cus_ada", "cus_late"]
+
+
 def test_an_account_without_customers(spool: Spool) -> None:
     collector(spool, Account([])).collect()
     assert (read(spool), spool.count("users")) == ([], 2)
@@ -182,6 +197,22 @@ def test_a_job_that_has_failed_is_started_again_by_the_next_run(spool: Spool) ->
         collector(spool, Account([]), tenant).collect()
     collector(spool, Account([]), tenant).collect()
     assert (tenant.started, spool.count("users")) == (2, 1)
+
+
+def test_an_export_that_cannot_be_read_is_made_again_by_the_next_run(spool: Spool) -> None:
+    @dataclass
+    class Broken(Tenant):
+        def users(self, file: Path) -> Iterator[Exported]:
+            if self.started == 1:
+                yield self.everybody[0]
+                raise DirectoryUnavailable("the exported users cannot be read")
+            yield from self.everybody
+
+    tenant = Broken([Exported(user(), 5.0), Exported(user(GRACE, None), 5.0)])
+    with pytest.raises(DirectoryUnavailable):
+        collector(spool, Account([]), tenant).collect()
+    collector(spool, Account([]), tenant).collect()
+    assert (tenant.started, spool.count("users")) == (2, 2)
 
 
 def test_a_job_that_is_unknown_by_now_is_started_again_at_once(spool: Spool) -> None:

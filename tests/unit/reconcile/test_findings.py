@@ -73,11 +73,28 @@ def test_a_recorded_customer_that_names_nobody() -> None:
     # Neither the missing account nor another address is a finding beside it: the repair sees to both.
     unpinned = user(pin=None, email="new@example.com")
     assert brief(UserFacts(unpinned, nobodys)) == [("back_reference_missing", "cus_ada", "safe")]
-    # The claim would make a second customer that names the user.
-    assert [it.kind for it in found(UserFacts(user(), nobodys, naming=(customer("cus_2"),)))] == [
-        Kind.BACK_REFERENCE_MISSING,
+
+
+def test_a_recorded_customer_that_names_nobody_beside_one_that_names_the_user() -> None:
+    """The next use claims the recorded one. The finding is the same before and after it."""
+    facts = UserFacts(user(), customer(owner=None), naming=(customer("cus_2"),))
+    (before,) = found(facts)
+    (after,) = found(replace(facts, recorded=customer(), naming=(customer(), customer("cus_2"))))
+    assert (before.kind, before.customers, before.repair) == (
         Kind.DUPLICATE_CUSTOMERS,
-    ]
+        ("cus_ada", "cus_2"),
+        Repair.PERSON,
+    )
+    assert replace(before, message=after.message) == after
+    assert before.message == (
+        "Auth0 records cus_ada, which names nobody, and cus_2 names the user. "
+        "The store takes the recorded one."
+    )
+    # A predecessor is in sight.
+    noted = replace(facts, user=user(replaced=("cus_2",)))
+    assert brief(noted) == [("back_reference_missing", "cus_ada", "safe")]
+    # Nobody knows yet whose the shared one is.
+    assert [it.kind for it in found(replace(facts, sharers=(GRACE,)))] == [Kind.SHARED_CUSTOMER]
 
 
 def test_a_recorded_customer_that_names_somebody_else() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,8 @@ from webstore.reconcile import join as joining
 from webstore.reconcile.findings import Gone, Setting, UserFacts, of_customer, of_user
 from webstore.reconcile.join import Join
 from webstore.reconcile.models import CustomersPage, Finding, Kind, Repair, Slice
-from webstore.reconcile.spool import KeptUser, Spool
+from webstore.reconcile.rows import KeptUser
+from webstore.reconcile.spool import Spool
 
 FAR = 2.0**33
 
@@ -27,8 +30,18 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     made.remove()
 
 
-def fill(spool: Spool, users: list[User], customers: list[Customer], newest: float = FAR) -> None:
-    kept = [KeptUser(it, 5000.0, "_acct_1_live", elsewhere=False, refused=False) for it in users]
+def fill(
+    spool: Spool,
+    users: list[User],
+    customers: list[Customer],
+    newest: float = FAR,
+    logins: tuple[float, ...] = (),
+) -> None:
+    at = [*logins, *repeat(5000.0, len(users))]
+    kept = [
+        KeptUser(it, login, "_acct_1_live", elsewhere=False, refused=False)
+        for it, login in zip(users, at, strict=False)
+    ]
     assert sum(spool.replace_users(kept)) == len(users)
     page = CustomersPage(tuple(customers), more=False)
     assert spool.add_customers(spool.add_slice(Slice(0, 2**33)), page, newest) is None
@@ -160,6 +173,46 @@ def test_only_those_who_logged_in_since_then(spool: Spool) -> None:
     assert brief(joined(spool, since=5000.0)) == [("unlinked_user", ADA, None)]
     assert joined(spool, since=5001.0) == []
     assert brief(joined(spool, since=1000.0))[0] == ("orphan_customer", "auth0|x", "cus_x")
+
+
+@pytest.mark.parametrize("named", [ADA, GRACE, None, "auth0|mary"])
+@pytest.mark.parametrize("logins", [(5000.0, 1.0), (1.0, 5000.0)])
+def test_a_shared_customer_counts_if_one_of_its_users_logged_in_since_then(
+    spool: Spool, named: str | None, logins: tuple[float, ...]
+) -> None:
+    users = [user(), user(GRACE, "cus_ada")]
+    fill(spool, users, [customer(owner=named)], logins=logins)
+    (everything,) = [it for it in joined(spool) if it.kind is Kind.SHARED_CUSTOMER]
+    assert joined(spool, since=5000.0) == [everything]
+    assert joined(spool, since=5001.0) == []
+
+
+def test_a_customer_that_names_somebody_who_logged_in_since_then(spool: Spool) -> None:
+    users = [user(pin=None, name="Other"), user(GRACE, None)]
+    fill(spool, users, [customer(owner=GRACE)], logins=(1.0, 5000.0))
+    assert brief(joined(spool, since=5000.0)) == [("wrong_back_reference", ADA, "cus_ada")]
+
+
+def test_nothing_else_about_those_who_did_not(spool: Spool) -> None:
+    users = [user(), user(GRACE, "cus_ada", email="new@example.com")]
+    fill(spool, users, [customer(), customer("cus_2")], logins=(1.0, 5000.0))
+    assert brief(joined(spool, since=5000.0)) == [("shared_customer", GRACE, "cus_ada")]
+
+
+def test_a_user_who_is_twice_in_the_export_counts_once(spool: Spool) -> None:
+    merged = user(recorded=None, identities=(EVE,), name="Other")
+    fill(spool, [user(), merged, merged], [customer("cus_eve", EVE)])
+    # The later record counts.
+    assert brief(joined(spool)) == [("merged_secondary", ADA, "cus_eve")]
+    assert spool.count("users") == 1
+
+
+def test_ids_with_line_breaks_and_quotes_are_kept(spool: Spool) -> None:
+    strange = ('waad|it\'s "me"\nhere', "oidc|two")
+    fill(spool, [user(recorded=None, identities=strange)], [customer("cus_it", strange[0])])
+    assert brief(joined(spool)) == [("merged_secondary", ADA, "cus_it")]
+    ((cell,),) = spool.rows("SELECT identities FROM users")
+    assert json.loads(str(cell)) == list(strange)
 
 
 def test_subscriptions_that_run_are_told(spool: Spool) -> None:

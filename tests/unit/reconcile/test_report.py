@@ -173,6 +173,26 @@ def test_no_cell_of_the_csv_is_a_formula() -> None:
     assert not [cell for cell in cells if re.match(r"\s*[=+\-@\uff1d]", cell)]
 
 
+def test_no_cell_begins_within_another_one() -> None:
+    """A spreadsheet may separate cells by semicolons, as in most of Europe."""
+    file = io.StringIO()
+    odd = Finding(Kind.DRIFT, "waad|-a;b", "cus_1", Repair.SAFE, "x;y", 'a"; =1+1;@b@example.com')
+    write_csv(file, [odd], DASHBOARDS)
+    (row,) = csv.DictReader(io.StringIO(file.getvalue(), newline=""))
+    assert row["email"] == "a\";' =1+1;'@b@example.com"
+    assert (row["user_id"], row["message"]) == ("waad|-a;b", "x;y")
+
+
+def test_a_run_that_could_not_compare_everybody_is_not_clean() -> None:
+    file = io.StringIO()
+    write_html(file, [], Summary({}, 5, 5, warning="The key is <b>wrong</b>."), DASHBOARDS)
+    page = file.getvalue()
+    assert "Not everybody could be compared" in page
+    assert "The key is &lt;b&gt;wrong&lt;/b&gt;." in page
+    assert "Both sides agree" not in page
+    assert "Nothing to repair" not in page
+
+
 def test_the_csv_and_the_json_have_every_finding() -> None:
     findings = [
         ADA,

@@ -21,8 +21,8 @@ from webstore.errors import StateUnavailable, WebstoreError
 from webstore.linking.verdicts import forget_verdict, forget_verdict_of
 from webstore.reconcile.collect import Collector
 from webstore.reconcile.findings import Setting
-from webstore.reconcile.lock import Locked
-from webstore.reconcile.models import Kind, Repair, Summary
+from webstore.reconcile.lock import Locked, TakenOver
+from webstore.reconcile.models import Kind, Summary
 from webstore.reconcile.one import collect_one
 from webstore.reconcile.pairs import CannotImport
 from webstore.reconcile.report import FORMATS, Dashboards, write_report
@@ -31,7 +31,18 @@ from webstore.state import State
 
 from .reconcile_import import import_pairs
 from .reconcile_output import Progress, print_json, print_summary
-from .reconcile_parts import CannotRun, How, Vendors, alone, spooled, vendors
+from .reconcile_parts import (
+    LEAST_AUTH0_RPS,
+    LEAST_STRIPE_RPS,
+    READ_AGE_S,
+    CannotRun,
+    How,
+    Vendors,
+    alone,
+    spooled,
+    stoppable,
+    vendors,
+)
 from .who import check_who, users_of, words
 
 # Click keeps the lines of a paragraph that begins with \b.
@@ -53,7 +64,8 @@ Examples:
 docs/operations.md describes each finding. The Management API application needs read:users, and with --apply
 update:users and update:users_app_metadata.
 
-Exit code: 0 if nothing is left to do, 3 if there are findings, 1 if the run failed, 2 for wrong options.
+Exit code: 0 if nothing is left to do, 3 if there are findings, or users who cannot be compared, 1 if the run
+failed, another run took over, or the Stripe key is of the wrong account, 2 for wrong options.
 """
 FOUND = 3
 
@@ -85,12 +97,12 @@ FOUND = 3
 )
 @click.option(
     "--stripe-rps",
-    type=click.FloatRange(0.1, 10_000),
+    type=click.FloatRange(LEAST_STRIPE_RPS, 10_000),
     help="Calls to Stripe a second, at most. Default: 80 in live mode, 20 in test mode.",
 )
 @click.option(
     "--auth0-rps",
-    type=click.FloatRange(0.1, 10_000),
+    type=click.FloatRange(LEAST_AUTH0_RPS, 10_000),
     default=10.0,
     show_default=True,
     help="Calls to Auth0 a second, at most.",
@@ -142,8 +154,9 @@ def reconcile(
     try:
         with (
             quietly(logging.CRITICAL),
-            alone(services.state),
-            vendors(services, stripe_rps, auth0_rps) as both,
+            stoppable() as stop,
+            alone(services.state, stop.because),
+            vendors(services, stripe_rps, auth0_rps, stop.asked) as both,
         ):
             left = (
                 import_pairs(both, pairs, how, apply=apply)
@@ -153,6 +166,8 @@ def reconcile(
     except WebstoreError as exc:
         told = isinstance(exc, CannotRun | CannotImport | Locked)
         fail(str(exc) if told else words(exc), as_json=as_json)
+    except TakenOver as exc:
+        fail(str(exc), as_json=as_json)
     except KeyboardInterrupt:
         fail("Stopped. Run the command again: it continues there.", as_json=as_json)
     sys.exit(FOUND if left else 0)
@@ -173,9 +188,9 @@ def _run(both: Vendors, options: Options, how: How, user: str | None, since: str
     """
     setting = Setting(both.linker.policy, both.linker.payments.account())
     subject = [repr(replace(setting.policy, settle_s=0)), repr(setting.account), since]
-    started_at = time.time()
     how = replace(how, fresh=how.fresh or user is not None)
-    with spooled("reconcile-one" if user else "reconcile", subject, how) as spool:
+    options = replace(options, one_user=user is not None)
+    with spooled("reconcile-one" if user else "reconcile", subject, how, age_s=READ_AGE_S) as spool:
         if spool.note("since") is None:
             spool.keep(since=repr(options.since))
         options = replace(options, since=float(spool.note("since") or 0.0))
@@ -184,16 +199,18 @@ def _run(both: Vendors, options: Options, how: How, user: str | None, since: str
                 collect_one(spool, setting, both.linker, users_of(both.linker, user), user)
             collector = Collector(spool, setting, both.exports, both.listing, progress.tell)
             changed = _forgetting(store().state)
-            run = Run(spool, setting, collector, both.linker, options, progress.tell, changed)
+            run = Run(spool, setting, collector, both.linker, options, progress.tell, changed, both.threads)
             run.audit()
-            refusal = run.refusal() if options.apply else None
+            refusal = run.wrong_account() or (run.refusal() if options.apply else None)
             if options.apply and refusal is None:
                 run.repair()
+        # If it goes on with what an earlier run has read, that one's beginning counts.
+        started_at = float(spool.note("began") or 0.0)
         summary = run.summary(started_at, time.time() - started_at)
         _tell(run, summary, refusal, how)
     if refusal is not None:
         sys.exit(1)
-    return sum(summary.counts.values()) - summary.repairs.get(Repair.DONE, 0)
+    return run.left(summary)
 
 
 def _tell(run: Run, summary: Summary, refusal: str | None, how: How) -> None:
@@ -210,7 +227,7 @@ def _tell(run: Run, summary: Summary, refusal: str | None, how: How) -> None:
         print_json(run.findings(), summary, refusal)
         return
     print_summary(run, summary)
-    if refusal is not None:
+    if refusal is not None and refusal not in summary.warning:
         click.echo(refusal, err=True)
 
 

@@ -16,7 +16,7 @@ from webstore.linking.verdicts import forget_verdict, forget_verdict_of
 from webstore.reconcile.pairs import Import, Result, read_pairs
 
 from .reconcile_output import Progress
-from .reconcile_parts import How, Vendors, spooled
+from .reconcile_parts import IMPORT_AGE_S, How, Vendors, spooled
 
 #: Lines of each result that are printed.
 _SAMPLES = 20
@@ -40,9 +40,9 @@ def import_pairs(both: Vendors, file: Path, how: How, *, apply: bool) -> int:
             forget_verdict(state, user_id)
             forget_verdict_of(state, customer_id)
 
-    with spooled("import", subject, how) as spool:
+    with spooled("import", subject, how, age_s=IMPORT_AGE_S) as spool:
         with Progress() as progress:
-            bringing = Import(spool, linker, progress.tell, changed)
+            bringing = Import(spool, linker, progress.tell, changed, both.threads)
             bringing.load(read_pairs(file))
             bringing.run(apply=apply)
         counts = Counter(it.result for it in bringing.results() if it.result)

@@ -98,12 +98,12 @@ def print_summary(run: Run, summary: Summary) -> None:
         f"{summary.users:,} users of {summary.tenant}, {summary.customers:,} customers of {summary.account}, "
         f"in {summary.took_s:,.0f} s."
     )
-    for number, told in (
-        (summary.elsewhere, "are linked in another account or mode only"),
-        (summary.refused, "are linked to another live account, which this store refuses"),
-    ):
-        if number:
-            click.echo(f"{number:,} users {told}. This is not a finding.")
+    if summary.elsewhere:
+        click.echo(
+            f"{summary.elsewhere:,} users are linked in another account or mode only. This is not a finding."
+        )
+    if summary.warning:
+        click.echo(summary.warning)
     found = sum(summary.counts.values())
     if not found:
         click.echo("No findings.")

@@ -11,9 +11,9 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,7 +30,8 @@ from webstore.gateways.stripe import StripeListing, StripePayments, stripe_clien
 from webstore.gateways.wire import Wire
 from webstore.linking import Linker
 from webstore.linking.executor import InlineExecutor
-from webstore.reconcile.lock import Owner, is_alive, locked
+from webstore.reconcile.collect import THREADS
+from webstore.reconcile.lock import Owner, TakenOver, is_alive, locked
 from webstore.reconcile.ports import Exports, Listing
 from webstore.reconcile.spool import Spool
 from webstore.routes import Services
@@ -39,10 +40,15 @@ from webstore.state import State
 #: Calls a second: what Stripe allows, less a share for the running store.
 #: https://docs.stripe.com/rate-limits
 STRIPE_LIVE_RPS, STRIPE_TEST_RPS = 80.0, 20.0
+#: The fewest calls a second that a run may make: with fewer, not even one thread links in time.
+LEAST_AUTH0_RPS, LEAST_STRIPE_RPS = 0.1, 0.25
+#: Calls that an attempt of linking makes to each vendor, and the seconds that it may wait for their turns.
+AUTH0_CALLS, STRIPE_CALLS, LINKING_S = 4, 8, 40.0
 #: Seconds that one call may take, and a step of linking with the wait for its turn.
 _CALL_S, _STEP_S = 20.0, 60.0
-#: Seconds after which the spool of a run that did not end is not used any more.
-_KEPT_S = 3 * 24 * 3600.0
+#: Seconds. Data read longer ago than the first is not compared with data read now. An import checks its pairs
+#: one by one, so it may go on for longer.
+READ_AGE_S, IMPORT_AGE_S = 6 * 3600.0, 3 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +60,58 @@ class Vendors:
     listing: Listing
     auth0: Limit
     stripe: Limit
+    #: Threads that link, so that each of them has its turn in time.
+    threads: int
+
+
+@dataclass(slots=True)
+class Stop:
+    """Ends the run: no thread makes another call, and the main thread gets a `KeyboardInterrupt`."""
+
+    asked: threading.Event = field(default_factory=threading.Event)
+    #: Why, if it is not because of SIGINT or SIGTERM.
+    reason: TakenOver | None = None
+    #: Whether signals are handled: only the main thread can.
+    handled: bool = False
+
+    def because(self, reason: TakenOver) -> None:
+        """End the run from another thread."""
+        self.reason = reason
+        self.asked.set()
+        if self.handled:
+            # A real signal also ends what the main thread waits for.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    def now(self, *_: object) -> NoReturn:
+        """The handler of the signals."""
+        self.asked.set()
+        raise self.reason or KeyboardInterrupt
 
 
 @contextmanager
-def vendors(services: Services, stripe_rps: float | None, auth0_rps: float) -> Iterator[Vendors]:
-    """Both vendors, with connections of this command's own. `..._rps`: calls a second.
-
-    SIGINT and SIGTERM raise `KeyboardInterrupt`, and no thread makes another call from then on.
-    """
-    with _stoppable() as stopped:
-        yield from _vendors(services, stripe_rps, auth0_rps, stopped)
-
-
-@contextmanager
-def _stoppable() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set before they raise `KeyboardInterrupt`."""
-    stopped = threading.Event()
-
-    def stop(*_: object) -> NoReturn:
-        stopped.set()
-        raise KeyboardInterrupt
-
+def stoppable() -> Iterator[Stop]:
+    """SIGINT and SIGTERM end the run with `KeyboardInterrupt`."""
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
-        yield stopped
+        yield stop
         return
-    before = {it: signal.signal(it, stop) for it in (signal.SIGINT, signal.SIGTERM)}
+    stop.handled = True
+    before = {it: signal.signal(it, stop.now) for it in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stopped
+        yield stop
     finally:
         for it, handler in before.items():
             signal.signal(it, handler)
 
 
-def _vendors(
+@contextmanager
+def vendors(
     services: Services, stripe_rps: float | None, auth0_rps: float, stopped: threading.Event
 ) -> Iterator[Vendors]:
+    """Both vendors, with connections of this command's own. `..._rps`: calls a second.
+
+    `stopped`: no thread makes another call from then on.
+    """
     settings, tls = services.settings, httpx.create_ssl_context()
     usual = STRIPE_LIVE_RPS if settings.stripe_livemode else STRIPE_TEST_RPS
     management, stripe, files = (
@@ -126,10 +149,17 @@ def _vendors(
     )
     try:
         exports = Auth0Exports(directory, files)
-        yield Vendors(linker, exports, StripeListing(client), auth0_limit, stripe_limit)
+        threads = threads_at(auth0_rps, stripe_rps or usual)
+        yield Vendors(linker, exports, StripeListing(client), auth0_limit, stripe_limit, threads)
     finally:
         for wire in (management, stripe, files):
             wire.close()
+
+
+def threads_at(auth0_rps: float, stripe_rps: float) -> int:
+    """How many threads may link at these rates. Linking gives up an attempt that takes a minute."""
+    turns = min(auth0_rps / AUTH0_CALLS, stripe_rps / STRIPE_CALLS) * LINKING_S
+    return max(1, min(THREADS, int(turns)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +179,14 @@ class CannotRun(WebstoreError):
 
 
 @contextmanager
-def alone(state: State) -> Iterator[None]:
-    """The only run of this store, as far as its machines share a state. Raises `Locked` and `CannotRun`."""
+def alone(state: State, lost: Callable[[TakenOver], None]) -> Iterator[None]:
+    """The only run of this store, as far as its machines share a state. Raises `Locked` and `CannotRun`.
+
+    `lost`: called if another run takes the lock over.
+    """
     owner = Owner(socket.gethostname(), os.getpid(), _user_name(), time.time())
     try:
-        with locked(state, owner, is_alive):
+        with locked(state, owner, is_alive, lost=lost):
             yield
     except StateUnavailable as exc:
         raise CannotRun(f"The shared state cannot be used, so other runs are not seen: {exc}") from exc
@@ -167,11 +200,11 @@ def _user_name() -> str:
 
 
 @contextmanager
-def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
+def spooled(name: str, subject: Sequence[object], how: How, *, age_s: float) -> Iterator[Spool]:
     """The spool of a run, removed at the end. After a failure it is kept, and the next run continues it.
 
-    `subject`: what the run is about. A run with another subject starts with an empty spool. Raises
-    `CannotRun`, also if the file fails during the run.
+    `subject`: what the run is about. A run with another subject starts with an empty spool, and so does one
+    that was begun `age_s` seconds ago. Raises `CannotRun`, also if the file fails during the run.
     """
     settings = store().settings
     place = how.folder or default_directory(f"{settings.fingerprint}-reconcile")
@@ -179,13 +212,14 @@ def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
     try:
         if how.folder is None:
             require_own_folder(place)
-        spool, began = _open(path, json.dumps(subject), fresh=how.fresh)
+        spool, began, old = _open(path, json.dumps(subject), age_s, fresh=how.fresh)
     except (OSError, sqlite3.Error) as exc:
         words = f"The file {path} cannot be used ({exc}). Remove it, or name another folder with --spool."
         raise CannotRun(words) from exc
     if began is not None:
         at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
-        click.echo(f"Continues the run of {at}. --fresh begins anew.", err=True)
+        told = f"The data of the run of {at} is too old to compare with today's: starts over."
+        click.echo(told if old else f"Continues the run of {at}. --fresh begins anew.", err=True)
     try:
         yield spool
     except BrokenPipeError:
@@ -194,6 +228,9 @@ def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
         raise
     except BaseException as exc:
         spool.close()
+        if isinstance(exc, TakenOver):
+            # The other run may use the same file.
+            raise
         click.echo(
             f"What was read is kept in {path}, with e-mail addresses, and the next run goes on from there. "
             "Remove the file if there is to be none.",
@@ -205,14 +242,15 @@ def spooled(name: str, subject: Sequence[object], how: How) -> Iterator[Spool]:
     spool.remove()
 
 
-def _open(path: Path, subject: str, *, fresh: bool) -> tuple[Spool, float | None]:
-    """The spool, and when its run was begun if that run is continued."""
+def _open(path: Path, subject: str, age_s: float, *, fresh: bool) -> tuple[Spool, float | None, bool]:
+    """The spool; when an earlier run about the same was begun; and whether that one is too old to go on."""
     now = time.time()
     spool = Spool(path)
-    began = float(spool.note("began") or 0)
-    if not fresh and spool.note("subject") == subject and now - began < _KEPT_S:
-        return spool, began
+    same = not fresh and spool.note("subject") == subject
+    began = float(spool.note("began") or 0) if same else None
+    if began is not None and 0 <= now - began < age_s:
+        return spool, began, False
     spool.remove()
     spool = Spool(path)
     spool.keep(subject=subject, began=str(now))
-    return spool, None
+    return spool, began, True
