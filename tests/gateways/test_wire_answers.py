@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.gateways.raw_server import OK, RawServer, answering, get, then_closing
+from tests.gateways.raw_server import OK, RawServer, answering, get, then_closing, wire_within
 from tests.ports import free_port
 from webstore.gateways.http_clients import HttpxTransport
 from webstore.gateways.wire import MAX_ANSWER_BYTES, Wire, WireError, WireTimeout
@@ -159,6 +159,45 @@ def test_calls_of_several_threads_do_not_wait_for_one_another(wire: Wire) -> Non
     with RawServer(talk) as server, ThreadPoolExecutor(12) as pool:
         answers = list(pool.map(lambda _: get(wire, server.url), range(12)))
     assert [answer.body for answer in answers] == [b"ok"] * 12
+
+
+def test_many_calls_at_once_use_the_connections_of_those_before_them() -> None:
+    everybody = threading.Barrier(24)
+
+    def talk(connection: socket.socket, server: RawServer) -> None:
+        while server.request(connection):
+            everybody.wait(10)
+            connection.sendall(OK)
+
+    with RawServer(talk) as server, wire_within(20.0) as wire, ThreadPoolExecutor(24) as pool:
+        for _ in range(5):
+            assert list(pool.map(lambda _: get(wire, server.url).body, range(24))) == [b"ok"] * 24
+    assert server.connections == 24
+
+
+def test_many_threads_do_not_close_one_anothers_connections() -> None:
+    with RawServer(answering(OK)) as server, wire_within(20.0) as wire, ThreadPoolExecutor(48) as pool:
+        answers = list(pool.map(lambda _: get(wire, server.url).body, range(1000)))
+    assert answers == [b"ok"] * 1000
+
+
+def test_after_many_calls_at_once_a_few_connections_are_kept(wire: Wire) -> None:
+    everybody, closed = threading.Barrier(40), threading.Semaphore(0)
+
+    def talk(connection: socket.socket, server: RawServer) -> None:
+        server.request(connection)
+        everybody.wait(10)
+        connection.sendall(OK)
+        while server.request(connection):
+            connection.sendall(OK)
+        closed.release()
+
+    with RawServer(talk) as server, ThreadPoolExecutor(40) as pool:
+        list(pool.map(lambda _: get(wire, server.url), range(40)))
+        assert [closed.acquire(timeout=10) for _ in range(8)] == [True] * 8
+        assert not closed.acquire(blocking=False)
+        assert get(wire, server.url).body == b"ok"
+        assert server.connections == 40
 
 
 def test_a_call_of_a_wire_that_was_closed_keeps_no_connection(wire: Wire) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.redis_server import running_redis
 from tests.support import Browser, Shop, running_shop
 from tests.turns import Turns, counted_turns
-from webstore.gateways.wire import KEPT_S
+from webstore.gateways.connections import KEPT_S
 
 
 @pytest.fixture(scope="module")

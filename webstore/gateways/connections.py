@@ -1,10 +1,11 @@
-"""Connections whose reads and writes all end by the deadline of `deadline.py`."""
+"""Connections whose reads and writes all end by the deadline of `deadline.py`, and which are kept."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import httpcore
 
@@ -13,6 +14,10 @@ from webstore import deadline
 from .names import NameLookup
 
 _SLICE_BYTES = 64 * 1024
+#: Seconds for which an idle connection is kept: less than the 60 s after which common servers close theirs.
+KEPT_S = 30.0
+#: As many calls as a process with the default number of threads makes to one vendor at a time.
+_MOST_KEPT = 32
 
 
 def _cap(timeout: float | None, too_late: type[httpcore.TimeoutException] = httpcore.ReadTimeout) -> float:
@@ -106,3 +111,72 @@ class Backend(httpcore.NetworkBackend):
             else:
                 return Stream(inner)
         raise failure
+
+
+class Connections:
+    """Keeps connections for the next calls. A connection belongs to one call at a time.
+
+    In httpcore's own pool, a thread may close a connection that another thread has just begun to use. That
+    call waits in vain for its whole time limit: https://github.com/encode/httpcore/issues/1110
+    And with more connections in use than are kept, it closes each one after its call.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, names: NameLookup) -> None:
+        self._tls, self._backend = tls, Backend(names)
+        self._lock = threading.Lock()
+        #: The one that was used last comes last.
+        self._idle: list[httpcore.HTTPConnection] = []
+        self._closed = False
+
+    @contextmanager
+    def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[bytes, bytes]],
+        content: bytes | None = None,
+        timeouts: Mapping[str, float],
+    ) -> Iterator[httpcore.Response]:
+        """Send a request; gives its answer, whose body is not read yet. Raises httpcore's exceptions.
+
+        `timeouts`: seconds for each operation, by httpcore's names for them.
+        """
+        connection = self._take(httpcore.URL(url).origin)
+        try:
+            with connection.stream(
+                method, url, headers=headers, content=content, extensions={"timeout": timeouts}
+            ) as response:
+                yield response
+        finally:
+            self._give_back(connection)
+
+    def close(self) -> None:
+        """Close the idle connections, and from now on each of the others as soon as its call is over."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
+        """A connection that no other call has: a kept one if there is one, else a new one."""
+        with self._lock:
+            expired = [it for it in self._idle if it.has_expired()]
+            self._idle = [it for it in self._idle if it not in expired]
+            found = next((it for it in reversed(self._idle) if it.can_handle_request(origin)), None)
+            if found is not None:
+                self._idle.remove(found)
+        for connection in expired:
+            connection.close()
+        return found or httpcore.HTTPConnection(
+            origin, ssl_context=self._tls, keepalive_expiry=KEPT_S, network_backend=self._backend
+        )
+
+    def _give_back(self, connection: httpcore.HTTPConnection) -> None:
+        """Keep the connection, unless its call has failed or there are enough."""
+        with self._lock:
+            if connection.is_available() and len(self._idle) < _MOST_KEPT and not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()

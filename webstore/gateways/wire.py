@@ -32,7 +32,7 @@ from webstore.addresses import is_loopback
 
 from .breaker import Breaker
 from .call_log import note_call
-from .connections import Backend
+from .connections import Connections
 from .names import NameLookup
 
 #: The largest body of an answer.
@@ -41,8 +41,6 @@ MAX_ANSWER_BYTES = 4 * 1024 * 1024
 _NEARLY = 0.9
 #: Headers that the wire sets itself.
 _OWN_HEADERS = ("accept-encoding", "content-length", "host", request_id.HEADER.lower())
-#: Seconds for which an idle connection is kept: less than the 60 s after which common servers close theirs.
-KEPT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +94,10 @@ class Wire:
         self._hang_s = total_s if hang_s is None else min(hang_s, total_s)
         self._names, self._plain_http = names, plain_http
         self._tls = tls or httpx.create_ssl_context()
-        self._pid, self._pool = os.getpid(), self._new_pool()
-        self._closed = False
+        self._pid, self._connections = os.getpid(), self._no_connections()
 
-    def _new_pool(self) -> httpcore.ConnectionPool:
-        return httpcore.ConnectionPool(
-            ssl_context=self._tls,
-            max_connections=None,  # the callers are bounded
-            max_keepalive_connections=16,
-            keepalive_expiry=KEPT_S,
-            network_backend=Backend(self._names or NameLookup()),
-        )
+    def _no_connections(self) -> Connections:
+        return Connections(self._tls, self._names or NameLookup())
 
     def send(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> Answer:
         """Make one call and return the answer, with any status. Raises `WireTimeout` and `WireError`."""
@@ -139,9 +130,6 @@ class Wire:
                 status=None if answer is None else answer.status,
                 headers={} if answer is None else answer.headers,
             )
-            if self._closed:
-                # Work in the background may call once more; nobody would close this connection.
-                self._pool.close()
         self.breaker.succeeded()
         return answer
 
@@ -156,7 +144,7 @@ class Wire:
         try:
             with (
                 deadline.within(at_most_s),
-                self._pool.stream("GET", url, headers=headers, extensions={"timeout": timeouts}) as response,
+                self._connections.stream("GET", url, headers=headers, timeouts=timeouts) as response,
             ):
                 status = response.status
                 for chunk in response.iter_stream():
@@ -179,9 +167,8 @@ class Wire:
         return target
 
     def close(self) -> None:
-        """Close the pooled connections. A later call keeps none."""
-        self._closed = True
-        self._pool.close()
+        """Close the kept connections. A later call keeps none, such as one of work in the background."""
+        self._connections.close()
 
     def _exchange(
         self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None
@@ -197,10 +184,10 @@ class Wire:
         timeouts = {"connect": self._connect_s, "read": self._total_s, "write": self._total_s}
         if self._pid != os.getpid():
             # After a fork, the connections belong to the parent: a shared one would mix up the answers.
-            self._pool = self._new_pool()
+            self._connections = self._no_connections()
             self._pid = os.getpid()
-        with self._pool.stream(
-            method, url, headers=request_headers, content=body, extensions={"timeout": timeouts}
+        with self._connections.stream(
+            method, url, headers=request_headers, content=body, timeouts=timeouts
         ) as response:
             pairs = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers]
             answered = httpx.Headers(pairs)
