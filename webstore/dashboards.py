@@ -1,9 +1,22 @@
-"""The addresses of the vendors' pages about a user and a customer."""
+"""The addresses of the vendors' pages about a tenant, a user and a customer."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 from urllib.parse import quote
+
+
+def auth0_dashboard(domain: str) -> str:
+    """The tenant's pages on manage.auth0.com; empty if the domain does not show tenant and region.
+
+    Source: https://auth0.com/docs/get-started/tenant-settings (tenant.region.auth0.com; US tenants made
+    before 2020 have no region in their name).
+    """
+    labels = domain.split(".")
+    if labels[-2:] != ["auth0", "com"] or len(labels) not in (3, 4):
+        return ""
+    region = labels[1] if len(labels) == 4 else "us"
+    return f"https://manage.auth0.com/dashboard/{region}/{labels[0]}"
 
 
 def user_page(dashboard: str, user_id: str) -> str:

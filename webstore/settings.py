@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from . import environment, logs
 from .addresses import is_loopback
+from .dashboards import auth0_dashboard
 from .dotenv_file import read_variables
 from .errors import SettingsError
 from .redis_address import redis_url
@@ -307,16 +308,3 @@ def _hosted_pages(api_base: str) -> tuple[str, ...]:
 
 
 _APPLICATION = "Auth0 dashboard > Applications > Applications > your Regular Web Application > Settings"
-
-
-def auth0_dashboard(domain: str) -> str:
-    """The tenant's pages on manage.auth0.com; empty if the domain does not show tenant and region.
-
-    Source: https://auth0.com/docs/get-started/tenant-settings (tenant.region.auth0.com; US tenants made
-    before 2020 have no region in their name).
-    """
-    labels = domain.split(".")
-    if labels[-2:] != ["auth0", "com"] or len(labels) not in (3, 4):
-        return ""
-    region = labels[1] if len(labels) == 4 else "us"
-    return f"https://manage.auth0.com/dashboard/{region}/{labels[0]}"

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from webstore.dashboards import customer_page, user_page
+from webstore.dashboards import auth0_dashboard, customer_page, user_page
+
+
+@pytest.mark.parametrize(
+    ("domain", "dashboard"),
+    [
+        ("my-shop.eu.auth0.com", "https://manage.auth0.com/dashboard/eu/my-shop"),
+        ("my-shop.auth0.com", "https://manage.auth0.com/dashboard/us/my-shop"),
+        ("login.example.com", ""),
+        ("auth0.com", ""),
+        ("a.b.eu.auth0.com", ""),
+        ("127.0.0.1:8001", ""),
+    ],
+)
+def test_a_tenants_dashboard_is_told_by_its_canonical_domain(domain: str, dashboard: str) -> None:
+    assert auth0_dashboard(domain) == dashboard
 
 
 def test_a_users_page_has_the_encoded_user_id() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from webstore.errors import SettingsError
 from webstore.sandbox.vendors import auth0_config, environment
-from webstore.settings import Settings, auth0_dashboard
+from webstore.settings import Settings
 
 REQUIRED = {
     "AUTH0_DOMAIN": "my-shop.eu.auth0.com",
@@ -376,21 +376,6 @@ def test_dashboard_links_are_shown_with_test_keys_unless_said_otherwise() -> Non
     assert not settings(DASHBOARD_LINKS="0").dashboard_links
     assert not settings(**LIVE).dashboard_links
     assert settings(**LIVE, DASHBOARD_LINKS="1").dashboard_links
-
-
-@pytest.mark.parametrize(
-    ("domain", "dashboard"),
-    [
-        ("my-shop.eu.auth0.com", "https://manage.auth0.com/dashboard/eu/my-shop"),
-        ("my-shop.auth0.com", "https://manage.auth0.com/dashboard/us/my-shop"),
-        ("login.example.com", ""),
-        ("auth0.com", ""),
-        ("a.b.eu.auth0.com", ""),
-        ("127.0.0.1:8001", ""),
-    ],
-)
-def test_a_tenants_dashboard_is_told_by_its_canonical_domain(domain: str, dashboard: str) -> None:
-    assert auth0_dashboard(domain) == dashboard
 
 
 def test_a_custom_domain_alone_tells_no_dashboard() -> None:
