@@ -17,6 +17,7 @@ from .routes import (
     api,
     attach,
     auth,
+    checkout_result,
     closing,
     customer,
     developers,
@@ -68,7 +69,7 @@ def build(settings: Settings | None = None) -> Flask:
     _configure(app, settings)
     logs.install(settings.log_format)
     attach(app, services_for(settings, hooks_of(settings)))
-    commerce = (cart_routes, checkout_routes, order_routes, webhook_routes)
+    commerce = (cart_routes, checkout_routes, checkout_result, order_routes, webhook_routes)
     for routes in (shop, auth, account, closing, developers, health, doctor, *commerce):
         app.register_blueprint(routes.blueprint)
     if settings.auth0_audience:

@@ -26,7 +26,7 @@ from webstore.shop.money import exponent
 from . import services
 from .api_input import Wish, read_wish, return_addresses
 from .bearer import authorized, refuse
-from .checkout import success_url
+from .checkout_result import success_url
 from .customer import forget
 from .marks import signed
 from .problems import problem

@@ -1,4 +1,4 @@
-"""The checkout of the cart or of one item: review page, Stripe's payment page, and result page."""
+"""The checkout of the cart or of one item, up to Stripe's payment page."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from webstore.errors import CannotBuy, NoSuchObject, PaymentsError, PaymentsRefused
-from webstore.linking.verdicts import verdict
+from webstore.errors import CannotBuy
 from webstore.shop import cart as carts
 from webstore.shop.cart import Row
-from webstore.shop.cart_sessions import after_purchase
 from webstore.shop.checkout import (
-    SESSION_ID,
     Opened,
     Reason,
     Refused,
@@ -25,21 +22,22 @@ from webstore.shop.checkout import (
     digest,
     second_digest,
 )
-from webstore.shop.earlier_sessions import end_unavailable, while_for_sale
-from webstore.shop.models import BoughtLine, CartLine, Catalogue, CheckoutSession, Purchase, SessionStatus
+from webstore.shop.earlier_sessions import end_unavailable
+from webstore.shop.models import CartLine, Catalogue, Purchase
 from webstore.shop.subscriptions import shown
 
 from . import services
 from .cart import BOUGHT, keep_todays_prices
 from .cart import page as cart_page
 from .cart_cookie import current_cart, keep_cart
+from .checkout_result import success_url
 from .csrf import require_csrf_token
-from .customer import ended_login, unusable_link
-from .errors import login_first, refused_by_vendor
+from .customer import unusable_link
+from .errors import login_first
 from .limits import limited_per_shopper
-from .login_guards import ask_provider_if_unsure, login_required
+from .login_guards import ask_provider_if_unsure
 from .paid_items import drops_paid_items, was_bought
-from .session_cookie import Shopper, current_shopper, logged_in_shopper, remember_customer
+from .session_cookie import Shopper, current_shopper, remember_customer
 
 blueprint = Blueprint("checkout", __name__, url_prefix="/checkout")
 blueprint.before_request(ask_provider_if_unsure)
@@ -81,15 +79,6 @@ class _Choice:
     def address(self) -> str:
         """The path of the review page of this choice."""
         return url_for("checkout.review", **self.query)
-
-
-def success_url() -> str:
-    """The URL to which Stripe sends the shopper after the payment.
-
-    Stripe replaces the name in braces by the session's ID. The braces must not be percent-encoded:
-    https://docs.stripe.com/payments/checkout/custom-success-page
-    """
-    return f"{services().settings.base_url}{url_for('checkout.success')}?session_id={{CHECKOUT_SESSION_ID}}"
 
 
 @blueprint.get("")
@@ -144,72 +133,6 @@ def start() -> ResponseReturnValue:
 def _end_payments(shopper: Shopper, prices: Sequence[str]) -> None:
     shop = services()
     end_unavailable(shop.checkouts, shop.catalogue.current(), shopper.customer_id, shopper.user_id, prices)
-
-
-@blueprint.get("/success")
-@login_required
-@limited_per_shopper
-def success() -> ResponseReturnValue:
-    """Show the status of the purchase to its owner only. The page can be opened again at any time."""
-    session_id, shopper = request.args.get("session_id", ""), logged_in_shopper()
-    if not SESSION_ID.fullmatch(session_id):
-        abort(404)
-    ended = ended_login(
-        verdict(services().linker, services().state, shopper.user_id, shopper.customer_id, shopper.since),
-        again=request.full_path,
-    )
-    if ended is not None:
-        return ended
-    try:
-        session = services().checkouts.get_session(session_id)
-        if session.owner != shopper.user_id:
-            abort(404)
-        session = while_for_sale(services().checkouts, session)
-    except NoSuchObject:
-        abort(404)
-    except PaymentsRefused as exc:
-        return refused_by_vendor(f"{type(exc).__name__}: {exc}")
-    except PaymentsError:
-        return render_template("checkout/unknown.html"), 503
-    keep_cart(after_purchase(current_cart(), session, services().state))
-    how = _how(session)
-    over = how == "expired" or (how == "failed" and session.invoice_url is None)
-    again = _again(session) if over else []
-    try:
-        pictured = services().catalogue.current().of_lines(session.lines)
-    except PaymentsError:
-        pictured = {}
-    return render_template("checkout/success.html", order=session, how=how, again=again, products=pictured)
-
-
-def _how(session: CheckoutSession) -> str:
-    """How the purchase stands, in a word for the template."""
-    if session.status is not SessionStatus.COMPLETE:
-        return session.status.value
-    if session.mode == "setup":
-        return "saved"
-    if session.payment_status == "no_payment_required":
-        return "free"
-    if session.paid:
-        return "paid"
-    return "failed" if session.failed else "processing"
-
-
-def _again(session: CheckoutSession) -> list[BoughtLine]:
-    """The items of a purchase that came to nothing and can be bought again.
-
-    A cart keeps its items until they are bought, so those of an expired session may still be in there.
-    """
-    try:
-        catalogue = services().catalogue.current()
-    except PaymentsError:
-        return []
-    if session.status is SessionStatus.EXPIRED:
-        kept = {line.price_id for line in current_cart().lines}
-        if kept & {line.price_id for line in session.lines}:
-            return []
-    offers = ((line, catalogue.priced(line.price_id or "")) for line in session.lines)
-    return [line for line, offer in offers if offer is not None and offer[0].in_stock]
 
 
 def _choice(price_id: str | None, quantity: str) -> _Choice:
