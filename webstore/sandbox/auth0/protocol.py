@@ -6,7 +6,6 @@ https://auth0.com/docs/api/authentication/authorization-code-flow-with-pkce/get-
 """
 
 import logging
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, ClientCredentialsGrant
 from authlib.oauth2.rfc7636 import CodeChallenge
-from authlib.oidc.core import AuthorizationCodeMixin
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Response, jsonify, request
 
 from webstore.sandbox.auth0.apis import Api, Apis, unknown_scopes
 from webstore.sandbox.auth0.clients import Client, Clients, authenticated
+from webstore.sandbox.auth0.codes import CODE_S, Code, Codes
 from webstore.sandbox.auth0.config import Auth0Config, Settings
 from webstore.sandbox.auth0.grants import ClientGrants
 from webstore.sandbox.auth0.tokens import ACCESS_TOKEN_S, Login, Tokens
@@ -37,32 +36,9 @@ from webstore.sandbox.auth0.users import Users
 from webstore.sandbox.clock import Clock
 
 OIDC_SCOPES = ("openid", "profile", "email")
-_CODE_S = 600
 
 # Authlib's grants log every token that they issue, at debug level.
 logging.getLogger("authlib.oauth2.rfc6749.grants").setLevel(logging.INFO)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Code(AuthorizationCodeMixin):  # type: ignore[misc]  # Authlib has no types
-    """An issued authorization code. `expires_at` is in Unix seconds of the sandbox's clock."""
-
-    code: str
-    login: Login
-    redirect_uri: str
-    nonce: str | None
-    with_auth_time: bool
-    code_challenge: str | None
-    code_challenge_method: str | None
-    expires_at: float
-
-    def get_redirect_uri(self) -> str:
-        """The redirect URI that received the code."""
-        return self.redirect_uri
-
-    def get_scope(self) -> str:
-        """The granted scope."""
-        return self.login.scope
 
 
 @dataclass(frozen=True)
@@ -70,40 +46,6 @@ class Machine:
     """The subject of a client credentials grant: an application that wants a token for this API."""
 
     api: Api
-
-
-class Codes:
-    """The issued authorization codes. Each is valid for ten minutes and for one use."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._codes: dict[str, Code] = {}
-
-    def clear(self) -> None:
-        """Remove all codes."""
-        with self._lock:
-            self._codes.clear()
-
-    def add(self, code: Code) -> None:
-        """Add a code and remove the expired ones."""
-        now = self._clock.now()
-        with self._lock:
-            for old in [c.code for c in self._codes.values() if c.expires_at <= now]:
-                del self._codes[old]
-            self._codes[code.code] = code
-
-    def find(self, code: str, client_id: str) -> Code | None:
-        """The code, or None when it has expired, was used or was issued to another application."""
-        found = self._codes.get(code)
-        if found is None or found.login.client_id != client_id or found.expires_at <= self._clock.now():
-            return None
-        return found
-
-    def take(self, code: str) -> bool:
-        """Use a code. Of several concurrent callers exactly one gets True."""
-        with self._lock:
-            return self._codes.pop(code, None) is not None
 
 
 class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # Authlib has no types
@@ -163,7 +105,7 @@ class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib has n
                 with_auth_time="max_age" in parameters or "login" in parameters.get("prompt", "").split(),
                 code_challenge=parameters.get("code_challenge"),
                 code_challenge_method=parameters.get("code_challenge_method"),
-                expires_at=self.server.clock.now() + _CODE_S,
+                expires_at=self.server.clock.now() + CODE_S,
             )
         )
 

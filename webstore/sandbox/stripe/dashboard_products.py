@@ -8,7 +8,8 @@ from flask import abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from webstore.sandbox.stripe.amounts import shown
-from webstore.sandbox.stripe.catalogue import find_price, product_json
+from webstore.sandbox.stripe.catalogue import find_price
+from webstore.sandbox.stripe.catalogue_documents import product_json
 from webstore.sandbox.stripe.catalogue_tables import Price, Product
 from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages, typed_amount
 from webstore.sandbox.stripe.errors import StripeError

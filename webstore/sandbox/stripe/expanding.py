@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 from webstore.sandbox.stripe import params
-from webstore.sandbox.stripe.catalogue import price_json, product_json
+from webstore.sandbox.stripe.catalogue_documents import price_json, product_json
 from webstore.sandbox.stripe.customer_json import to_json
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.embedding import capped, listed

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from webstore.sandbox.stripe import catalogue, params
+from webstore.sandbox.stripe import catalogue, catalogue_documents, params
 from webstore.sandbox.stripe.controls.base import ControlBase, answer, number
 from webstore.sandbox.stripe.documents import Document
 from webstore.sandbox.stripe.payments import intents, invoices, prorations, renewals, subscriptions
@@ -89,7 +89,7 @@ def _recurring_price(call: Call, id: str, subscription: Document) -> Document:
     price = catalogue.find_price(call.state, call.world, id, param="price", status=400)
     if price.recurring is None or price.currency != subscription["currency"]:
         raise ValueError("the price must be recurring and in the subscription's currency")
-    return dict(catalogue.price_json(price, call.world))
+    return dict(catalogue_documents.price_json(price, call.world))
 
 
 def _check_running(subscription: Document) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
-from webstore.sandbox.stripe import catalogue
+from webstore.sandbox.stripe import catalogue, catalogue_documents
 from webstore.sandbox.stripe.amounts import line_total
 from webstore.sandbox.stripe.catalogue_tables import Price, Product
 from webstore.sandbox.stripe.documents import Document
@@ -175,6 +175,6 @@ def _line(call: Call, given: Mapping[str, Any], price: Price, product: Product, 
         "currency": price.currency,
         "description": product.name,
         "metadata": merged_metadata({}, given.get("metadata") or {}),
-        "price": catalogue.price_json(price, call.world),
+        "price": catalogue_documents.price_json(price, call.world),
         "quantity": quantity,
     }

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from webstore.sandbox.stripe import catalogue, params
+from webstore.sandbox.stripe import catalogue, catalogue_documents, params
 from webstore.sandbox.stripe.catalogue_tables import Price
 from webstore.sandbox.stripe.errors import NotInSandbox, StripeError
 from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
 from webstore.sandbox.stripe.recording import record
 from webstore.sandbox.stripe.routing import Call, Route, expandable
 
-_EXPAND_ONE = {"expand": expandable(*catalogue.PRICE_EXPANDS)}
-_EXPAND_DATA = {"expand": expandable(*catalogue.PRICE_EXPANDS, within="data.")}
+_EXPAND_ONE = {"expand": expandable(*catalogue_documents.PRICE_EXPANDS)}
+_EXPAND_DATA = {"expand": expandable(*catalogue_documents.PRICE_EXPANDS, within="data.")}
 
 _WRITABLE: params.Schema = {
     **_EXPAND_ONE,
@@ -100,7 +100,7 @@ def remove(call: Call, price: Price) -> None:
     if _is_default(call, price):
         raise StripeError(400, "This price cannot be deleted because it is the default price of its product.")
     call.world.prices.change(replace(price, active=False, deleted=True))
-    record(call, "price.deleted", catalogue.price_json(price, call.world))
+    record(call, "price.deleted", catalogue_documents.price_json(price, call.world))
 
 
 def list_all(call: Call) -> dict[str, object]:
@@ -153,8 +153,8 @@ def _free_lookup_key(call: Call, price: Price) -> None:
 
 
 def _show(call: Call, price: Price) -> dict[str, object]:
-    shown = catalogue.price_json(price, call.world)
-    return catalogue.expanded(shown, cast(list[str], call.params.get("expand", ())), call.world)
+    shown = catalogue_documents.price_json(price, call.world)
+    return catalogue_documents.expanded(shown, cast(list[str], call.params.get("expand", ())), call.world)
 
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
 
-from webstore.sandbox.stripe import catalogue, params
+from webstore.sandbox.stripe import catalogue, catalogue_documents, params
 from webstore.sandbox.stripe.catalogue_tables import Product
 from webstore.sandbox.stripe.errors import StripeError
 from webstore.sandbox.stripe.lists import LIST_PARAMS, list_page
@@ -12,8 +12,8 @@ from webstore.sandbox.stripe.recording import record
 from webstore.sandbox.stripe.routing import Call, Route, expandable
 
 _SIZES = ("height", "length", "weight", "width")
-_EXPAND_ONE = {"expand": expandable(*catalogue.PRODUCT_EXPANDS)}
-_EXPAND_DATA = {"expand": expandable(*catalogue.PRODUCT_EXPANDS, within="data.")}
+_EXPAND_ONE = {"expand": expandable(*catalogue_documents.PRODUCT_EXPANDS)}
+_EXPAND_DATA = {"expand": expandable(*catalogue_documents.PRODUCT_EXPANDS, within="data.")}
 
 _WRITABLE: params.Schema = {
     **{name: check for name, check in catalogue.PRODUCT_DATA.items() if name != "id"},
@@ -81,7 +81,7 @@ def delete(call: Call) -> dict[str, object]:
             400, "This product cannot be deleted because it has one or more user-created prices."
         )
     call.world.products.change(replace(product, deleted=True))
-    record(call, "product.deleted", catalogue.product_json(product, call.world))
+    record(call, "product.deleted", catalogue_documents.product_json(product, call.world))
     return {"id": product.id, "object": "product", "deleted": True}
 
 
@@ -117,8 +117,8 @@ def _existing(call: Call) -> Product:
 
 
 def _show(call: Call, product: Product) -> dict[str, object]:
-    shown = catalogue.product_json(product, call.world)
-    return catalogue.expanded(shown, cast(list[str], call.params.get("expand", ())), call.world)
+    shown = catalogue_documents.product_json(product, call.world)
+    return catalogue_documents.expanded(shown, cast(list[str], call.params.get("expand", ())), call.world)
 
 
 def _fields(given: Mapping[str, object]) -> dict[str, Any]:
