@@ -57,6 +57,8 @@ STRIPE = StripeConfig(keys=STRIPE_KEYS, organizations={ORGANIZATION_KEY: ((ACCOU
 #: Not the sandbox's, which a store with a live key or a public address refuses.
 APP_SECRET_KEY = "the-secret-of-a-store-under-test-and-of-no-other"
 DAY_S = 24 * 3600.0
+#: Linking takes milliseconds, but a machine that is busy with other things may stop it for seconds.
+AMPLE_BUDGET_S = "7"
 # Nothing here speaks TLS, and loading the certificate authorities for each client takes a while.
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -345,7 +347,7 @@ def running_shop(state_dir: Path, *others: str, **environment: str) -> Iterator[
     server = Server()
     sandbox = Sandbox(server.url, *others, stripe=STRIPE)
     with sandbox:
-        own = {"APP_SECRET_KEY": APP_SECRET_KEY, "STATE_DIR": str(state_dir)}
+        own = {"APP_SECRET_KEY": APP_SECRET_KEY, "STATE_DIR": str(state_dir), "LINK_BUDGET_S": AMPLE_BUDGET_S}
         settings = {**sandbox.environment(), **own, **environment}
         server.app = app = create_app(Settings.from_env(settings))
         shop = Shop(sandbox, app, server.url, settings, server)

@@ -23,9 +23,9 @@ def eve(shared: Shop) -> Eve:
 @pytest.fixture
 def ada(shop: Shop) -> str:
     """Ada's customer."""
-    customer = shop.use(ADA).customer_id
-    assert customer is not None
-    return customer
+    outcome = shop.use(ADA)
+    assert outcome.customer_id is not None, outcome
+    return outcome.customer_id
 
 
 def relink(shop: Shop, *arguments: str, typed: str | None = None) -> Result:
