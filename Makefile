@@ -23,8 +23,9 @@ PIP := $(PY) -m pip install --no-input --disable-pip-version-check --progress-ba
 # One worker a processor. One module or one test runs in one process, which starts sooner.
 PARALLEL := $(if $(strip $(ARGS)),,-n logical --maxprocesses 8 --dist loadscope)
 
-# Another project's modules must not shine through into .venv.
-unexport PYTHONPATH PYTHONHOME
+# Another project's modules must not shine through into .venv. Compiled modules are kept: otherwise each process
+# that a test starts compiles the store again.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -41,8 +42,8 @@ setup: $(RUN_TIME) ## Make .venv with the packages that the store needs; tests a
 	@echo "$(VENV) is ready."
 
 unit: $(TOOLS) ## Run the tests without sockets, browser and sandbox: seconds (ARGS="-k cart" to choose some)
-	MACHINE_EXAMPLES=$${MACHINE_EXAMPLES:-50} \
-	    $(PY) -m pytest -q -p no:anyio $(PARALLEL:loadscope=load) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
+	QUICK=yes \
+	    $(PY) -m pytest -q -p no:anyio $(PARALLEL:loadscope=worksteal) $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS)
 
 test: $(TOOLS) $(NODE_PACKAGES) ## Run all tests, in a browser too (ARGS="-k login" to choose some)
 	$(PY) -m pytest -q $(PARALLEL) $(ARGS)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.gateways.state_promises import EVERY_CALL, Act, StatePromises
+from tests.unit.samples import examples
 from webstore.errors import StateUnavailable
 from webstore.gateways import revocation_files
 from webstore.gateways.revocation_files import RevocationFiles
@@ -80,7 +81,7 @@ def test_readers_see_a_record_at_every_moment_of_its_replacement(directory: Path
 
     with ThreadPoolExecutor(4) as pool:
         readers = [pool.submit(read) for _ in range(4)]
-        for number in range(200):
+        for number in range(examples(200, 50)):
             records.set("key", f"{number}", 60)
         over.set()
         assert [reader.result(60) for reader in readers] == [0] * 4

@@ -12,6 +12,7 @@ import pytest
 import stripe
 
 from tests.fakes import Memory
+from tests.unit.samples import sample
 from webstore.errors import WebstoreError
 from webstore.gateways.stripe import (
     StripeCatalogue,
@@ -269,8 +270,8 @@ def test_a_value_of_the_wrong_kind_is_an_error_or_left_out(call: str) -> None:
     client = wire.client
     wire.body = json.dumps(document).encode()
     ask(client)
-    for path in list(places(document)):
-        for value in WRONG:
+    for number, path in enumerate(list(places(document))):
+        for value in sample(WRONG, 4, number):
             with with_value(document, path, value) as wire.body:
                 pass
             try:

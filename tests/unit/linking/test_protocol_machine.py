@@ -22,6 +22,7 @@ from tests.fakes import as_recorded
 from tests.unit.linking.action_model import at_action
 from tests.unit.linking.operators import unlinking
 from tests.unit.linking.tenant import link_of, place_of, record, rename_tenant, stripe_of, without_metadata
+from tests.unit.samples import examples
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
 from webstore.linking.calls import Call, CreateCustomer, NoteFailure, ReadUser, RecordLink
@@ -525,7 +526,7 @@ class Linking(RuleBasedStateMachine):
 
 TestLinking = Linking.TestCase
 TestLinking.settings = settings(
-    max_examples=int(os.environ.get("MACHINE_EXAMPLES", "300")),
+    max_examples=int(os.environ.get("MACHINE_EXAMPLES", examples(300, 40))),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -12,6 +12,7 @@ import pytest
 from tests.fakes import as_recorded, written
 from tests.unit.linking.attempts import ADA, DAY_S, NOTHING_CLAIMED, Attempt, claim
 from tests.unit.linking.tenant import WORLDS, stripe_of
+from tests.unit.samples import examples
 from webstore.errors import PaymentsUnavailable
 from webstore.linking import protocol
 from webstore.linking.calls import CreateCustomer, GetCustomer, NoteFailure, ReadAccount, RecordLink
@@ -434,7 +435,7 @@ def test_users_that_switch_between_worlds_in_random_order_with_crashes_settle() 
     """
     draw = random.Random(20261126)  # noqa: S311  # not for secrets
     names = ("test", "live", "other")
-    for _ in range(int(os.environ.get("WORLD_USERS", "200"))):
+    for _ in range(int(os.environ.get("WORLD_USERS", examples(200, 50)))):
         tenant = Tenant(*names)
         for _ in range(draw.randint(3, 12)):
             name = draw.choice(names)

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 from babel import Locale, localedata
 from babel.localedata import locale_identifiers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.samples import examples, sample
 from webstore.shop.models import Money, Recurrence
 from webstore.shop.money import DEFAULT_LOCALE, decimal_amount, exponent, format_money, negotiate, per
 
@@ -92,7 +93,8 @@ def test_an_amount_is_written_as_the_reader_writes_it(money: Money, locale: str,
 
 
 def test_every_locale_of_babel_can_write_an_amount() -> None:
-    for locale in locale_identifiers():
+    # In order, Babel reads the data of a language once for all its regions.
+    for locale in sample(sorted(locale_identifiers()), 25):
         assert format_money(Money(123_456, "usd"), locale)
 
 
@@ -118,6 +120,7 @@ def test_the_first_known_language_is_taken(tags: list[str], locale: str) -> None
     assert negotiate(tags) == locale
 
 
+@settings(max_examples=examples(100, 25))
 @given(st.lists(st.text(max_size=20)))
 def test_any_header_of_a_browser_leads_to_a_language(tags: list[str]) -> None:
     assert Locale.parse(negotiate(tags)).language
@@ -134,6 +137,6 @@ def test_the_data_of_few_locales_stay_in_memory_whatever_languages_readers_have(
     amount = Money(123_456_789, "eur")
     for _ in range(2):
         format_money.cache_clear()
-        written = {locale: format_money(amount, locale) for locale in locale_identifiers()[::20]}
+        written = {locale: format_money(amount, locale) for locale in sample(locale_identifiers()[::20], 3)}
         assert written | {"de": format_money(amount, "de")} == written | {"de": f"1.234.567,89{NBSP}€"}
         assert len(localedata._cache) <= 16  # noqa: SLF001 (no public way)
