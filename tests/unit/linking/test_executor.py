@@ -94,7 +94,7 @@ def test_more_work_than_threads_is_refused_and_not_queued(release: threading.Eve
 
 
 def test_thread_is_free_again_after_work_that_ended_and_work_that_failed() -> None:
-    executor = BoundedExecutor(1, "test")
+    executor = BoundedExecutor(1, "test", patience_s=AMPLE_S)
     for _ in range(3):
         assert executor.run(lambda: "done", AMPLE_S) == "done"
         with pytest.raises(ZeroDivisionError):
@@ -102,11 +102,11 @@ def test_thread_is_free_again_after_work_that_ended_and_work_that_failed() -> No
 
 
 def test_thread_is_free_again_once_work_over_its_budget_has_ended(release: threading.Event) -> None:
-    executor = BoundedExecutor(1, "test")
+    executor = BoundedExecutor(1, "test", patience_s=AMPLE_S)
     with pytest.raises(OverBudget, match="no answer"):
         executor.run(lambda: release.wait(AMPLE_S), 0.05)
     with pytest.raises(OverBudget, match="every thread is busy"):
-        executor.submit(lambda: "never")
+        executor.submit(lambda: "never", 0.05)
     release.set()
     assert executor.run(lambda: "done", AMPLE_S) == "done"
 
@@ -154,7 +154,7 @@ def test_forked_worker_has_new_threads() -> None:
 
 
 def test_work_on_another_thread_has_no_deadline_of_the_caller() -> None:
-    executor = BoundedExecutor(1, "test")
+    executor = BoundedExecutor(1, "test", patience_s=AMPLE_S)
     with deadline.within(AMPLE_S):
         assert executor.run(deadline.left, AMPLE_S) == math.inf
         assert executor.submit(deadline.left).result(AMPLE_S) == math.inf
