@@ -16,7 +16,7 @@ WORLDS = {
     "second": Account("acct_2", livemode=True),
     "restricted": Account(None, livemode=False),
 }
-ID, PIN = "stripe_customer_id", "stripe_account"
+ID, PIN, REPLACED = "stripe_customer_id", "stripe_account", "stripe_replaced"
 
 
 def stripe_of(*names: str, users: dict[str, User]) -> dict[str, Vendors]:
@@ -44,6 +44,14 @@ def link_of(vendors: Vendors, user: User) -> str | None:
     """The customer that is recorded for the user in this world."""
     found = as_recorded(user).records.get(ID + place_of(vendors, user))
     return None if found is None else str(found)
+
+
+def predecessors(vendors: Vendors, user: User) -> tuple[str, ...]:
+    """The user's earlier customers in this world. An unlinked live world may have them in keys of its own."""
+    records, place = as_recorded(user).records, place_of(vendors, user)
+    own = f"_{str(vendors.account.pin).replace(' ', '_')}"
+    places = ["", own] if vendors.account.livemode and PIN not in records else [place]
+    return tuple(it for at in places for it in str(records.get(REPLACED + at, "")).split())
 
 
 def record(vendors: Vendors, user_id: str, customer_id: str | None, *, pinned: bool = True) -> None:

@@ -21,7 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.fakes import as_recorded
 from tests.unit.linking.action_model import at_action
 from tests.unit.linking.operators import unlinking
-from tests.unit.linking.tenant import link_of, place_of, record, rename_tenant, stripe_of, without_metadata
+from tests.unit.linking.tenant import (
+    link_of,
+    place_of,
+    predecessors,
+    record,
+    rename_tenant,
+    stripe_of,
+    without_metadata,
+)
 from tests.unit.samples import examples
 from webstore.linking import protocol
 from webstore.linking.attempt import MAX_ATTEMPT_S
@@ -432,21 +440,18 @@ class Linking(RuleBasedStateMachine):
         if not isinstance(asked, RecordLink):
             return
         left_one = vendors.customers.get(was or "")
-        here, there = (as_recorded(it).with_keys(place_of(vendors, it)) for it in (before, after))
+        here, there = (predecessors(vendors, it) for it in (before, after))
         seen = was != is_now and worker.saw == was and was not in worker.deleted_since
         if (
             seen
             and left_one is not None
             and (left_one.deleted or left_one.owner not in (None, before.user_id))
         ):
-            assert left_one.id in there.replaced
+            assert left_one.id in there
         # A living one is left only if it names somebody else. An import that names no account leaves the list
         # of another world in the plain keys.
-        left = [
-            vendors.customers[it]
-            for it in there.replaced
-            if it not in here.replaced and it in vendors.customers
-        ]
+        left = [vendors.customers[it] for it in there if it not in here and it in vendors.customers]
+        assert worker.unlinks or set(here) <= {*there, is_now}
         assert worker.unlinks or all(it.deleted or it.owner != before.user_id for it in left)
 
     def check_outcome(self, worker: Worker, outcome: LinkOutcome) -> None:
