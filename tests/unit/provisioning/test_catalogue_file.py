@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.samples import examples
 from webstore.provisioning.account.catalogue_file import CatalogueFileError, read_catalogue
 from webstore.provisioning.account.models import CataloguePrice, CatalogueProduct
 
@@ -119,7 +120,7 @@ def test_ids_and_lookup_keys_are_there_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "products:", "- a", "42", "a: &a [*a]", "\x00", "*a", "!!x y", "[" * 1500]
+    "text", ["", "# nothing\n", "products:", "- a", "42", "a: &a [*a]", "\x00", "*a", "!!x y", "[" * 700]
 )
 def test_what_is_no_catalogue_is_refused(text: str) -> None:
     assert all(it.startswith("shop.yaml") for it in faults(text))
@@ -135,7 +136,7 @@ def test_more_images_and_metadata_than_stripe_takes() -> None:
     )
 
 
-@settings(deadline=None)
+@settings(max_examples=examples(100, 25), deadline=None)
 @given(st.text(alphabet="products: -\n[]{}&*!|>'\"#%a1,?", max_size=60))
 def test_no_text_ends_in_another_error(text: str) -> None:
     with suppress(CatalogueFileError):

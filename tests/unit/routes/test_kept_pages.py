@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.unit.offline import offline_store
 from tests.unit.routes.kept_pages import CART, SESSION, Counter, Visitor, shopper, sold, with_a_cart
+from tests.unit.samples import examples
 from webstore.errors import PaymentsUnavailable
 from webstore.gateways.oidc.login_client import LoginClient
 from webstore.routes import kept_pages
@@ -288,7 +289,7 @@ def text_of(answer: Any) -> str:
     )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30, 8), deadline=None)
 @given(visits=VISITS)
 def test_nobody_ever_sees_anything_of_another_shopper(
     visitors: dict[str, Visitor], visits: list[tuple[str, str, str, str, str]]
