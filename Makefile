@@ -69,7 +69,7 @@ figures: $(TOOLS) ## Copy the ratios of the last benchmarks into the documentati
 	$(PY) -m tests.benchmarks.ratios.publish
 
 engines: WANTS_ENGINES := yes
-engines: $(TOOLS) system-packages ## Run one purchase in Firefox and one in WebKit
+engines: $(TOOLS) system-packages ## Buy in Firefox and in WebKit, and by keyboard alone in Firefox
 	$(PY) -m pytest -q tests/engines $(ARGS)
 
 chaos: $(TOOLS) $(NODE_PACKAGES) ## Run the tests that break things at random

@@ -44,7 +44,7 @@ _FIREFOX_PREFERENCES: Mapping[str, bool | int | str] = {
 class Channel(Protocol):
     """Sends WebDriver's commands."""
 
-    def send(self, command: str, **parameters: str) -> Any:  # the JSON of each command
+    def send(self, command: str, **parameters: object) -> Any:  # the JSON of each command
         """Do a command of `_COMMANDS`. Raises `CommandFailed`."""
 
 
@@ -91,6 +91,15 @@ class Engine:
         """Type into the field with this label."""
         self._on(f"//label[starts-with(normalize-space(.), '{label}')]//input", "type", text=text)
 
+    def press_key(self, key: str) -> None:
+        """Press and release a key, which is a character: https://www.w3.org/TR/webdriver2/#keyboard-actions"""
+        strokes = [{"type": kind, "value": key} for kind in ("keyDown", "keyUp")]
+        self.channel.send("actions", actions=[{"type": "key", "id": "keyboard", "actions": strokes}])
+
+    def evaluate(self, function: str) -> Any:  # the page's own value
+        """What a JavaScript function answers on the page, also if the page itself runs none."""
+        return self.channel.send("script", script=f"return ({function})()", args=[], sandbox="system")
+
     def _on(self, xpath: str, command: str, **parameters: str) -> None:
         """Do something with an element, as soon as it is there."""
 
@@ -123,6 +132,8 @@ _COMMANDS = {
     "find": ("POST", "/element", "FindElement"),
     "click": ("POST", "/element/{id}/click", "ElementClick"),
     "type": ("POST", "/element/{id}/value", "ElementSendKeys"),
+    "actions": ("POST", "/actions", "PerformActions"),
+    "script": ("POST", "/execute/sync", "ExecuteScript"),
 }
 
 
@@ -134,7 +145,7 @@ class WebDriver:
         answer = http.post("/session", json={"capabilities": {"alwaysMatch": capabilities}})
         self._path = f"/session/{answer.json()['value']['sessionId']}"
 
-    def send(self, command: str, **parameters: str) -> Any:
+    def send(self, command: str, **parameters: object) -> Any:
         method, path, _ = _COMMANDS[command]
         path = path.format(id=parameters.pop("id", ""))
         body = parameters if method == "POST" else None
@@ -158,9 +169,17 @@ class Marionette:
         self._read()
         self._send("WebDriver:NewSession", {})
 
-    def send(self, command: str, **parameters: str) -> Any:
+    def send(self, command: str, **parameters: object) -> Any:
         value = self._send(f"WebDriver:{_COMMANDS[command][2]}", parameters)
         return value.get("value", value)
+
+    def zoom(self, factor: float, width: int) -> None:
+        """Zoom the pages of the open page's host; the window gets this width in pixels of the screen."""
+        self._send("WebDriver:SetWindowRect", {"width": width})
+        self._send("Marionette:SetContext", {"value": "chrome"})
+        script = "FullZoom.setZoom(arguments[0], gBrowser.selectedBrowser);"
+        self._send("WebDriver:ExecuteScript", {"script": script, "args": [factor]})
+        self._send("Marionette:SetContext", {"value": "content"})
 
     def quit(self) -> None:
         """End the browser."""
@@ -215,19 +234,23 @@ def program(folder: Path, *command: str, **environment: str) -> Iterator[subproc
 
 
 @contextmanager
-def firefox(folder: Path) -> Iterator[Engine]:
-    """Firefox without a window."""
+def firefox(folder: Path, **preferences: bool | int | str) -> Iterator[Engine]:
+    """Firefox without a window, with these preferences beside its own."""
     executable, port = needed("firefox-esr", "firefox"), free_port()
-    lines = {**_FIREFOX_PREFERENCES, "marionette.port": port}.items()
+    lines = {**_FIREFOX_PREFERENCES, **preferences, "marionette.port": port}.items()
     (folder / "user.js").write_text(
         "".join(f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in lines)
     )
-    command = (executable, "--headless", "--marionette", "--no-remote", "--profile", str(folder))
+    # Zooming is the window's business, which Marionette may not touch by default.
+    modes = ("--headless", "--marionette", "--remote-allow-system-access", "--no-remote")
+    command = (executable, *modes, "--profile", str(folder))
     with program(folder, *command) as process:
         until(lambda: process.poll() is not None or _listens(port), within_s=AMPLE_S)
         session = Marionette(create_connection(("127.0.0.1", port), timeout=AMPLE_S))
-        yield Engine(session)
-        session.quit()
+        try:
+            yield Engine(session)
+        finally:
+            session.quit()
         process.wait(20)
 
 
