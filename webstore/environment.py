@@ -129,7 +129,7 @@ class Reader:
         elif value[0] in _QUOTES or value[-1] in _QUOTES:
             fault = "has a quotation mark around its value: write it without (docker's --env-file keeps them)"
         elif hidden := next((c for c in value if unicodedata.category(c) in _HIDDEN), None):
-            fault = f"has an invisible character in it (U+{ord(hidden):04X}): type the value anew"
+            fault = f"has an invisible character in it (U+{ord(hidden):04X}): type the value again"
         if fault:
             self.problems.append(f"{name} {fault}.")
         return fault is None

@@ -90,7 +90,7 @@ def review() -> Response | str | tuple[str, int]:
         return redirect(url_for("cart.show"))
     page = _page(choice, problem=BOUGHT if was_bought() else None)
     if choice.from_cart:
-        # The page has said what has changed; the cart's page says it no more.
+        # The page has shown the changes; the cart's page does not show them again.
         keep_todays_prices(current_cart(), choice.catalogue)
     return page
 

@@ -107,7 +107,7 @@ FOUND = 3
     show_default=True,
     help="Calls to Auth0 a second, at most.",
 )
-@click.option("--fresh", is_flag=True, help="Begin anew, even if an earlier run was cut short.")
+@click.option("--fresh", is_flag=True, help="Start over, even if an earlier run was interrupted.")
 @click.option(
     "--spool",
     type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),

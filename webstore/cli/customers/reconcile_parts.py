@@ -219,7 +219,7 @@ def spooled(name: str, subject: Sequence[object], how: How, *, age_s: float) -> 
     if began is not None:
         at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
         told = f"The data of the run of {at} is too old to compare with today's: starts over."
-        click.echo(told if old else f"Continues the run of {at}. --fresh begins anew.", err=True)
+        click.echo(told if old else f"Continues the run of {at}. --fresh starts over.", err=True)
     try:
         yield spool
     except BrokenPipeError:
@@ -232,8 +232,8 @@ def spooled(name: str, subject: Sequence[object], how: How, *, age_s: float) -> 
             # The other run may use the same file.
             raise
         click.echo(
-            f"What was read is kept in {path}, with e-mail addresses, and the next run goes on from there. "
-            "Remove the file if there is to be none.",
+            f"The data read so far, with e-mail addresses, is in {path}. The next run continues from it. "
+            "Delete the file if you do not want another run.",
             err=True,
         )
         if isinstance(exc, OSError | sqlite3.Error):
