@@ -15,6 +15,7 @@ from tests.support import Browser, Shop, link_status
 def test_a_log_out_without_the_right_token_is_refused(shopper: Browser, token: str | None) -> None:
     answer = post_logout(shopper, token)
     assert answer.status_code == 400
+    assert "<h1>Please reload the page</h1>" in answer.text
     assert "This page has expired." in answer.text
     assert is_logged_in(shopper)
 

@@ -251,6 +251,13 @@ def test_an_unknown_product_is_a_page_in_plain_words(stranger: Browser, path: st
     assert "This product is not available" in text_of(page) or "Page not found" in text_of(page)
 
 
+@pytest.mark.parametrize("kind", ["product", "collection"])
+def test_the_heading_says_what_is_not_found(stranger: Browser, kind: str) -> None:
+    page = stranger.open(f"/{kind}s/nothing")
+    assert f"<h1>{kind.capitalize()} not found</h1>" in page.text
+    assert f"This {kind} is not available." in text_of(page)
+
+
 def test_an_archived_product_is_gone(shop: Shop) -> None:
     product = put_on_sale(shop, "Mug")
     browser = shop.browser()

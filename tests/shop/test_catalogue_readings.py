@@ -89,6 +89,7 @@ def test_a_shop_that_never_read_anything_says_so_at_once(shop: Shop) -> None:
     for path in ("/products/prod_1", "/sitemap.xml"):
         page = browser.open(path)
         assert page.status_code == 503
+        assert f'href="{path}">Try again</a>' in page.text
         assert "your cart is saved" in text_of(page)
     assert watch.pauses == [], "a shopper waited for nothing"
 

@@ -322,7 +322,9 @@ def test_a_flood_of_purchases_is_refused(
     assert "wait a moment and try again" in content(refused[0])
     grace = shop.browser()
     grace.log_in("grace@example.com")
-    assert go_to_payment(grace, f"/checkout?price={mug.price}").status_code == 503
+    down = go_to_payment(grace, f"/checkout?price={mug.price}")
+    assert down.status_code == 503
+    assert 'href="/cart">Your cart</a>' in down.text.partition("<main")[2]
 
 
 @pytest.mark.parametrize(

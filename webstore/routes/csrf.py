@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hmac
 
-from flask import abort, request, session
+from flask import request, session
+
+from .errors import OwnTitle
 
 
 def csrf_token() -> str:
@@ -21,4 +23,5 @@ def csrf_matches(sent: str) -> bool:
 def require_csrf_token() -> None:
     """Answer 400 to a form without this session's CSRF token."""
     if not csrf_matches(request.form.get("csrf_token", "")):
-        abort(400, "This page has expired. Please go back, reload it and try again.")
+        message = "This page has expired. Please go back, reload it and try again."
+        raise OwnTitle(400, "Please reload the page", message)

@@ -42,6 +42,14 @@ class _Page:
     action: str = "home"
 
 
+class OwnTitle(HTTPException):
+    """An HTTP error whose page has a heading of its own."""
+
+    def __init__(self, code: int, title: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.title = code, title
+
+
 #: Body, status and headers.
 _Answer = tuple[str | Response, int, list[tuple[str, str]]]
 
@@ -76,11 +84,11 @@ _LOGIN_PAGES: dict[type[LoginError], _Page] = {
         503,
         "The login page is not available",
         "It is not responding right now. Your cart is saved. Please try again in a minute.",
-        "login",
+        "again",
     ),
 }
 _HTTP_TITLES = {
-    400: "Something is missing",
+    400: "This didn't work",
     403: "You can't do this here",
     404: "Page not found",
     405: "This page can't be opened this way",
@@ -187,7 +195,16 @@ def _unavailable(exc: Exception) -> _Answer:
         f"{service} is not responding right now. You have not been charged, and your cart is saved. "
         "Please try again in a minute.",
     )
-    return _out_of_order(page, f"{type(exc).__name__}: {exc}")
+    return _out_of_order(page, f"{type(exc).__name__}: {exc}", _way_on())
+
+
+def _way_on() -> tuple[str, str] | None:
+    """Words and address of the link of a page of the shop that cannot be shown right now."""
+    if request.blueprint not in ("shop", "cart", "checkout"):
+        return None
+    if request.method in ("GET", "HEAD"):
+        return "Try again", request.full_path.rstrip("?")
+    return "Your cart", url_for("cart.show")
 
 
 def not_found(title: str, message: str, link: tuple[str, str]) -> _Answer:
@@ -220,7 +237,8 @@ def _http_error(exc: Exception) -> _Answer:
         for name, value in (exc.get_headers() if isinstance(exc, HTTPException) else ())
         if name.lower() not in ("content-type", "content-length")
     ]
-    body, status, _ = _render(_Page(status, _HTTP_TITLES.get(status, "Something went wrong"), message), None)
+    title = exc.title if isinstance(exc, OwnTitle) else _HTTP_TITLES.get(status, "Something went wrong")
+    body, status, _ = _render(_Page(status, title, message), None)
     return body, status, headers
 
 
@@ -255,6 +273,7 @@ def _render(
         or {
             "home": ("Back to the store", url_for("shop.home")),
             "login": ("Log in", url_for("auth.login", next=return_path)),
+            "again": ("Try again", url_for("auth.login", next=return_path)),
             "other": (
                 "Use another account",
                 url_for("auth.login", prompt="login", organization=organization, next=return_path),

@@ -13,6 +13,7 @@ from webstore.shop.cart import MAX_QUANTITY
 from webstore.shop.texts import TITLES
 
 from . import services
+from .errors import OwnTitle
 from .kept_pages import catalogue_of_page
 from .login_guards import ask_provider_if_unsure
 from .marks import public_page
@@ -26,6 +27,7 @@ blueprint.before_request(ask_provider_if_unsure)
 #: Maximum digits of a page number. At most 20,000 prices are read, so higher pages cannot exist.
 _MAX_PAGE_DIGITS = 4
 _RETRY_AFTER_S = 5
+_SIMILAR = "This {} is not available. You may find something similar in our shop."
 
 
 @blueprint.get("/")
@@ -56,7 +58,7 @@ def _shelf(name: str | None) -> ResponseReturnValue:
         catalogue, request.args.get("q", ""), request.args.get("sort", ""), number, name
     )
     if name is not None and shelf.collection is None:
-        abort(404, "This collection is not available. You may find something similar in our shop.")
+        raise OwnTitle(404, "Collection not found", _SIMILAR.format("collection"))
     if number > shelf.pages:
         abort(404, "There are no more products on this page.")
     return render_template("shop/home.html", shelf=shelf, products=products)
@@ -70,7 +72,7 @@ def product(product_id: str) -> ResponseReturnValue:
     catalogue = catalogue_of_page()
     found = catalogue.product(product_id)
     if found is None:
-        abort(404, "This product is not available. You may find something similar in our shop.")
+        raise OwnTitle(404, "Product not found", _SIMILAR.format("product"))
     url = _address(url_for(".product", product_id=found.id))
     return render_template(
         "shop/product.html",
