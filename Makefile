@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run setup unit test check fix coverage bench figures chaos cluster engines looks pictures screenshots clean usable-port system-packages
+.PHONY: help run setup unit test check fix coverage bench figures chaos cluster engines looks states pictures screenshots clean usable-port system-packages
 
 PORT ?= 8000
 # More arguments for pytest: make test ARGS="-k login". They also turn the parallel run off.
@@ -19,6 +19,7 @@ PY := $(VENV)/bin/python
 RUN_TIME := $(VENV)/run-time.stamp
 TOOLS := $(VENV)/tools.stamp
 NODE_PACKAGES := tests/action/node_modules/.package-lock.json
+LOOKS_PACKAGES := tests/looks/node_modules/.package-lock.json
 PIP := $(PY) -m pip install --no-input --disable-pip-version-check --progress-bar off
 # One worker a processor. One module or one test runs in one process, which starts sooner.
 PARALLEL := $(if $(strip $(ARGS)),,-n logical --maxprocesses 8 --dist loadscope)
@@ -75,8 +76,11 @@ engines: $(TOOLS) system-packages ## Buy in Firefox and in WebKit, and by keyboa
 chaos: $(TOOLS) $(NODE_PACKAGES) ## Run the tests that break things at random
 	$(PY) -m pytest -q $(if $(filter tests/%,$(ARGS)),,tests/chaos) $(ARGS)
 
-looks: $(TOOLS) ## Compare layout and colours of twelve pages with the baselines (ARGS=--write to write them again)
-	$(PY) -m pytest -q tests/looks $(ARGS)
+looks: $(TOOLS) ## Compare layout and colours of fourteen pages with the baselines (ARGS=--write to write them again)
+	$(PY) -m pytest -q tests/looks/test_looks.py $(ARGS)
+
+states: $(TOOLS) $(LOOKS_PACKAGES) ## Check every state of every page with axe and html-validate: ten minutes
+	$(PY) -m pytest -q tests/looks/test_states.py $(ARGS)
 
 pictures: $(TOOLS) ## Record the commands of the documentation again, as pictures
 	PYTHONPATH=. $(PY) docs/images/record.py >/dev/null
@@ -85,7 +89,7 @@ screenshots: $(TOOLS) ## Take the screenshots of the documentation again, from a
 	PYTHONPATH=. $(PY) docs/images/screenshots.py
 
 clean: ## Remove .venv and what the tools left behind
-	rm -rf $(VENV) tests/action/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis bench-results test-results
+	rm -rf $(VENV) tests/action/node_modules tests/looks/node_modules .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis bench-results test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 run cluster usable-port: export PORT := $(PORT)
@@ -200,8 +204,8 @@ system-packages:
 	        || echo "Going on without $$package."; \
 	done
 
-# Stripe's SDK for the tests of the Auth0 Action; npm writes this file last.
-$(NODE_PACKAGES): tests/action/package-lock.json | system-packages
+# Stripe's SDK for the tests of the Auth0 Action, axe and html-validate for the pages; npm writes this file last.
+$(NODE_PACKAGES) $(LOOKS_PACKAGES): %/node_modules/.package-lock.json: %/package-lock.json | system-packages
 	@command -v npm >/dev/null 2>&1 || exit 0; \
-	npm ci --prefix tests/action --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@ \
+	npm ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@ \
 	    || echo "Going on without npm's packages; npm's reason is above."

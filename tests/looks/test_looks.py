@@ -1,4 +1,4 @@
-"""The layout and the colours of twelve pages are those of the baselines, at three widths, light and dark."""
+"""Layout and colours of fourteen pages are those of the baselines, at three widths, light and dark."""
 
 from __future__ import annotations
 

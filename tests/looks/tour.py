@@ -1,4 +1,4 @@
-"""Twelve pages of the store with the demo's goods, and the way to each as a shopper goes."""
+"""Twelve pages of the store with the demo's goods, two of the vendors', and a shopper's way to each."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ def visited(page: Page, shop: Shop) -> Iterator[str]:
     yield "cart"
     press(page, "Checkout")
     press(page, "Log in to continue")
+    yield "login"
     page.get_by_label("Email address").fill("ada@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     press(page, "Continue")
     yield "checkout"
     press(page, "Continue to payment")
+    yield "payment"
     pay(page)
     yield "success"
     page.goto(f"{shop.url}/orders")
