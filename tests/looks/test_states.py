@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, Response
@@ -21,7 +22,7 @@ AXE = PACKAGES / "axe-core" / "axe.min.js"
 VALIDATOR = PACKAGES / "html-validate" / "bin" / "html-validate.mjs"
 RULES = Path(__file__).with_name("html-validate.json")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 
 @pytest.fixture(scope="module")

@@ -33,9 +33,12 @@ class Visit:
     def be(self, browser: Browser) -> None:
         """Have the cookies of a browser without pictures, which logs in and buys faster."""
         self.forget()
-        for it in browser.client.cookies.jar:
-            address = {"domain": "127.0.0.1", "path": it.path}
-            self.page.context.add_cookies([{"name": it.name, "value": it.value or "", **address}])
+        self.page.context.add_cookies(
+            [
+                {"name": it.name, "value": it.value or "", "domain": "127.0.0.1", "path": it.path}
+                for it in browser.client.cookies.jar
+            ]
+        )
 
     def log_in(self, email: str = "ada@example.com") -> Browser:
         """Log in, in a browser without pictures and in this one."""
