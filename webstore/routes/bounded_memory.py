@@ -26,8 +26,12 @@ class BoundedMemory(Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """The value; None if it is not kept, or not any more."""
-        with self._lock:
-            return self._values.get(key)
+        try:
+            # `TTLCache.get` looks twice.
+            with self._lock:
+                return self._values[key]
+        except KeyError:
+            return None
 
     def put(self, key: K, value: V) -> None:
         """Keep the value, unless it alone is too large."""
