@@ -32,6 +32,7 @@ from .routes import (
     shelves,
     shop,
     static_files,
+    subscription_lists,
 )
 from .routes import cart as cart_routes
 from .routes import checkout as checkout_routes
@@ -87,6 +88,7 @@ def build(settings: Settings | None = None) -> Flask:
     page_addresses.install(app)
     parts.install(app, settings)
     shelves.install(app)
+    subscription_lists.install(app)
     measured.install(app)
     app.context_processor(
         lambda: {

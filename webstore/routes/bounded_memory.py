@@ -38,3 +38,8 @@ class BoundedMemory(Generic[K, V]):
         if self._size_of(value) <= self._most_bytes:
             with self._lock:
                 self._values[key] = value
+
+    def drop(self, key: K) -> None:
+        """Forget the value, if it is kept."""
+        with self._lock:
+            self._values.pop(key, None)

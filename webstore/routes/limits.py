@@ -61,13 +61,20 @@ def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        shopper = current_shopper()
-        if shopper is not None:
-            name, key = f"shopper:{request.endpoint}", shopper_key(shopper)
-            refuse_flood(name, key, SHOPPER_LIMIT, _TOO_OFTEN)
+        refuse_flood_of_shopper()
         return view(*args, **kwargs)
 
     return wrapped
+
+
+def refuse_flood_of_shopper() -> None:
+    """Count this request of the shopper, and answer 429 with Retry-After if this view is called too often.
+
+    For views that make calls to the vendors only sometimes. The others have `limited_per_shopper`.
+    """
+    shopper = current_shopper()
+    if shopper is not None:
+        refuse_flood(f"shopper:{request.endpoint}", shopper_key(shopper), SHOPPER_LIMIT, _TOO_OFTEN)
 
 
 def refuse_flood(

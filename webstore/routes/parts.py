@@ -1,9 +1,9 @@
-"""Parts of pages that are rendered once: the footer and the search form for everybody, the header for a shopper.
+"""Parts of pages that are rendered once: the footer for everybody, the header for one shopper.
 
-A template calls `part("_footer.html", text=None)`, or `shoppers_part("_header.html", name=...)` for what shows
-something of the shopper; `fresh_part` is never kept. The part's template sees the arguments, and values that
-are the same for the whole process. It cannot see the request or the session: everything personal in a part is
-one of its arguments, and a kept part answers only calls with the same arguments.
+A template calls `part("_footer.html", text=None)`, or `shoppers_part("_header.html", name=...)` for what
+shows something of the shopper; `fresh_part` is never kept. The part's template sees the arguments, and values
+that are the same for the whole process. It cannot see the request or the session: everything personal in a
+part is one of its arguments, and a kept part answers only calls with the same arguments.
 """
 
 from __future__ import annotations
