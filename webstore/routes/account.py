@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -64,7 +64,7 @@ def show() -> ResponseReturnValue:
         # The vendors are asked.
         refuse_flood_of_shopper()
     outcome = outcome or new_verdict(linker, services().state, found, asked)
-    ended = ended_login(outcome, url_for("account.show"))
+    ended = ended_login(outcome, request.path)
     if ended is not None:
         return ended
     if outcome.customer_id is not None or outcome.status is LinkStatus.REFUSED:
