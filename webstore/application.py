@@ -31,6 +31,7 @@ from .routes import (
     parts,
     shelves,
     shop,
+    shoppers_pages,
     static_files,
     subscription_lists,
 )
@@ -88,6 +89,7 @@ def build(settings: Settings | None = None) -> Flask:
     page_addresses.install(app)
     parts.install(app, settings)
     shelves.install(app)
+    shoppers_pages.install(app)
     subscription_lists.install(app)
     measured.install(app)
     app.context_processor(

@@ -30,6 +30,7 @@ from .limits import limited_per_shopper, refuse_flood_of_shopper
 from .login_claims import kept_claims
 from .login_guards import ask_provider_if_unsure, login_required
 from .session_cookie import Shopper, logged_in_shopper, remember_customer
+from .shoppers_pages import shoppers_page
 from .subscription_lists import SubscriptionsView
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -70,7 +71,7 @@ def show() -> ResponseReturnValue:
     if outcome.customer_id is not None or outcome.status is LinkStatus.REFUSED:
         remember_customer(outcome.customer_id)
     shopper = logged_in_shopper()
-    return render_template(
+    return shoppers_page(
         "account/show.html",
         profile=shopper,
         link=_link_view(shopper, outcome),
