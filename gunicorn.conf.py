@@ -53,8 +53,13 @@ worker_connections = connections_within(resource.getrlimit(resource.RLIMIT_NOFIL
 # glibc gives each thread a pool of its own, which keeps a megabyte or more of freed memory. Under Python's
 # lock two pools are enough. Other C libraries have no such pools. Source: mallopt(3).
 _M_ARENA_MAX = -8
+_M_MMAP_THRESHOLD = -3
+_M_TRIM_THRESHOLD = -1
 with contextlib.suppress(OSError, AttributeError):
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_ARENA_MAX, 2)
+    libc.mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
+    libc.mallopt(_M_TRIM_THRESHOLD, 128 * 1024)
 
 # The application is built in the master: wrong settings end the start instead of respawning workers.
 preload_app = True
