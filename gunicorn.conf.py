@@ -183,6 +183,8 @@ def when_ready(_: Arbiter) -> None:
     """
     gc.collect()
     gc.freeze()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def hints(hosts: list[str], stop_s: float, budget_s: float) -> list[str]:

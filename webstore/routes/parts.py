@@ -22,7 +22,7 @@ STORE_NAME = "Webstore"
 _MOST_BYTES, _KEPT_S = 2 * 1024 * 1024, 3600.0
 #: The same for the parts that show something of a shopper, who opens several pages within a minute or two.
 #: They have a memory of their own, so that they do not crowd out the others.
-_MOST_BYTES_OF_SHOPPERS, _KEPT_FOR_SHOPPER_S = 2 * 1024 * 1024, 120.0
+_MOST_BYTES_OF_SHOPPERS, _KEPT_FOR_SHOPPER_S = 1024 * 1024, 120.0
 #: What Flask shows to all templates, also to parts and to macros.
 _PERSONAL = ("request", "session", "g", "get_flashed_messages")
 

@@ -20,14 +20,14 @@ from .session_cookie import Shopper, current_shopper
 
 _KEY = "webstore_shoppers_pages"
 #: Bytes of the pages of one process, and seconds for which one is kept.
-_MOST_BYTES, _KEPT_S = 4 * 1024 * 1024, 60.0
+_MOST_BYTES, _KEPT_S = 3 * 1024 * 1024, 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
     #: What the view gave to the template.
     arguments: dict[str, object]
-    html: str
+    body: bytes
 
 
 #: Template, address with its query, notation, shopper, CSRF token and cart.
@@ -36,10 +36,10 @@ _Pages = BoundedMemory[tuple[str, str, str, Shopper, str, Cart], _Page]
 
 def install(app: Flask) -> None:
     """Give the application its memory of pages."""
-    app.extensions[_KEY] = _Pages(_MOST_BYTES, _KEPT_S, lambda page: len(page.html) + 2048)
+    app.extensions[_KEY] = _Pages(_MOST_BYTES, _KEPT_S, lambda page: len(page.body) + 2048)
 
 
-def shoppers_page(template: str, **arguments: object) -> str:
+def shoppers_page(template: str, **arguments: object) -> str | bytes:
     """Render the template. A page of somebody who is logged in is kept, and answers the same request again.
 
     The page may depend on the arguments, and on what all pages show: `viewer`, `csrf_token`, `current_cart`,
@@ -53,6 +53,6 @@ def shoppers_page(template: str, **arguments: object) -> str:
     key = template, request.full_path, reader_locale(), shopper, csrf_token(), current_cart()
     page = pages.get(key)
     if page is None or page.arguments != arguments:
-        page = _Page(arguments, render_template(template, **arguments))
+        page = _Page(arguments, render_template(template, **arguments).encode())
         pages.put(key, page)
-    return page.html
+    return page.body
