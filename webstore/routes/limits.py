@@ -13,7 +13,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import ParamSpec, TypeVar
 
 from flask import abort, current_app, has_request_context, request
@@ -147,7 +147,12 @@ def client_address() -> str:
 
     Some proxies add the port to it: `192.0.2.1:50000`, `[2001:db8::1]:50000`.
     """
-    text = request.remote_addr or ""
+    return _client_of(request.remote_addr or "")
+
+
+@lru_cache(maxsize=1024)
+def _client_of(text: str) -> str:
+    """What `client_address` gives for the address of a connection."""
     if found := _WITH_PORT.fullmatch(text):
         text = found["v4"] or found["v6"]
     try:
