@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -18,10 +19,16 @@ class BoundedMemory(Generic[K, V]):
     Source: https://cachetools.readthedocs.io/en/stable/#cachetools.TTLCache
     """
 
-    def __init__(self, most_bytes: int, kept_s: float, size_of: Callable[[V], int]) -> None:
+    def __init__(
+        self,
+        most_bytes: int,
+        kept_s: float,
+        size_of: Callable[[V], int],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`most_bytes`: of all values together, as `size_of` counts them. `kept_s`: seconds of one value."""
         self._most_bytes, self._size_of = most_bytes, size_of
-        self._values: TTLCache[K, V] = TTLCache(most_bytes, kept_s, getsizeof=size_of)
+        self._values: TTLCache[K, V] = TTLCache(most_bytes, kept_s, timer=now, getsizeof=size_of)
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Flask, current_app
@@ -35,10 +37,10 @@ class SubscriptionsView:
     problem: str | None = None
 
 
-def install(app: Flask) -> None:
-    """Give the application its memory of lists."""
+def install(app: Flask, now: Callable[[], float] = time.monotonic) -> None:
+    """Give the application its memory of lists. `now`: a clock, in seconds."""
     app.extensions[_KEY] = _Lists(
-        _MOST_BYTES, changes.KEPT_S, lambda found: _LIST_BYTES + _EACH_BYTES * len(found)
+        _MOST_BYTES, changes.KEPT_S, lambda found: _LIST_BYTES + _EACH_BYTES * len(found), now
     )
 
 
