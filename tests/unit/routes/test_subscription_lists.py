@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -61,7 +62,7 @@ class Account:
         return self.stripe.calls.count(f"list {CUSTOMER}")
 
 
-def tea(name: str = "Tea", **changes: object) -> Subscription:
+def tea(name: str = "Tea", **changes: Any) -> Subscription:
     return a_subscription(f"sub_{name}", description=name, **changes)
 
 
