@@ -32,7 +32,7 @@ _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _CONTENTION = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 #: Connections that a process keeps open, and KiB of the file that each keeps in memory. SQLite's own bound is
 #: 2,000; the system keeps the file in memory anyway, once for all processes.
-_MOST_IDLE, _CACHE_KIB = 16, 256
+_MOST_IDLE, _CACHE_KIB = 16, 48
 
 
 def default_directory(name: str) -> Path:
