@@ -51,10 +51,13 @@ def connections_within(files: int, threads: int) -> int:
 worker_connections = connections_within(resource.getrlimit(resource.RLIMIT_NOFILE)[0], threads)
 
 # glibc gives each thread a pool of its own, which keeps a megabyte or more of freed memory. Under Python's
-# lock two pools are enough. Other C libraries have no such pools. Source: mallopt(3).
-_M_ARENA_MAX = -8
+# lock two pools are enough. A pool keeps half a megabyte of freed memory, and large blocks come from none:
+# without these two limits the work of the start would raise them. Other C libraries have no such pools.
+# Source: mallopt(3).
+_M_ARENA_MAX, _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -8, -1, -3
 with contextlib.suppress(OSError, AttributeError):
-    ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
+    for parameter, value in ((_M_ARENA_MAX, 2), (_M_TRIM_THRESHOLD, 1 << 19), (_M_MMAP_THRESHOLD, 1 << 18)):
+        ctypes.CDLL(None).mallopt(parameter, value)
 
 # The application is built in the master: wrong settings end the start instead of respawning workers.
 preload_app = True
@@ -178,6 +181,8 @@ def when_ready(_: Arbiter) -> None:
     """
     gc.collect()
     gc.freeze()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def hints(hosts: list[str], stop_s: float, budget_s: float) -> list[str]:

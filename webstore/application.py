@@ -31,7 +31,9 @@ from .routes import (
     parts,
     shelves,
     shop,
+    shoppers_pages,
     static_files,
+    subscription_lists,
 )
 from .routes import cart as cart_routes
 from .routes import checkout as checkout_routes
@@ -87,6 +89,8 @@ def build(settings: Settings | None = None) -> Flask:
     page_addresses.install(app)
     parts.install(app, settings)
     shelves.install(app)
+    shoppers_pages.install(app)
+    subscription_lists.install(app)
     measured.install(app)
     app.context_processor(
         lambda: {

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import lru_cache
 from urllib.parse import quote
+
+#: Addresses that a process keeps: every page of a shopper has two of them in development.
+_MOST = 256
 
 
 def auth0_dashboard(domain: str) -> str:
@@ -19,6 +23,7 @@ def auth0_dashboard(domain: str) -> str:
     return f"https://manage.auth0.com/dashboard/{region}/{labels[0]}"
 
 
+@lru_cache(maxsize=_MOST)
 def user_page(dashboard: str, user_id: str) -> str:
     """The user's page in Auth0's dashboard, whose address for this tenant is `dashboard`.
 
@@ -28,6 +33,7 @@ def user_page(dashboard: str, user_id: str) -> str:
     return f"{dashboard.rstrip('/')}/users/{quote(encoded, safe='')}"
 
 
+@lru_cache(maxsize=_MOST)
 def customer_page(dashboard: str, customer_id: str, pin: str | None = None) -> str:
     """The customer's page in Stripe's dashboard.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -109,9 +110,7 @@ class Settings:
         It carries the port of BASE_URL, because cookies are shared by all ports of a host (RFC 6265, section
         8.5). A host keeps `__Host-` cookies from its subdomains.
         """
-        port = urlsplit(self.base_url).port
-        parts = ("webstore", str(port) if port else "", purpose)
-        return f"{'__Host-' if self.secure else ''}{'-'.join(filter(None, parts))}"
+        return _cookie_name(self.base_url, purpose, secure=self.secure)
 
     @property
     def stripe_livemode(self) -> bool:
@@ -285,6 +284,14 @@ def _published_secrets(settings: Settings) -> list[str]:
             "Stripe shows the secret of your endpoint (whsec_...) in its dashboard."
         )
     return found
+
+
+@lru_cache(maxsize=64)
+def _cookie_name(base_url: str, purpose: str, *, secure: bool) -> str:
+    """What `Settings.cookie_name` gives."""
+    port = urlsplit(base_url).port
+    parts = ("webstore", str(port) if port else "", purpose)
+    return f"{'__Host-' if secure else ''}{'-'.join(filter(None, parts))}"
 
 
 def _listen_address(read: environment.Reader) -> str:

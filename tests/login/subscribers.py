@@ -10,6 +10,7 @@ from tests.goods import Good, go_to_payment, pay, put_in, sell
 from tests.support import ADA, Browser, Shop
 from webstore.routes import Services, attach
 from webstore.shop.models import Subscription
+from webstore.shop.subscription_changes import mark_event
 
 
 def buy(shop: Shop, browser: Browser, good: Good, quantity: int = 1) -> str:
@@ -29,7 +30,14 @@ def subscribe(shop: Shop, name: str = "Tea box", amount: int = 1900, **details: 
     good = sell(shop, name, amount, every="month")
     customer = shop.app_metadata(ADA)["stripe_customer_id"]
     made = shop.sandbox.stripe.subscribe(customer=customer, prices=[good.price], **details)
+    tell_of_changes(shop)
     return str(made["id"])
+
+
+def tell_of_changes(shop: Shop) -> None:
+    """Let the store know, as a webhook does, that Ada's subscriptions change: it asks for them each time."""
+    services: Services = shop.app.extensions["webstore"]
+    mark_event(services.state, shop.app_metadata(ADA)["stripe_customer_id"])
 
 
 def statuses(shop: Shop) -> dict[str, str]:
@@ -44,4 +52,5 @@ def let_stripe_list(shop: Shop, *subscriptions: Subscription) -> Subscribers:
     customer = shop.app_metadata(ADA)["stripe_customer_id"]
     subscribers = Subscribers({customer: list(subscriptions)})
     attach(shop.app, replace(services, subscriptions=subscribers))
+    tell_of_changes(shop)
     return subscribers

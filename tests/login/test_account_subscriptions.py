@@ -12,7 +12,7 @@ import pytest
 from tests.fakes import a_subscription
 from tests.goods import content, sell, words
 from tests.login.account_pages import link_to
-from tests.login.subscribers import buy, let_stripe_list, subscribe
+from tests.login.subscribers import buy, let_stripe_list, subscribe, tell_of_changes
 from tests.support import Browser, Shop, link_status
 from webstore.shop.models import Money, Recurrence, SubscriptionItem
 
@@ -197,6 +197,7 @@ def test_a_refusal_leaves_the_page_and_is_the_shops_fault(
     shop: Shop, ada: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     refuse(shop, SUBSCRIPTIONS)
+    tell_of_changes(shop)
     page = ada.open("/account")
     assert (page.status_code, link_status(page)) == (200, "linked")
     assert "can't be shown at the moment" in content(page)

@@ -8,6 +8,7 @@ A full disk still takes a link, which needs no block of its own: docs/decisions/
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import secrets
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from webstore.errors import StateUnavailable
+from webstore.state import SERVER_RUN
 
 from .state import Watch, require_own_folder
 
@@ -42,7 +44,8 @@ class RevocationFiles:
         """The values of the keys that are present."""
         with self._folder() as folder:
             now, path = time.time(), str(folder)
-            found = {key: _read(f"{path}/{_name(key)}") for key in keys}
+            # Nothing is lost at a restart, so there is no SERVER_RUN.
+            found = {key: _read(f"{path}/{_name(key)}") for key in keys if key != SERVER_RUN}
             return {key: it[1] for key, it in found.items() if it is not None and it[0] > now}
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
@@ -106,6 +109,7 @@ class RevocationFiles:
                     record.unlink()
 
 
+@functools.lru_cache(maxsize=4096)
 def _name(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:40]
 

@@ -32,7 +32,7 @@ _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _CONTENTION = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 #: Connections that a process keeps open, and KiB of the file that each keeps in memory. SQLite's own bound is
 #: 2,000; the system keeps the file in memory anyway, once for all processes.
-_MOST_IDLE, _CACHE_KIB = 16, 256
+_MOST_IDLE, _CACHE_KIB = 16, 48
 
 
 def default_directory(name: str) -> Path:
@@ -149,13 +149,13 @@ class FileState:
         """Add one to a counter and return it. The counter expires `ttl_s` seconds after its first count."""
         now = time.time()
         with self._open() as db:
-            row = db.execute(
+            (row,) = db.execute(
                 "INSERT INTO entry VALUES (?, '1', ?) ON CONFLICT (key) DO UPDATE SET"
                 " value = CASE WHEN entry.expires <= ? THEN '1' ELSE CAST(entry.value AS INTEGER) + 1 END,"
                 " expires = CASE WHEN entry.expires <= ? THEN excluded.expires ELSE entry.expires END"
                 " RETURNING value",
                 (key, now + ttl_s, now, now),
-            ).fetchone()
+            ).fetchall()
         return int(row[0])
 
     def delete(self, key: str) -> None:
@@ -165,14 +165,13 @@ class FileState:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection for one transaction. Failures become `StateUnavailable`."""
+        """Give a connection for one statement. Failures become `StateUnavailable`."""
         with self._watching():
             try:
                 held = self._take()
                 try:
                     self._purge(held.db)
-                    with held.db:
-                        yield held.db
+                    yield held.db
                 finally:
                     self._give_back(held)
             except (sqlite3.Error, OSError, UnicodeError) as exc:
@@ -210,7 +209,7 @@ class FileState:
         """Delete expired entries once a minute, unless another process is writing."""
         if time.monotonic() - self._purged > _PURGE_EVERY_S:
             self._purged = time.monotonic()
-            with contextlib.suppress(sqlite3.OperationalError), db:
+            with contextlib.suppress(sqlite3.OperationalError):
                 db.execute("DELETE FROM entry WHERE expires <= ?", (time.time(),))
 
     def _remove_file(self) -> None:
@@ -222,6 +221,8 @@ class FileState:
     def _connect(self) -> _Connection:
         """Connect to the file, which is created if missing."""
         db = sqlite3.connect(self._file, timeout=self._busy_s, check_same_thread=False)
+        # Each use is one statement, which is a transaction by itself.
+        db.isolation_level = None
         try:
             with contextlib.suppress(sqlite3.OperationalError):  # another process is changing the mode
                 db.execute("PRAGMA journal_mode = WAL")

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from webstore.errors import StateUnavailable
 from webstore.state import State
@@ -25,36 +25,70 @@ VERDICT_S = 60.0
 _FORGOTTEN_S = 24 * 3600.0
 
 
+class Asked(NamedTuple):
+    """The login for which a verdict is asked."""
+
+    user_id: str
+    #: The session's copy of the customer's ID. If it is another one than a minute ago, the link has changed
+    #: since then, and is verified again.
+    remembered: str | None = None
+    #: When the user logged in. A verdict that was read before is not used: the ID may have been another
+    #: account's then.
+    since: float | None = None
+
+
 def verdict(
     linker: Linker, state: State, user_id: str, remembered: str | None = None, since: float | None = None
 ) -> LinkOutcome:
     """The customer whose data may be shown: verified within the last minute, else verified now.
 
-    `remembered`: the session's copy of the customer's ID. If it is another one than a minute ago, the link
-    has changed since then, and is verified again. `since`: when the user logged in. A verdict that was read
-    before is not used: the ID may have been another account's then.
+    `remembered` and `since`: as in `Asked`.
     """
+    asked, found = Asked(user_id, remembered, since), None
+    with suppress(StateUnavailable):
+        found = state.get_many(keys_of(user_id))
+    return kept_verdict(linker, found, asked) or new_verdict(linker, state, found, asked)
+
+
+def keys_of(user_id: str) -> tuple[str, str]:
+    """The keys of the state that `kept_verdict` and `new_verdict` need."""
     user = _digest(user_id)
-    key, forgotten_key = _of_user(user), _forgotten(user)
-    forgotten = None
-    with suppress(StateUnavailable, ValueError, KeyError, TypeError):
-        found = state.get_many((key, forgotten_key))
-        forgotten = found.get(forgotten_key, "")
-        stored = json.loads(found.get(key, "null"))
-        if stored is not None and stored["forgotten"] == forgotten and _covers(stored, remembered, since):
+    return _of_user(user), _forgotten(user)
+
+
+def kept_verdict(linker: Linker, found: Mapping[str, str] | None, asked: Asked) -> LinkOutcome | None:
+    """The verdict of the last minute; None if there is none that counts. Makes no call.
+
+    `found`: what the state has under `keys_of(user_id)`; None while it cannot be used.
+    """
+    key, forgotten_key = keys_of(asked.user_id)
+    with suppress(ValueError, KeyError, TypeError):
+        kept = json.loads(found.get(key, "null")) if found else None
+        if (
+            found
+            and kept is not None
+            and kept["forgotten"] == found.get(forgotten_key, "")
+            and _covers(kept, asked)
+        ):
             linker.count_verdict("hit")
             return LinkOutcome(
                 LinkStatus.VERIFIED,
-                str(stored["customer"]),
+                str(kept["customer"]),
                 "verified within the last minute",
-                predecessors=tuple(map(str, stored["predecessors"])),
-                identities=tuple(map(str, stored["identities"])),
-                logins_since=float(stored["logins_since"]),
+                predecessors=tuple(map(str, kept["predecessors"])),
+                identities=tuple(map(str, kept["identities"])),
+                logins_since=float(kept["logins_since"]),
             )
     linker.count_verdict("miss")
+    return None
+
+
+def new_verdict(linker: Linker, state: State, found: Mapping[str, str] | None, asked: Asked) -> LinkOutcome:
+    """The customer, verified now, and kept for a minute. `found`: as for `kept_verdict`."""
     read_at = linker.now()
-    outcome = verified_customer(linker, user_id, remembered, since)
-    if outcome.customer_id is not None and forgotten is not None:
+    outcome = verified_customer(linker, *asked)
+    if outcome.customer_id is not None and found is not None:
+        key, forgotten_key = keys_of(asked.user_id)
         kept = {
             "customer": outcome.customer_id,
             "predecessors": outcome.predecessors,
@@ -62,20 +96,21 @@ def verdict(
             "logins_since": outcome.logins_since,
             "read_at": read_at,
             # If the user's verdicts were forgotten since, this one is never used.
-            "forgotten": forgotten,
+            "forgotten": found.get(forgotten_key, ""),
         }
         with suppress(StateUnavailable):
             # The way back first: `forget_verdict_of` finds the verdict through it.
-            state.set(_of_customer(outcome.customer_id), user, 2 * VERDICT_S)
+            state.set(_of_customer(outcome.customer_id), _digest(asked.user_id), 2 * VERDICT_S)
             state.set(key, json.dumps(kept), VERDICT_S)
     return outcome
 
 
-def _covers(stored: Mapping[str, Any], remembered: str | None, since: float | None) -> bool:
+def _covers(kept: Mapping[str, Any], asked: Asked) -> bool:
     """Whether the verdict is about this customer, and about the account that this login was for."""
-    if remembered not in (None, stored["customer"]):
+    if asked.remembered not in (None, kept["customer"]):
         return False
-    return since is None or (since <= stored["read_at"] and still_counts(since, stored["logins_since"]))
+    since = asked.since
+    return since is None or (since <= kept["read_at"] and still_counts(since, kept["logins_since"]))
 
 
 def forget_verdict(state: State, user_id: str) -> None:

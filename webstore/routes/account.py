@@ -4,31 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from webstore import linking
-from webstore.errors import PaymentsError, PaymentsUnavailable, StateUnavailable, UserGone
+from webstore.errors import PaymentsUnavailable, StateUnavailable, UserGone
 from webstore.linking import LinkStatus, evidence
 from webstore.linking.models import Comparison, LinkOutcome
-from webstore.linking.verdicts import forget_verdict, verdict
-from webstore.shop.subscriptions import ShownSubscription, list_shown
+from webstore.linking.verdicts import Asked, forget_verdict, kept_verdict, keys_of, new_verdict
+from webstore.shop.subscription_changes import is_unmarked, marks_of
 
-from . import services
+from . import services, subscription_lists
 from .csrf import require_csrf_token
 from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
 from .developers import auth0_url, customer_url
 from .errors import not_available, noted
-from .limits import limited_per_shopper
+from .limits import limited_per_shopper, refuse_flood_of_shopper
 from .login_claims import kept_claims
 from .login_guards import ask_provider_if_unsure, login_required
 from .session_cookie import Shopper, logged_in_shopper, remember_customer
+from .shoppers_pages import shoppers_page
+from .subscription_lists import SubscriptionsView
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 blueprint.before_request(ask_provider_if_unsure)
@@ -46,37 +49,43 @@ class LinkView:
     can_retry: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionsView:
-    """The shopper's subscriptions, as the pages show them."""
-
-    listed: tuple[ShownSubscription, ...] = ()
-    #: Why they cannot be shown: "refused" (an operator has to act), "unavailable", "unusable" (the customer
-    #: record is not used), or None.
-    problem: str | None = None
-
-
 @blueprint.get("")
 @login_required
-@limited_per_shopper
 def show() -> ResponseReturnValue:
     """Show the shopper's profile, customer and subscriptions. A pending link is tried again."""
-    shopper = logged_in_shopper()
-    outcome = verdict(
-        services().linker, services().state, shopper.user_id, shopper.customer_id, shopper.since
-    )
-    ended = ended_login(outcome, url_for("account.show"))
+    shopper, linker = logged_in_shopper(), services().linker
+    found, asked = _found(shopper), Asked(shopper.user_id, shopper.customer_id, shopper.since)
+    outcome = kept_verdict(linker, found, asked)
+    # Its subscriptions are not changing just now.
+    calm = shopper.customer_id if found is not None and is_unmarked(shopper.customer_id, found) else None
+    kept = None
+    if outcome is not None and calm is not None and outcome.customer_id == calm:
+        kept = subscription_lists.kept(calm)
+    if kept is None:
+        # The vendors are asked.
+        refuse_flood_of_shopper()
+    outcome = outcome or new_verdict(linker, services().state, found, asked)
+    ended = ended_login(outcome, request.path)
     if ended is not None:
         return ended
     if outcome.customer_id is not None or outcome.status is LinkStatus.REFUSED:
         remember_customer(outcome.customer_id)
     shopper = logged_in_shopper()
-    return render_template(
+    return shoppers_page(
         "account/show.html",
         profile=shopper,
         link=_link_view(shopper, outcome),
-        subscriptions=_subscriptions(shopper, outcome),
+        subscriptions=kept or _subscriptions(shopper, outcome, keep=outcome.customer_id == calm),
     )
+
+
+def _found(shopper: Shopper) -> Mapping[str, str] | None:
+    """What the shared state knows of the shopper's link and subscriptions; None while it cannot be used."""
+    marks = marks_of(shopper.customer_id) if shopper.customer_id else ()
+    try:
+        return services().state.get_many((*keys_of(shopper.user_id), *marks))
+    except StateUnavailable:
+        return None
 
 
 def _link_view(shopper: Shopper, outcome: LinkOutcome) -> LinkView:
@@ -92,26 +101,14 @@ def _link_view(shopper: Shopper, outcome: LinkOutcome) -> LinkView:
     return LinkView(shopper.link_status, shopper.customer_id, message, can_retry)
 
 
-def _subscriptions(shopper: Shopper, outcome: LinkOutcome) -> SubscriptionsView:
-    """The subscriptions of the verified customer."""
+def _subscriptions(shopper: Shopper, outcome: LinkOutcome, *, keep: bool) -> SubscriptionsView:
+    """The subscriptions of the verified customer, from Stripe. `keep`: whether they may be shown again."""
     if outcome.customer_id is not None:
-        return listed_subscriptions(outcome.customer_id)
+        return subscription_lists.read_now(outcome.customer_id, keep=keep)
     if shopper.customer_id is None:
         return SubscriptionsView()
     noted("subscriptions not shown", outcome.reason, logging.ERROR if outcome.alarm else logging.WARNING)
     return SubscriptionsView(problem="refused" if outcome.alarm else "unavailable")
-
-
-def listed_subscriptions(customer_id: str) -> SubscriptionsView:
-    """The customer's subscriptions. The log has the cause if they cannot be shown."""
-    try:
-        found = list_shown(services().subscriptions, services().catalogue.current, customer_id)
-    except PaymentsError as exc:
-        refused = not isinstance(exc, PaymentsUnavailable)
-        cause = f"{type(exc).__name__}: {exc}"
-        noted("subscriptions not shown", cause, logging.ERROR if refused else logging.WARNING)
-        return SubscriptionsView(problem="refused" if refused else "unavailable")
-    return SubscriptionsView(found)
 
 
 @blueprint.get("/link")
@@ -153,6 +150,7 @@ def portal() -> ResponseReturnValue:
     if link.customer_id is None:
         return unusable_link(link, again=url_for("account.show"), title=_NO_BILLING)
     remember_customer(link.customer_id)
+    subscription_lists.expect_changes(link.customer_id)
     back = f"{services().settings.base_url}{url_for('account.show')}"
     try:
         address = services().portals.portal_url(link.customer_id, back)

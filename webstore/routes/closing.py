@@ -20,7 +20,6 @@ from webstore.sessions.closing import Holding, close_account, holding_of
 from webstore.shop.subscriptions import Ending, NotEnded, Tills, end_all, in_words
 
 from . import services
-from .account import SubscriptionsView, listed_subscriptions
 from .csrf import require_csrf_token
 from .customer import SHOP_NOTIFIED
 from .errors import noted
@@ -28,6 +27,7 @@ from .limits import limited_per_shopper
 from .login_guards import ask_provider_if_unsure, login_required
 from .session_changes import end_session
 from .session_cookie import ABSOLUTE_S, Shopper, logged_in_shopper
+from .subscription_lists import SubscriptionsView, expect_changes, read_now
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("closing", __name__, url_prefix="/account/close")
@@ -86,6 +86,7 @@ def close() -> ResponseReturnValue:
     def end_charges() -> None:
         nonlocal ending
         if holding.customer_id is not None:
+            expect_changes(holding.customer_id)
             tills = Tills(
                 services().subscriptions,
                 services().open_sessions,
@@ -154,7 +155,7 @@ def _subscriptions(shopper: Shopper) -> SubscriptionsView:
         return SubscriptionsView(problem="refused" if refused else "unavailable")
     if holding.unusable:
         return SubscriptionsView(problem="unusable")
-    return listed_subscriptions(holding.customer_id) if holding.customer_id else SubscriptionsView()
+    return read_now(holding.customer_id) if holding.customer_id else SubscriptionsView()
 
 
 def _log_closing(shopper: Shopper, holding: Holding, ending: Ending) -> None:

@@ -13,7 +13,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import ParamSpec, TypeVar
 
 from flask import abort, current_app, has_request_context, request
@@ -61,13 +61,20 @@ def limited_per_shopper(view: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(view)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
-        shopper = current_shopper()
-        if shopper is not None:
-            name, key = f"shopper:{request.endpoint}", shopper_key(shopper)
-            refuse_flood(name, key, SHOPPER_LIMIT, _TOO_OFTEN)
+        refuse_flood_of_shopper()
         return view(*args, **kwargs)
 
     return wrapped
+
+
+def refuse_flood_of_shopper() -> None:
+    """Count this request of the shopper, and answer 429 with Retry-After if this view is called too often.
+
+    For views that make calls to the vendors only sometimes. The others have `limited_per_shopper`.
+    """
+    shopper = current_shopper()
+    if shopper is not None:
+        refuse_flood(f"shopper:{request.endpoint}", shopper_key(shopper), SHOPPER_LIMIT, _TOO_OFTEN)
 
 
 def refuse_flood(
@@ -140,7 +147,12 @@ def client_address() -> str:
 
     Some proxies add the port to it: `192.0.2.1:50000`, `[2001:db8::1]:50000`.
     """
-    text = request.remote_addr or ""
+    return _client_of(request.remote_addr or "")
+
+
+@lru_cache(maxsize=1024)
+def _client_of(text: str) -> str:
+    """What `client_address` gives for the address of a connection."""
     if found := _WITH_PORT.fullmatch(text):
         text = found["v4"] or found["v6"]
     try:

@@ -91,6 +91,7 @@ def _is_own_host() -> bool:
     return is_host_of(services().settings.base_url, visited, forwarded)
 
 
+@lru_cache(maxsize=64)
 def is_host_of(base_url: str, visited: str, forwarded: str) -> bool:
     """Whether a visit is under BASE_URL's host name, or does not say which.
 

@@ -32,9 +32,9 @@ def safe_return_path(path: str | None, most: int = MAX_BYTES) -> str:
     segments = unquote(parts.path).split("/")
     if "." in segments or ".." in segments or f"/{segments[1]}" in _FORBIDDEN:
         return "/"
-    if _length(path) > most:
-        path = parts.path
-    return path if _length(path) <= most else "/"
+    if _length(path) <= most:
+        return path
+    return parts.path if _length(parts.path) <= most else "/"
 
 
 def _length(path: str) -> int:

@@ -19,6 +19,7 @@ from .login_guards import ask_provider_if_unsure
 from .marks import public_page
 from .paid_items import drops_paid_items
 from .shelves import shelf_of_page
+from .shoppers_pages import shoppers_page
 from .structured_data import product_data
 
 blueprint = Blueprint("shop", __name__)
@@ -61,7 +62,7 @@ def _shelf(name: str | None) -> ResponseReturnValue:
         raise OwnTitle(404, "Collection not found", _SIMILAR.format("collection"))
     if number > shelf.pages:
         abort(404, "There are no more products on this page.")
-    return render_template("shop/home.html", shelf=shelf, products=products)
+    return shoppers_page("shop/home.html", shelf=shelf, products=products)
 
 
 @blueprint.get("/products/<path:product_id>")
@@ -74,7 +75,7 @@ def product(product_id: str) -> ResponseReturnValue:
     if found is None:
         raise OwnTitle(404, "Product not found", _SIMILAR.format("product"))
     url = _address(url_for(".product", product_id=found.id))
-    return render_template(
+    return shoppers_page(
         "shop/product.html",
         product=found,
         canonical=url,

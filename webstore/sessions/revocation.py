@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from webstore.errors import StateUnavailable, TokenRejected
 from webstore.state import SERVER_RUN, Records
@@ -88,11 +89,12 @@ def epochs_after_login(earlier: str, asked: str, current: str) -> str:
 
 def standing(records: Records, mark: SessionMark) -> Standing:
     """Whether the session was revoked."""
+    keys = _keys(mark)
     try:
-        found = records.get_many((_EPOCH, SERVER_RUN, *_keys(mark)))
+        found = records.get_many((_EPOCH, SERVER_RUN, *keys))
     except StateUnavailable:
         return Standing.UNREADABLE
-    if found.get(_session_key(mark.id)) == _REPLACED:
+    if found.get(keys.session) == _REPLACED:
         return Standing.REPLACED
     if _is_revoked(records, mark, found):
         return Standing.REVOKED
@@ -116,21 +118,34 @@ def at_beginning(records: Records, mark: SessionMark) -> tuple[str, bool]:
     return _epoch(found) or current_epoch(records), _is_revoked(records, mark, found)
 
 
-def _keys(mark: SessionMark) -> tuple[str, ...]:
-    """The keys of the records that end this session."""
-    return _session_key(mark.id), _sid_key(mark.issuer, mark.sid), *_until_keys(mark)
+class _Keys(NamedTuple):
+    """The keys of the records that end a session."""
+
+    session: str
+    #: Of its provider session, if it knows that.
+    sid: str
+    #: Of the user, and of the provider session or of those that know none: they end the sessions that began
+    #: until their time.
+    user_until: str
+    sid_until: str
 
 
-def _until_keys(mark: SessionMark) -> tuple[str, str]:
-    """The keys of the records that end the sessions that began until their time."""
-    of_sid = _sid_until_key(mark.issuer, mark.sid) if mark.sid else _no_sid_key(mark.issuer, mark.user_id)
-    return _user_key(mark.issuer, mark.user_id), of_sid
+@functools.lru_cache(maxsize=1024)
+def _keys(mark: SessionMark) -> _Keys:
+    """The keys of the records that end this session. Each page of it needs them."""
+    return _Keys(
+        _session_key(mark.id),
+        _sid_key(mark.issuer, mark.sid),
+        _user_key(mark.issuer, mark.user_id),
+        _sid_until_key(mark.issuer, mark.sid) if mark.sid else _no_sid_key(mark.issuer, mark.user_id),
+    )
 
 
 def _is_revoked(records: Records, mark: SessionMark, found: Mapping[str, str]) -> bool:
-    if _session_key(mark.id) in found or (mark.sid and _sid_key(mark.issuer, mark.sid) in found):
+    keys = _keys(mark)
+    if keys.session in found or (mark.sid and keys.sid in found):
         return True
-    until = (key for key in _until_keys(mark) if key in found)
+    until = (key for key in (keys.user_until, keys.sid_until) if key in found)
     return any(mark.started <= _ended_until(records, key, found[key]) for key in until)
 
 

@@ -35,6 +35,7 @@ from .earlier_sessions import end_withdrawn
 from .models import Cart, Catalogue, CheckoutSession, Purchase, Subscription
 from .opening import Opening, end_other_subscriptions, open_session
 from .ports import Availability, Checkouts, SessionDraft, Subscriptions
+from .subscription_changes import mark_visit
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +161,8 @@ def buy(
         return Refused(Reason.CHANGED, _without(checked.cart, _own(wanted, checked), checkouts))
     offer = _offered(wanted, checked, linker, _Ports(checkouts, subscriptions, state, now))
     if isinstance(offer, Opening):
+        if any(line.price.recurrence for line in wanted.lines):
+            mark_visit(state, offer.customer_id)
         return _opened(wanted, offer, checked, checkouts)
     if offer.reason in _OFF_THE_SHELF:
         with suppress(StateUnavailable):

@@ -24,6 +24,7 @@ from .models import SessionStatus, StripeEvent
 from .order_events import Invoice, Kind
 from .places import Places
 from .ports import Checkouts, EventLog, Fulfil, Records, Sales
+from .subscription_changes import mark_event
 
 #: Seconds; longer than the period of a subscription that was cancelled for its end.
 _CANCELLATION_KEPT_S = 400 * 24 * 3600.0
@@ -35,6 +36,8 @@ _INVOICE_EVENTS = frozenset({"invoice.paid", "invoice.payment_failed"})
 _REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed"})
 _DISPUTE_EVENTS = frozenset({"charge.dispute.created", "charge.dispute.closed"})
 _SUBSCRIPTION_EVENTS = frozenset({"customer.subscription.updated", "customer.subscription.deleted"})
+#: Events after which a customer's subscriptions, or what has to be paid for them, may be others.
+_OF_SUBSCRIPTIONS = _SUBSCRIPTION_EVENTS | _INVOICE_EVENTS | _SESSION_EVENTS | _CUSTOMER_EVENTS
 _CHANGED_GOODS = frozenset({"product.updated", "product.deleted", "price.updated", "price.deleted"})
 #: Events that can cause order events.
 ORDER_EVENTS = (
@@ -95,6 +98,8 @@ def act(webhooks: Webhooks, event: StripeEvent, known_at: float = math.inf) -> O
         return Outcome.REFUSED
     if event.customer_id is not None and (kind in _CUSTOMER_EVENTS or kind == "charge.refunded"):
         forget_verdict_of(webhooks.state, event.customer_id)
+    if kind in _OF_SUBSCRIPTIONS:
+        mark_event(webhooks.state, event.customer_id)
     if kind in _SESSION_EVENTS:
         return _on_session(webhooks, event, object_id)
     if kind in ORDER_EVENTS:

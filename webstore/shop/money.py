@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from babel import Locale, UnknownLocaleError, localedata
+from babel.core import get_global
 from babel.numbers import NumberPattern, format_currency
 from cachetools import LRUCache
 
@@ -32,13 +33,52 @@ _MAX_TAGS = 10
 _ADVERBS = {"day": "daily", "week": "weekly", "month": "monthly", "year": "yearly"}
 _LETTER_BEFORE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
 _MOST_LOCALES = 16
+#: Babel's tables that amounts and dates do not need.
+_UNNEEDED_TABLES = (
+    "all_currencies",
+    "meta_zones",
+    "territory_currencies",
+    "territory_languages",
+    "territory_zones",
+    "windows_zone_mapping",
+    "zone_aliases",
+    "zone_territories",
+)
+#: The same of a locale's data: three quarters of its megabyte.
+_UNNEEDED = frozenset(
+    (
+        "compact_currency_formats",
+        "compact_decimal_formats",
+        "compound_unit_patterns",
+        "date_fields",
+        "datetime_skeletons",
+        "interval_formats",
+        "languages",
+        "meta_zones",
+        "scripts",
+        "territories",
+        "time_zones",
+        "unit_display_names",
+        "unit_patterns",
+        "variants",
+    )
+)
 
 
 class _Locales(LRUCache[str, Any]):
     """Babel's cache of the data of locales, with a bound, for which Babel has no setting.
 
-    It would keep all that anybody ever asked for: 1,000 locales, 190 MB. It changes it under a lock.
+    It would keep all that anybody ever asked for: 1,000 locales, 190 MB. It changes it under a lock. What
+    amounts and dates do not need is left out.
     """
+
+    def __setitem__(self, name: str, data: dict[str, Any]) -> None:
+        # In place: Babel goes on with the same dictionary, which is its own for each locale.
+        for key in _UNNEEDED:
+            data.pop(key, None)
+        for table in _UNNEEDED_TABLES:
+            get_global(table).clear()  # type: ignore[attr-defined, arg-type]  # it is the dictionary itself
+        super().__setitem__(name, data)
 
     def __iter__(self) -> Iterator[str]:
         # Babel looks through it without the lock. A tuple is made in one step.

@@ -63,20 +63,13 @@ class ShownSubscription:
     pay_url: str | None
 
 
-def list_shown(
-    subscriptions: Subscriptions, catalogue: Callable[[], Catalogue], customer_id: str
-) -> tuple[ShownSubscription, ...]:
-    """The customer's subscriptions in the shopper's terms, the newest first. Raises `PaymentsError`.
-
-    `catalogue` is called only if there are any; they are shown without it as well.
-    """
-    return in_words(subscriptions.list_subscriptions(customer_id), catalogue)
-
-
 def in_words(
     subscriptions: Sequence[Subscription], catalogue: Callable[[], Catalogue]
 ) -> tuple[ShownSubscription, ...]:
-    """These subscriptions in the shopper's terms."""
+    """These subscriptions in the shopper's terms. Raises `PaymentsError`.
+
+    `catalogue` is called only if there are any; they are shown without it as well.
+    """
     if not subscriptions:
         return ()
     try:
@@ -105,6 +98,11 @@ def shown(subscription: Subscription, catalogue: Catalogue | None) -> ShownSubsc
         adjusted=subscription.adjusted,
         pay_url=subscription.invoice_url if state in (State.STARTING, State.UNPAID) else None,
     )
+
+
+def is_settled(subscription: Subscription) -> bool:
+    """Whether the shopper does not have to pay anything for it now."""
+    return _state(subscription) not in (State.STARTING, State.UNPAID)
 
 
 def _state(subscription: Subscription) -> State:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from flask import Flask
 from werkzeug.test import Client, TestResponse
 
-from tests.fakes import Clock, Shelf, TimedMemory, at_once
+from tests.fakes import Accounts, Clock, Shelf, Subscribers, TimedMemory, as_recorded, at_once
+from webstore.linking.models import Customer, User
 from webstore.routes import Services, attach
 from webstore.routes.cart_cookie import _serializer  # signs as the store does
 from webstore.sessions import revocation
 from webstore.shop.catalogue import CatalogueService
 from webstore.shop.models import Money, Price, Product
+from webstore.state import State
 
 #: The store's host, as its own settings name it.
 HOST = "127.0.0.1:8000"
@@ -69,15 +71,19 @@ class Visitor:
         return Client(self.app, use_cookies=False).open(path, method=method, headers=sent)
 
 
-def shopper(app: Flask, name: str, *, pieces: int = 0) -> Visitor:
-    """Somebody of this name who is logged in, with so many pieces in the cart."""
+def shopper(app: Flask, name: str, *, pieces: int = 0, shown_as: str | None = None) -> Visitor:
+    """Somebody of this name who is logged in, with so many pieces in the cart.
+
+    `shown_as`: the account has this one's name and e-mail address.
+    """
+    known_as = shown_as or name
     services: Services = app.extensions["webstore"]
     now = int(time.time())
     login = {
         "iss": services.settings.auth0_issuer,
         "sub": f"auth0|{name}",
-        "name": f"Name-of-{name}",
-        "email": f"{name}@example.com",
+        "name": f"Name-of-{known_as}",
+        "email": f"{known_as}@example.com",
         "picture": None,
         "sid": f"sid-{name}",
         "cus": f"cus_of{name}",
@@ -95,7 +101,34 @@ def shopper(app: Flask, name: str, *, pieces: int = 0) -> Visitor:
         cookies = {SESSION: serializer.dumps({"csrf": csrf, "login": login, "_permanent": True})}
         if pieces:
             cookies[CART] = _serializer().dumps([[["price_0", pieces, 1000, "eur", "prod_0"]], []])
-    return Visitor(app, cookies, (f"Name-of-{name}", csrf, f"cus_of{name}"))
+    return Visitor(app, cookies, (f"Name-of-{known_as}", csrf, f"cus_of{name}", f"Box-of-{name}"))
+
+
+@dataclass
+class Everybody(Accounts):
+    """Everybody has an account with the customer that the cookie of `shopper` names."""
+
+    #: Customers that were replaced since: the new one's ID, by user ID.
+    moved: dict[str, str] = field(default_factory=dict)
+
+    def read_user(self, user_id: str) -> User:
+        customer_id = self.moved.get(user_id, f"cus_of{user_id.removeprefix('auth0|')}")
+        return as_recorded(User(user_id, customer_id=customer_id, account="acct_1 test"))
+
+    def get_customer(self, customer_id: str) -> Customer:
+        owners = {new: user_id for user_id, new in self.moved.items()}
+        return Customer(
+            customer_id, owner=owners.get(customer_id, f"auth0|{customer_id.removeprefix('cus_of')}")
+        )
+
+
+def with_accounts(app: Flask, state: State, subscribers: Subscribers) -> Everybody:
+    """Let shoppers of this store open their account pages."""
+    services: Services = app.extensions["webstore"]
+    everybody = Everybody()
+    linker = everybody.linker()
+    attach(app, replace(services, linker=linker, state=state, subscriptions=subscribers))
+    return everybody
 
 
 def with_a_cart(app: Flask, pieces: int) -> Visitor:

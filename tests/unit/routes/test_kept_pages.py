@@ -14,8 +14,18 @@ from flask import Flask, Response, session
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fakes import Clock, Subscribers, TimedMemory, a_subscription
 from tests.unit.offline import offline_store
-from tests.unit.routes.kept_pages import CART, SESSION, Counter, Visitor, shopper, sold, with_a_cart
+from tests.unit.routes.kept_pages import (
+    CART,
+    SESSION,
+    Counter,
+    Visitor,
+    shopper,
+    sold,
+    with_a_cart,
+    with_accounts,
+)
 from tests.unit.samples import examples
 from webstore.errors import PaymentsUnavailable
 from webstore.gateways.oidc.login_client import LoginClient
@@ -255,11 +265,13 @@ def test_only_a_session_or_a_cart_of_any_kind_makes_a_visitor_no_stranger(watche
 
 # What is personal
 
-NAMES = ("Ada", "Grace", "Edsger")
+NAMES = ("Ada", "Grace", "Edsger", "Twin")
+#: What shoppers have seen, and comes from memory the second time.
+OF_SHOPPERS = ["/account"]
 VISITS = st.lists(
     st.tuples(
         st.sampled_from([*NAMES, "a stranger", "a cart"]),
-        st.sampled_from([*PUBLIC, *PERSONAL]),
+        st.sampled_from([*PUBLIC, *PERSONAL, *OF_SHOPPERS]),
         st.sampled_from(["GET", "GET", "HEAD"]),
         st.sampled_from(TAGS),
         st.sampled_from(["identity", "gzip"]),
@@ -271,14 +283,21 @@ VISITS = st.lists(
 
 @pytest.fixture(scope="module")
 def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    with offline_store(tmp_path_factory.mktemp("visited") / "state") as app:
+    # As in a live store: only the CSRF token tells the header of the twins apart.
+    with offline_store(tmp_path_factory.mktemp("visited") / "state", DASHBOARD_LINKS="0") as app:
         Counter(app).sell(sold(5))
+        boxes = {
+            f"cus_of{name}": [a_subscription(f"sub_{name}", description=f"Box-of-{name}")] for name in NAMES
+        }
+        with_accounts(app, TimedMemory(Clock()), Subscribers(boxes))
         yield app
 
 
 @pytest.fixture(scope="module")
 def visitors(visited: Flask) -> dict[str, Visitor]:
-    people = {name: shopper(visited, name, pieces=71 + n) for n, name in enumerate(NAMES)}
+    people = {name: shopper(visited, name, pieces=71 + n) for n, name in enumerate(NAMES[:-1])}
+    # An account of another person with Ada's name and address, and as many pieces in the cart.
+    people["Twin"] = shopper(visited, "Twin", pieces=71, shown_as="Ada")
     return people | {"a stranger": Visitor(visited), "a cart": with_a_cart(visited, 80)}
 
 
@@ -300,18 +319,29 @@ def test_nobody_ever_sees_anything_of_another_shopper(
         shown = text_of(answer) + str(answer.headers)
         for other, visitor in visitors.items():
             if other != who:
-                assert not [it for it in visitor.secrets if it in shown], (who, other)
+                others = set(visitor.secrets) - set(visitors[who].secrets)
+                assert not [it for it in others if it in shown], (who, other)
         count = re.search(r'class="badge">(\d+)', shown)
-        expected = {"Ada": "71", "Grace": "72", "Edsger": "73", "a cart": "80"}.get(who)
+        expected = {"Ada": "71", "Grace": "72", "Edsger": "73", "Twin": "71", "a cart": "80"}.get(who)
         assert count is None or count[1] == expected
         if who == "a stranger":
             assert "Log out" not in shown
             continue
         assert answer.headers["Cache-Control"] == "private, no-store"
+        if path == "/account" and method == "GET" and who != "a cart":
+            assert f"Box-of-{who}" in shown
         if path in PUBLIC[:6] and method == "GET":
             assert count is not None, "the page has the cart"
             if who != "a cart":
                 assert visitors[who].secrets[1] in shown
+
+
+def test_each_shopper_sees_the_bar_of_their_own_customer(store: Flask, counter: Counter) -> None:
+    assert counter.app is store
+    people = [shopper(store, "Ada"), shopper(store, "Twin", shown_as="Ada")]
+    for visitor in people * 2:
+        shown = visitor.ask("/").text
+        assert [it.secrets[2] in shown for it in people] == [it is visitor for it in people]
 
 
 def test_the_parts_that_everybody_shares_cannot_see_the_session(store: Flask) -> None:

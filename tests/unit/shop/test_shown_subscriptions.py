@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import Subscribers, a_subscription
+from tests.fakes import a_subscription
 from webstore.errors import PaymentsUnavailable
 from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence, SubscriptionItem
-from webstore.shop.subscriptions import ShownItem, State, in_words, list_shown, shown
+from webstore.shop.subscriptions import ShownItem, State, in_words, shown
 
 MONTH, YEAR = Recurrence("month"), Recurrence("year")
 BOX = Product("prod_box", "Tea box", (Price("price_prod_box", "prod_box", Money(1900, "eur"), MONTH),))
@@ -89,8 +89,7 @@ def test_without_the_catalogue_subscriptions_are_listed_all_the_same() -> None:
     def not_read() -> Catalogue:
         raise PaymentsUnavailable("the catalogue could not be read yet")
 
-    subscribers = Subscribers({"cus_1": [a_subscription("sub_1", description="Your tea")]})
-    (view,) = list_shown(subscribers, not_read, "cus_1")
+    (view,) = in_words([a_subscription("sub_1", description="Your tea")], not_read)
     assert (view.items, view.description) == ((ShownItem(None, None, 1),), "Your tea")
 
 
@@ -98,4 +97,4 @@ def test_without_subscriptions_the_catalogue_is_not_asked_for() -> None:
     def not_called() -> Catalogue:
         raise AssertionError
 
-    assert list_shown(Subscribers(), not_called, "cus_1") == in_words((), not_called) == ()
+    assert in_words((), not_called) == ()

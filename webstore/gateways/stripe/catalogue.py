@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import stripe
-from stripe.params import PriceListParams
 
 from webstore.addresses import is_loopback
 from webstore.errors import PaymentsUnavailable
@@ -18,6 +18,10 @@ from webstore.shop.models import Catalogue, Money, Price, Product, Recurrence
 from . import product_metadata
 from .client import amount, moment, text, translated
 from .listing import smaller
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params import PriceListParams
 
 log = logging.getLogger(__name__)
 

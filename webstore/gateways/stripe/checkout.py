@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import stripe
-from stripe.params.checkout import SessionLineItemListParams
 
 from webstore.addresses import is_loopback
 from webstore.errors import NoSuchCustomer, NoSuchObject, PaymentsRefused
@@ -19,6 +18,10 @@ from .embedded import Item, complete, page_of
 from .listing import read_page
 from .purchase_errors import purchase_error
 from .session_params import session_params
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params.checkout import SessionLineItemListParams
 
 #: Open sessions read in one call; if an answer is too large, the next smaller number is tried.
 _OPEN_AT_A_TIME = (100, 30, 5)

@@ -6,10 +6,9 @@ import logging
 import re
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stripe
-from stripe.params import CustomerCreateParams, CustomerUpdateParams
 
 from webstore.errors import NoSuchCustomer, PaymentsRefused, SearchUnavailable, StateUnavailable
 from webstore.gateways.single_flight import SingleFlight
@@ -17,6 +16,10 @@ from webstore.linking.models import Account, Creation, Customer, CustomerDraft, 
 from webstore.state import State
 
 from .client import is_replay, moment, text, translated
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params import CustomerCreateParams, CustomerUpdateParams
 
 log = logging.getLogger(__name__)
 

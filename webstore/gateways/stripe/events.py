@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import stripe
-from stripe.params import InvoiceLineItemListParams, RefundListParams
 
 from webstore.errors import (
     NoSuchCustomer,
@@ -26,6 +25,10 @@ from .listing import read_page
 from .order_documents import invoice_line
 from .order_fields import user_id_of
 from .webhooks import event_of
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params import InvoiceLineItemListParams, RefundListParams
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import stripe
-from stripe.params.billing_portal import SessionCreateParams
 
 from webstore.errors import NoSuchCustomer, PaymentsRefused, StateUnavailable
 from webstore.gateways.single_flight import SingleFlight
@@ -17,6 +17,10 @@ from webstore.state import State
 
 from .client import text, translated
 from .portal_configurations import PortalConfigurations
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params.billing_portal import SessionCreateParams
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import stripe
-from stripe.params.billing_portal import ConfigurationCreateParams, ConfigurationListParams
 
 from webstore import deadline
 from webstore.errors import KeyInFlight, NoSuchCustomer, PaymentsRefused, PaymentsUnavailable
 
 from .client import is_replay, text, translated
 from .embedded import Item, complete, page_of
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params.billing_portal import ConfigurationCreateParams, ConfigurationListParams
 
 #: Metadata of the store's configurations. The version changes with the features below.
 _VERSION_KEY, _VERSION = "webstore_portal", "1"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
-
-from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
+from typing import TYPE_CHECKING, Any
 
 from webstore.shop.models import Purchase
 from webstore.shop.ports import SessionDraft
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params.checkout import SessionCreateParams, SessionCreateParamsLineItem
 
 #: Maximum number of characters of `client_reference_id`:
 #: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-client_reference_id

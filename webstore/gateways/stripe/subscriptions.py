@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import stripe
-from stripe.params import SubscriptionCancelParams, SubscriptionItemListParams
 
 from webstore.addresses import is_loopback
 from webstore.errors import NoSuchCustomer
@@ -17,6 +16,10 @@ from .checkout import id_of, part
 from .client import amount, moment, text, translated
 from .embedded import Item, complete, page_of
 from .listing import read_page
+
+if TYPE_CHECKING:
+    # Large modules, of types alone.
+    from stripe.params import SubscriptionCancelParams, SubscriptionItemListParams
 
 #: Statuses of subscriptions that are over: https://docs.stripe.com/billing/subscriptions/overview
 _OVER = ("canceled", "incomplete_expired")

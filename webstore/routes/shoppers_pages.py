@@ -1,0 +1,58 @@
+"""Pages of shoppers, rendered again only when something in them has changed: most go back, or reload.
+
+`kept_pages.py` has those of strangers. Here every request goes through Flask: the session is checked, and the
+view finds out what the page shows. Only the rendering is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app, render_template, request
+
+from webstore.shop.models import Cart
+
+from .bounded_memory import BoundedMemory
+from .cart_cookie import current_cart
+from .csrf import csrf_token
+from .formats import reader_locale
+from .session_cookie import Shopper, current_shopper
+
+_KEY = "webstore_shoppers_pages"
+#: Bytes of the pages of one process, and seconds for which one is kept.
+_MOST_BYTES, _KEPT_S = 3 * 1024 * 1024, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    #: What the view gave to the template.
+    arguments: dict[str, object]
+    body: bytes
+
+
+#: Template, address with its query, notation, shopper, CSRF token and cart.
+_Pages = BoundedMemory[tuple[str, str, str, Shopper, str, Cart], _Page]
+
+
+def install(app: Flask) -> None:
+    """Give the application its memory of pages."""
+    app.extensions[_KEY] = _Pages(_MOST_BYTES, _KEPT_S, lambda page: len(page.body) + 2048)
+
+
+def shoppers_page(template: str, **arguments: object) -> str | bytes:
+    """Render the template. A page of somebody who is logged in is kept, and answers the same request again.
+
+    The page may depend on the arguments, and on what all pages show: `viewer`, `csrf_token`, `current_cart`,
+    `developer_bar`, and the request's address. The arguments must not change later, and have to say by `==`
+    whether the page would be another.
+    """
+    shopper = current_shopper()
+    if shopper is None:
+        return render_template(template, **arguments)
+    pages: _Pages = current_app.extensions[_KEY]
+    key = template, request.full_path, reader_locale(), shopper, csrf_token(), current_cart()
+    page = pages.get(key)
+    if page is None or page.arguments != arguments:
+        page = _Page(arguments, render_template(template, **arguments).encode())
+        pages.put(key, page)
+    return page.body
