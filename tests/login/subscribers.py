@@ -34,10 +34,13 @@ def subscribe(shop: Shop, name: str = "Tea box", amount: int = 1900, **details: 
     return str(made["id"])
 
 
-def tell_of_changes(shop: Shop) -> None:
-    """Let the store know, as a webhook does, that Ada's subscriptions change: it asks for them each time."""
+def tell_of_changes(shop: Shop, customer: str | None = None) -> None:
+    """Let the store know, as a webhook does, that subscriptions change: it asks for them each time.
+
+    `customer`: whose they are; Ada if it is None.
+    """
     services: Services = shop.app.extensions["webstore"]
-    mark_event(services.state, shop.app_metadata(ADA)["stripe_customer_id"])
+    mark_event(services.state, customer or shop.app_metadata(ADA)["stripe_customer_id"])
 
 
 def statuses(shop: Shop) -> dict[str, str]:

@@ -17,6 +17,7 @@ from tests.goods import (
     read_again,
     sell,
 )
+from tests.login.subscribers import tell_of_changes
 from tests.support import DAY_S, Browser, Shop, until
 from tests.traffic.recorder import Traffic
 
@@ -199,6 +200,7 @@ def a_large_subscription(shop: Shop, email: str) -> None:
     product = shop.stripe("POST", "/products", name="Tea")["id"]
     prices = [add_price(shop, product, 300 + number, every="month") for number in range(MANY)]
     shop.sandbox.stripe.subscribe(customer=customer, prices=prices)
+    tell_of_changes(shop, customer)
     assert browser.open("/account").status_code == 200
 
 
