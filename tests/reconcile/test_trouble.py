@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -256,3 +257,23 @@ def test_what_is_refused_for_one_user_does_not_keep_the_others_from_repair(
     ends = {it["user_id"]: it["repair"] for it in found["findings"] if it["user_id"] in users}
     assert ends == dict.fromkeys(users[:2], "person") | dict.fromkeys(users[2:], "done")
     assert all(it["commands"] for it in found["findings"] if it["repair"] == "person")
+
+
+def test_two_runs_of_a_machine_never_use_one_file(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One was suspended for so long that its lock in the shared state ran out."""
+
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "index", full)
+        assert reconcile(shop, tmp_path, "--json").exit_code == 1
+    (held,) = tmp_path.glob("*.lock")
+    with held.open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        refused = reconcile(shop, tmp_path, "--json", "--fresh")
+    assert refused.exit_code == 1
+    assert "Another run on this machine uses" in json.loads(refused.stdout)["error"]
+    assert "Continues the run of" in reconcile(shop, tmp_path, "--json").stderr

@@ -73,8 +73,12 @@ class Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        """The connection under TLS."""
-        return Stream(self._inner.start_tls(ssl_context, server_hostname, _cap(timeout)))
+        """The connection under TLS. It is closed if that fails."""
+        try:
+            return Stream(self._inner.start_tls(ssl_context, server_hostname, _cap(timeout)))
+        except BaseException:
+            self._inner.close()
+            raise
 
     def get_extra_info(self, info: str) -> object:
         """What the socket or TLS knows."""

@@ -14,6 +14,8 @@ ID, PIN, REPLACED = "stripe_customer_id", "stripe_account", "stripe_replaced"
 FAILED_AT, FAILED_TRY = "stripe_link_failed_at", "stripe_link_failed_try"
 MERGED = "stripe_merged"
 KEYS = (ID, PIN, REPLACED, FAILED_AT, FAILED_TRY, MERGED)
+#: Deleted predecessors that are remembered, the newest ones: older orders hang off them.
+MAX_REPLACED = 20
 #: An account and mode. Any other text in the place of a pin names no world, and counts as none.
 _PIN = re.compile(r"acct_[A-Za-z0-9_]+ (?:live|test)")
 #: The end of the year 9999, as a Unix time.

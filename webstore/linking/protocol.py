@@ -55,7 +55,17 @@ from .calls import (
     SearchByOwner,
     UpdateCustomer,
 )
-from .models import Account, ClaimedLink, Creation, Customer, CustomerDraft, LinkOutcome, LinkStatus, User
+from .models import (
+    MAX_REPLACED,
+    Account,
+    ClaimedLink,
+    Creation,
+    Customer,
+    CustomerDraft,
+    LinkOutcome,
+    LinkStatus,
+    User,
+)
 
 T = TypeVar("T")
 #: A part of the protocol that returns a T. The first `Any` is a call with any answer, the second the answer.
@@ -81,8 +91,6 @@ SLOW_CREATE_S = 1.0
 MAX_OWNERS = 6
 #: Hits of a look-up that are confirmed by reading them one by one.
 MAX_CONFIRMED = 10
-#: Deleted predecessors that are remembered, the newest ones: older orders hang off them.
-MAX_REPLACED = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from webstore.errors import NoSuchCustomer, PaymentsError, WebstoreError
 from . import worlds
 from .attempt import Linker
 from .calls import GetCustomer, ListRunning, ReadAccount, ReadUser
-from .models import ID, Account, Customer, User
-from .protocol import CUSTOMER_ID, MAX_REPLACED, Policy, Steps, ask, claim, names, recording
+from .models import ID, MAX_REPLACED, Account, Customer, User
+from .protocol import CUSTOMER_ID, Policy, Steps, ask, claim, names, recording
 
 
 class CannotRelink(WebstoreError):

@@ -17,11 +17,10 @@ from webstore.errors import NoSuchCustomer, SearchUnavailable, WebstoreError
 
 from . import worlds
 from .calls import GetCustomer, Pause, ReadAccount, ReadUser, SearchByOwner, UpdateCustomer
-from .models import ID, Account, Customer, CustomerDraft, User
+from .models import ID, MAX_REPLACED, Account, Customer, CustomerDraft, User
 from .protocol import (
     CUSTOMER_ID,
     MAX_OWNERS,
-    MAX_REPLACED,
     Policy,
     Steps,
     ask,

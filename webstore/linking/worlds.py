@@ -12,7 +12,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from .calls import RecordLink
-from .models import FAILED_AT, FAILED_TRY, ID, KEYS, MERGED, PIN, REPLACED, Account, User
+from .models import FAILED_AT, FAILED_TRY, ID, KEYS, MAX_REPLACED, MERGED, PIN, REPLACED, Account, User
 
 
 class SecondAccount(Exception):
@@ -53,7 +53,7 @@ def in_world(user: User, account: Account, *, second_account: bool) -> User:
 
 def beside(user: User, account: Account) -> User:
     """The user with this world's link in the suffixed keys, even if another world owns the plain ones."""
-    found = [user.with_keys(suffix) for suffix in _suffixes(user, account)]
+    found = [user.with_keys(suffix) for suffix in suffixes(user, account)]
     own = next((it for it in found if it.customer_id is not None), found[0])
     if own.suffix == found[0].suffix:
         return own
@@ -88,7 +88,7 @@ def _unlinked_live(plain: User, own: User) -> User:
     The next record moves it.
     """
     noted = _with_own_note(plain, own)
-    if noted.link_failed_at is None and own.link_failed_at is not None:
+    if (own.link_failed_at or 0) > (noted.link_failed_at or 0):
         noted = replace(
             noted,
             link_failed_at=own.link_failed_at,
@@ -98,18 +98,19 @@ def _unlinked_live(plain: User, own: User) -> User:
     gone = tuple((key + own.suffix, None) for key in KEYS if key + own.suffix in own.records)
     return replace(
         noted,
-        replaced=tuple(dict.fromkeys((*plain.replaced, *own.replaced))),
+        replaced=tuple(dict.fromkeys((*plain.replaced, *own.replaced)))[-MAX_REPLACED:],
+        merged=plain.merged or own.merged,
         moved=(*noted.moved, *own.moved, *gone),
     )
 
 
 def links(user: User) -> dict[str, User]:
     """The link of every world that is recorded for the user, by the suffix of its keys."""
-    suffixes = {name.removeprefix(ID) for name in user.records if name.startswith(ID)}
-    return {suffix: user.with_keys(suffix) for suffix in sorted(suffixes)}
+    found = {name.removeprefix(ID) for name in user.records if name.startswith(ID)}
+    return {suffix: user.with_keys(suffix) for suffix in sorted(found)}
 
 
-def _suffixes(user: User, account: Account) -> Iterable[str]:
+def suffixes(user: User, account: Account) -> Iterable[str]:
     """The suffixes that this world's keys may have, its own one first."""
     by_mode = f"_{account.mode}"
     if account.id is not None:

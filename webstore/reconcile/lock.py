@@ -18,6 +18,8 @@ from webstore.state import State
 KEY = "reconcile-lock"
 #: Seconds that a lock lasts without its owner, and between two signs of life.
 LASTS_S, BEAT_S = 180.0, 30.0
+#: Seconds between looking at the lock and renewing it beyond which it is looked at again.
+_AT_ONCE_S = 5.0
 #: How often the state is tried, a second apart.
 _TRIES = 5
 
@@ -76,14 +78,16 @@ def locked(
     def beat() -> None:
         while not ended.wait(beat_s):
             with suppress(StateUnavailable):
+                looked_at = time.time()
                 held = state.get(KEY)
                 if held is None:
                     # It ran out, or the state was lost. If another run is faster, the next look tells.
                     state.add(KEY, mine, LASTS_S)
-                elif held == mine:
-                    state.set(KEY, mine, LASTS_S)
-                else:
+                elif held != mine:
                     return lost(TakenOver(_taken_over(_owner(held))))
+                elif abs(time.time() - looked_at) < _AT_ONCE_S:
+                    # Not after a pause right here: it may be another run's by now.
+                    state.set(KEY, mine, LASTS_S)
         return None
 
     beating = threading.Thread(target=beat, name="reconcile-lock", daemon=True)

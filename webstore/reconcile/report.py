@@ -44,7 +44,7 @@ _FORMULA = (
     "\uff20",
 )  # the last four are full-width
 #: Where a spreadsheet that separates cells by semicolons would begin a cell with a formula.
-_INNER = re.compile(f"(;)(?=\\s*[{re.escape(''.join(_FORMULA))}])")
+_INNER = re.compile(f'(;)(?=[\\s"]*[{re.escape("".join(_FORMULA))}])')
 _COLUMNS = (
     "kind", "repair", "user_id", "customer_id", "email", "message", "customers", "users", "subscriptions",
     "commands", "user_page", "customer_page",
@@ -137,7 +137,7 @@ def write_csv(file: TextIO, findings: Iterable[Finding], dashboards: Dashboards)
 def _inert(value: object) -> str:
     """The value as a cell that no spreadsheet executes: an apostrophe in front makes it a text."""
     text = _INNER.sub(r"\1'", "" if value is None else str(value))
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip(' "').startswith(_FORMULA) else text
 
 
 @dataclass(slots=True)

@@ -33,10 +33,12 @@ _PAGE_S = 5.0
 _EDGE_S = 60
 
 
-class _OwnHost:
-    """Replaces the Host header, which any client can set, with the store's own host.
+class _ValidAddress:
+    """Makes the request's address one that Werkzeug can read, whatever the client sent.
 
-    URLs are built from `BASE_URL`. Werkzeug cannot route a request whose Host header is not a host name.
+    Any client can set the Host header. The store's own host takes its place: URLs are built from `BASE_URL`,
+    and a request whose Host header is not a host name cannot be routed. Bytes of the query that are not ASCII
+    become their percent-encoding (RFC 3986, section 2.1).
     """
 
     def __init__(self, app: WSGIApplication, base_url: str) -> None:
@@ -45,6 +47,10 @@ class _OwnHost:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[VISITED] = environ.get("HTTP_HOST", "")
         environ["HTTP_HOST"] = self._host
+        query = environ.get("QUERY_STRING", "")
+        if not query.isascii():
+            # WSGI has the bytes as characters of Latin-1: PEP 3333.
+            environ["QUERY_STRING"] = "".join(it if it.isascii() else f"%{ord(it):02X}" for it in query)
         return self._app(environ, start_response)
 
 
@@ -110,7 +116,7 @@ def install(app: Flask, settings: Settings, files: StaticFiles) -> None:
     def policy() -> str:
         return policy_with(services_of(app).login_client.known_origins())
 
-    app.wsgi_app = _OwnHost(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
+    app.wsgi_app = _ValidAddress(app.wsgi_app, settings.base_url)  # type: ignore[method-assign]  # as documented
     headers = _headers(settings)
     app.wsgi_app = kept_pages.KeptPages(app, settings)  # type: ignore[method-assign]
     app.wsgi_app = _SecurityHeaders(app.wsgi_app, headers, policy)  # type: ignore[method-assign]

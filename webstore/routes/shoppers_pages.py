@@ -21,6 +21,8 @@ from .session_cookie import Shopper, current_shopper
 _KEY = "webstore_shoppers_pages"
 #: Bytes of the pages of one process, and seconds for which one is kept.
 _MOST_BYTES, _KEPT_S = 3 * 1024 * 1024, 60.0
+#: Bytes of the pages with a query. Made-up queries crowd out only these.
+_MOST_BYTES_OF_QUERIES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,21 @@ class _Page:
     body: bytes
 
 
-#: Template, address with its query, notation, shopper, CSRF token and cart.
-_Pages = BoundedMemory[tuple[str, str, str, Shopper, str, Cart], _Page]
+#: Template, path, query, notation, shopper, CSRF token and cart.
+_Pages = BoundedMemory[tuple[str, str, bytes, str, Shopper, str, Cart], _Page]
 
 
 def install(app: Flask) -> None:
     """Give the application its memory of pages."""
-    app.extensions[_KEY] = _Pages(_MOST_BYTES, _KEPT_S, lambda page: len(page.body) + 2048)
+    app.extensions[_KEY] = tuple(
+        _Pages(most, _KEPT_S, lambda page: len(page.body) + 2048)
+        for most in (_MOST_BYTES, _MOST_BYTES_OF_QUERIES)
+    )
+
+
+def _pages(*, with_query: bool) -> _Pages:
+    pages: tuple[_Pages, _Pages] = current_app.extensions[_KEY]
+    return pages[with_query]
 
 
 def shoppers_page(template: str, **arguments: object) -> str | bytes:
@@ -49,8 +59,9 @@ def shoppers_page(template: str, **arguments: object) -> str | bytes:
     shopper = current_shopper()
     if shopper is None:
         return render_template(template, **arguments)
-    pages: _Pages = current_app.extensions[_KEY]
-    key = template, request.full_path, reader_locale(), shopper, csrf_token(), current_cart()
+    query = request.query_string
+    key = template, request.path, query, reader_locale(), shopper, csrf_token(), current_cart()
+    pages = _pages(with_query=bool(query))
     page = pages.get(key)
     if page is None or page.arguments != arguments:
         page = _Page(arguments, render_template(template, **arguments).encode())

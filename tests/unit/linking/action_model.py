@@ -42,6 +42,9 @@ def place_to_record(user: User, account: Account) -> str | None:
         return None
     if user.records.get(PIN) is not None and user.with_keys("").account is None:
         raise LeftToStore("the recorded account is none")
+    pins = (user.records.get(PIN + suffix) for suffix in worlds.suffixes(user, account))
+    if user.records.get(PIN) is None and any(pin is not None for pin in pins):
+        raise LeftToStore("the link was removed before")
     try:
         own = worlds.in_world(user, account, second_account=False)
     except worlds.SecondAccount as exc:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ class Account:
     all: list[Customer]
     #: Calls after which the account cannot be reached.
     breaks_after: int | None = None
+    #: Seconds that a call takes.
+    takes_s: float = 0.0
     calls: int = 0
     fullest: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,6 +40,7 @@ class Account:
             self.calls += 1
             if self.breaks_after is not None and self.calls > self.breaks_after:
                 raise PaymentsUnavailable("no answer")
+        time.sleep(self.takes_s)
         listed = sorted(
             (it for it in self.all if part.since <= it.created < part.before),
             key=lambda it: (-it.created, it.id),
@@ -122,7 +126,8 @@ def test_every_customer_is_read_once(spool: Spool, seconds: int) -> None:
 
 
 def test_cutting_parts_costs_few_calls(spool: Spool) -> None:
-    account = Account(made(2000, 10**6))
+    # So that the threads take turns.
+    account = Account(made(2000, 10**6), takes_s=0.001)
     collector(spool, account).collect()
     # 200 full pages, and one that is not full for each part; the empty time before the first customer.
     assert account.calls < 330

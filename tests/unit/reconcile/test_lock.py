@@ -83,6 +83,27 @@ def test_a_run_whose_lock_somebody_else_took_is_told_whose_it_is() -> None:
     assert (state.kept[KEY], told.empty()) == (theirs, True)
 
 
+def test_a_run_that_pauses_before_it_renews_its_lock_does_not_take_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, theirs, told = [1_800_000_000.0], json.dumps(asdict(THEIRS)), Queue[TakenOver]()
+
+    class Suspended(Memory):
+        """The machine sleeps for ten minutes right after a look at the lock."""
+
+        def get(self, key: str) -> str | None:
+            held = super().get(key)
+            now[0] += 600.0
+            self.kept[key] = theirs
+            return held
+
+    state = Suspended()
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    with locked(state, MINE, lambda _: True, lost=told.put, beat_s=0.001):
+        assert "of grace on here" in str(told.get(timeout=20))
+    assert state.kept[KEY] == theirs
+
+
 def test_it_gives_signs_of_life() -> None:
     state = Memory()
     with locked(state, MINE, lambda _: True, lost=fail, beat_s=0.001):

@@ -184,6 +184,17 @@ def test_no_cell_begins_within_another_one() -> None:
     assert (row["user_id"], row["message"]) == ("waad|-a;b", "x;y")
 
 
+@pytest.mark.parametrize("text", [';"=1+1;x', '; " =1+1', '"=1+1'])
+def test_no_quote_hides_a_formula(text: str) -> None:
+    file = io.StringIO()
+    write_csv(file, [Finding(Kind.DRIFT, text, "cus_1", Repair.SAFE)], DASHBOARDS)
+    for separator in ",;":
+        cells = [
+            cell for row in csv.reader(io.StringIO(file.getvalue()), delimiter=separator) for cell in row
+        ]
+        assert not [cell for cell in cells if cell.lstrip(' "').startswith("=")]
+
+
 def test_a_run_that_could_not_compare_everybody_is_not_clean() -> None:
     file = io.StringIO()
     write_html(file, [], Summary({}, 5, 5, warning="The key is <b>wrong</b>."), DASHBOARDS)

@@ -53,6 +53,15 @@ def pieces(page: str) -> str:
     return str(found)
 
 
+def test_made_up_queries_crowd_out_no_page_without_one(ada: Visitor, rendered: list[str]) -> None:
+    ada.ask("/")
+    for number in range(200):
+        ada.ask(f"/?made={number}")
+    rendered.clear()
+    ada.ask("/")
+    assert rendered == []
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_going_back_renders_nothing(ada: Visitor, rendered: list[str], path: str) -> None:
     first = ada.ask(path)

@@ -76,6 +76,9 @@ async function link(event, records, suffix, api) {
 function placeToRecord(records) {
   const suffixes = ownSuffixes(records);
   if (suffixes.some((suffix) => isSet(records, ID + suffix))) return null;
+  // The store takes the earlier customers along.
+  const wasUnlinked = !isSet(records, PIN) && suffixes.some((suffix) => isSet(records, PIN + suffix));
+  if (wasUnlinked) throw new LeftToStore("the link was removed before");
   if (!isSet(records, PIN) || isOurs(records[PIN])) return isSet(records, ID) ? null : "";
   if (MODE === "test") return suffixes[0];
   // The live link takes the plain keys, and the test link that has them moves. Or this is a second live account.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import hashlib
 import json
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 import click
 import httpx
@@ -212,6 +213,7 @@ def spooled(name: str, subject: Sequence[object], how: How, *, age_s: float) -> 
     try:
         if how.folder is None:
             require_own_folder(place)
+        alone = _alone(path)
         spool, began, old = _open(path, json.dumps(subject), age_s, fresh=how.fresh)
     except (OSError, sqlite3.Error) as exc:
         words = f"The file {path} cannot be used ({exc}). Remove it, or name another folder with --spool."
@@ -220,11 +222,16 @@ def spooled(name: str, subject: Sequence[object], how: How, *, age_s: float) -> 
         at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(began))
         told = f"The data of the run of {at} is too old to compare with today's: starts over."
         click.echo(told if old else f"Continues the run of {at}. --fresh starts over.", err=True)
+
+    def remove() -> None:
+        spool.remove()
+        Path(alone.name).unlink(missing_ok=True)
+
     try:
         yield spool
     except BrokenPipeError:
         # The reader closed the pipe, for example `head`. The run itself has ended.
-        spool.remove()
+        remove()
         raise
     except BaseException as exc:
         spool.close()
@@ -239,7 +246,24 @@ def spooled(name: str, subject: Sequence[object], how: How, *, age_s: float) -> 
         if isinstance(exc, OSError | sqlite3.Error):
             raise CannotRun(f"A file cannot be written or read ({exc}). Is the disk full?") from exc
         raise
-    spool.remove()
+    else:
+        remove()
+    finally:
+        alone.close()
+
+
+def _alone(path: Path) -> IO[bytes]:
+    """Hold the file until the result is closed: a suspended run of this machine may wake up beside this one.
+
+    Raises `CannotRun`, and `OSError`.
+    """
+    lock = path.with_suffix(".lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        lock.close()
+        raise CannotRun(f"Another run on this machine uses {path}. Wait for it, or end it.") from exc
+    return lock
 
 
 def _open(path: Path, subject: str, age_s: float, *, fresh: bool) -> tuple[Spool, float | None, bool]:
