@@ -3,6 +3,9 @@
 A link's name is the digest of the key, its target is the value. The file system creates and replaces a link
 in one step: readers and writers never wait for each other, and a killed process leaves nothing half-written.
 A full disk still takes a link, which needs no block of its own: docs/decisions/0006-revocation-records.md.
+
+Each change of a record changes the folder's time of modification. So what was read in a folder that still has
+the same time holds: a page of a shopper usually costs one look at the folder.
 """
 
 from __future__ import annotations
@@ -24,6 +27,11 @@ from .state import Watch, require_own_folder
 _PURGE_EVERY_S = 600.0
 #: A link that a killed process did not rename, and its age in seconds when it is deleted.
 _UNFINISHED, _UNFINISHED_S = ".new-", 60.0
+#: A folder that changed within so many seconds may change again without another time: on no file system is a
+#: time of modification coarser than two seconds.
+_SETTLED_S = 3.0
+#: Records, and names without one, that are kept of an unchanged folder.
+_MOST_KEPT = 4096
 #: Attempts to add a record whose name another process is replacing.
 _ATTEMPTS = 5
 
@@ -35,6 +43,8 @@ class RevocationFiles:
         self._directory = directory
         self._watching = (watch or Watch(pause_s=0.0)).watching
         self._purged = 0.0
+        #: What identifies an unchanged folder, and what was read in it by the records' keys.
+        self._kept: tuple[object, dict[str, tuple[float, str] | None]] = None, {}
 
     def get(self, key: str) -> str | None:
         """The value; None if it is absent or expired."""
@@ -42,11 +52,32 @@ class RevocationFiles:
 
     def get_many(self, keys: Sequence[str]) -> dict[str, str]:
         """The values of the keys that are present."""
-        with self._folder() as folder:
-            now, path = time.time(), str(folder)
-            # Nothing is lost at a restart, so there is no SERVER_RUN.
-            found = {key: _read(f"{path}/{_name(key)}") for key in keys if key != SERVER_RUN}
-            return {key: it[1] for key, it in found.items() if it is not None and it[0] > now}
+        wanted = [key for key in keys if key != SERVER_RUN]  # nothing is lost at a restart, so there is none
+        kept = self._kept_here()
+        if any(key not in kept for key in wanted):
+            with self._folder() as folder:
+                # After the check of the folder, which may have made it.
+                kept, path = self._kept_here(), str(folder)
+                for key in wanted:
+                    if key not in kept:
+                        kept[key] = _read(f"{path}/{_name(key)}")
+        now, found = time.time(), [(key, kept[key]) for key in wanted]
+        return {key: it[1] for key, it in found if it is not None and it[0] > now}
+
+    def _kept_here(self) -> dict[str, tuple[float, str] | None]:
+        """What was read in the folder as it is now; empty after a change, and to be filled."""
+        try:
+            there = self._directory.lstat()
+        except OSError:
+            return {}
+        identity = there.st_dev, there.st_ino, there.st_mode, there.st_uid, there.st_mtime_ns
+        known, kept = self._kept
+        if identity == known and len(kept) < _MOST_KEPT:
+            return kept
+        kept = {}
+        if 0 <= there.st_mtime < time.time() - _SETTLED_S:
+            self._kept = identity, kept
+        return kept
 
     def set(self, key: str, value: str, ttl_s: float) -> None:
         """Record the value for `ttl_s` seconds."""

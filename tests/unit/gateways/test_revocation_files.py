@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -164,3 +166,68 @@ def test_a_folder_that_is_deleted_at_any_moment_comes_back_for_this_user_alone(
     records.set("a", "1", 60)
     assert records.get("a") == "1"
     assert directory.parent.stat().st_mode & 0o777 == 0o700
+
+
+def settle(directory: Path, seconds: float = 10.0) -> None:
+    """Let the last change of the folder be so long ago."""
+    then = time.time() - seconds
+    os.utime(directory, (then, then))
+
+
+def test_an_unchanged_folder_is_read_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records, read = RevocationFiles(directory), Counter[str]()
+    records.set("ended", "1", 60.0)
+
+    def count(path: str) -> str:
+        read[path] += 1
+        return readlink(path)
+
+    readlink = os.readlink
+    monkeypatch.setattr(os, "readlink", count)
+    for _ in range(5):
+        assert records.get_many(("ended", "not ended")) == {"ended": "1"}
+    assert set(read.values()) == {5}, "a change of just now may be followed by one of the same time"
+    settle(directory)
+    read.clear()
+    for _ in range(5):
+        assert records.get_many(("ended", "not ended")) == {"ended": "1"}
+    assert set(read.values()) == {1}
+
+
+@pytest.mark.parametrize("change", ["set", "replace", "delete", "remove the folder"])
+def test_a_change_by_another_process_shows_at_once(directory: Path, change: str) -> None:
+    reader, writer = RevocationFiles(directory), RevocationFiles(directory)
+    writer.set("known", "before", 60.0)
+    settle(directory)
+    keys = ("known", "new")
+    assert reader.get_many(keys) == reader.get_many(keys) == {"known": "before"}
+    if change == "set":
+        writer.set("new", "1", 60.0)
+    elif change == "replace":
+        writer.set("known", "after", 60.0)
+    elif change == "delete":
+        writer.delete("known")
+    else:
+        shutil.rmtree(directory)
+    expected = {"set": {"known": "before", "new": "1"}, "replace": {"known": "after"}}.get(change, {})
+    assert reader.get_many(keys) == expected
+
+
+def test_what_is_kept_runs_out_as_well(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    records = RevocationFiles(directory)
+    records.set("ended", "1", 60.0)
+    settle(directory)
+    assert records.get("ended") == records.get("ended") == "1"
+    later = time.time() + 61.0
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert records.get("ended") is None
+
+
+def test_a_kept_folder_that_is_opened_to_others_is_not_used(directory: Path) -> None:
+    records = RevocationFiles(directory)
+    records.set("ended", "1", 60.0)
+    settle(directory)
+    assert records.get("ended") == records.get("ended") == "1"
+    directory.chmod(0o755)
+    with pytest.raises(StateUnavailable):
+        records.get("ended")
