@@ -183,8 +183,8 @@ class FileState:
 
     def _take(self) -> _Connection:
         """A connection that no other thread has, to the file that is there now."""
+        require_own_folder(self._directory)
         with contextlib.suppress(FileNotFoundError):
-            # The folder was checked when a connection to this file was made.
             there = _identity(self._file)
             while self._idle:
                 try:
@@ -197,7 +197,6 @@ class FileState:
                     return held
                 else:  # its file was deleted
                     held.db.close()
-        require_own_folder(self._directory)
         return self._connect()
 
     def _give_back(self, held: _Connection) -> None:
