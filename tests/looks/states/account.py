@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.goods import put_in, sell
+from tests.login.subscribers import tell_of_changes
 from tests.support import ADA, OTHER_ACCOUNT
 from webstore.sandbox.stripe import LIVE_KEY
 
@@ -32,6 +33,7 @@ def account(visit: Visit) -> Iterator[str]:
     controls.renew(subscribe("Chocolate box", 1600), succeeded=False)
     ending = subscribe("Biscuit box", 800)
     shop.stripe("POST", f"/subscriptions/{ending}", cancel_at_period_end="true")
+    tell_of_changes(shop)
     visit.open("/account")
     yield "account with subscriptions"
     visit.open("/account/close")
