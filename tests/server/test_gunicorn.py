@@ -219,6 +219,7 @@ def test_a_stop_answers_the_connections_that_wait_already(tmp_path: Path) -> Non
     with running_store(tmp_path) as store, ExitStack() as stack:
         until(lambda: len(store.workers()) == 2, AMPLE_S)
         workers = store.workers()
+        until(lambda: all(has_own_handlers(worker) for worker in workers), AMPLE_S)
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
         waiting = [stack.enter_context(ask_for_health(store.url)) for _ in range(10)]
@@ -231,9 +232,20 @@ def test_a_stop_answers_the_connections_that_wait_already(tmp_path: Path) -> Non
 
 
 def is_told_to_end(pid: int) -> bool:
-    """Whether SIGTERM waits for a process that is stopped: proc_pid_status(5)."""
-    found = re.search(r"^ShdPnd:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    return found is not None and bool(int(found[1], 16) >> (signal.SIGTERM - 1) & 1)
+    """Whether SIGTERM waits for a process that is stopped."""
+    return signal.SIGTERM in signals(pid, "ShdPnd")
+
+
+def has_own_handlers(pid: int) -> bool:
+    """Whether a worker has replaced the master's handlers, with which it begins. They lose a SIGTERM."""
+    return signal.SIGHUP not in signals(pid, "SigCgt")
+
+
+def signals(pid: int, kind: str) -> set[int]:
+    """The signals in this mask of a process: proc_pid_status(5)."""
+    found = re.search(rf"^{kind}:\s*([0-9a-f]+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    mask = int(found[1], 16) if found else 0
+    return {number for number in range(1, 65) if mask >> (number - 1) & 1}
 
 
 # Not starting
