@@ -9,6 +9,8 @@ import os
 import signal
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +36,7 @@ from webstore.reconcile.spool import Spool
 from webstore.sandbox.stripe import ACCOUNT
 
 FAST = ("--stripe-rps", "2000", "--auth0-rps", "2000")
+FULL = sqlite3.OperationalError("database or disk is full")
 
 
 @pytest.fixture
@@ -48,21 +51,29 @@ def reconcile(shop: Shop, folder: Path, *arguments: str) -> Result:
     return customers(shop, "reconcile", *FAST, "--spool", str(folder), *arguments)
 
 
+@contextmanager
+def failing(owner: type, method: str, failure: Exception = FULL) -> Iterator[None]:
+    """Let this step of a run fail."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(owner, method, fail)
+        yield
+
+
 @pytest.mark.parametrize(
     ("method", "failure"),
     [
-        ("index", sqlite3.OperationalError("database or disk is full")),
+        ("index", FULL),
         ("export_file", OSError(errno.ENOSPC, "No space left on device")),
     ],
 )
 def test_a_full_disk_is_said_and_the_run_goes_on_later(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, failure: Exception
+    shop: Shop, tmp_path: Path, method: str, failure: Exception
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise failure
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Spool, method, full)
+    with failing(Spool, method, failure):
         failed = reconcile(shop, tmp_path, "--json")
     assert failed.exit_code == 1
     assert "Is the disk full?" in json.loads(failed.stdout)["error"]
@@ -71,14 +82,8 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(
     assert json.loads(again.stdout)["customers"] == 0
 
 
-def test_a_run_about_the_last_days_goes_on_as_well(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Spool, "index", full)
+def test_a_run_about_the_last_days_goes_on_as_well(shop: Shop, tmp_path: Path) -> None:
+    with failing(Spool, "index"):
         assert reconcile(shop, tmp_path, "--since", "90d").exit_code == 1
     assert "Continues the run of" in reconcile(shop, tmp_path, "--since", "90d").stderr
     for wrong in ("nonsense", "2999-01-01", "9" * 400 + "d"):
@@ -93,12 +98,7 @@ def age(folder: Path, seconds: float) -> None:
     spool.close()
 
 
-def test_what_was_read_long_ago_is_not_compared_with_what_is_read_now(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
+def test_what_was_read_long_ago_is_not_compared_with_what_is_read_now(shop: Shop, tmp_path: Path) -> None:
     def link(user_id: str) -> str:
         customer_id = made(shop, owner=user_id, email="eve@shop.example", name="Eve")
         records = {"stripe_customer_id": customer_id, "stripe_account": f"{ACCOUNT} test"}
@@ -107,8 +107,7 @@ def test_what_was_read_long_ago_is_not_compared_with_what_is_read_now(
 
     eve = shop.add_user("eve@shop.example", name="Eve")
     one = link(eve)
-    with monkeypatch.context() as patched:
-        patched.setattr(Spool, "replace_users", full)
+    with failing(Spool, "replace_users"):
         assert reconcile(shop, tmp_path).exit_code == 1
     # What was read of this customer would make it a duplicate.
     shop.stripe("DELETE", f"/customers/{one}")
@@ -120,14 +119,8 @@ def test_what_was_read_long_ago_is_not_compared_with_what_is_read_now(
     assert "is too old to compare" in done.stderr
 
 
-def test_a_run_that_goes_on_tells_when_its_reading_began(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Spool, "index", full)
+def test_a_run_that_goes_on_tells_when_its_reading_began(shop: Shop, tmp_path: Path) -> None:
+    with failing(Spool, "index"):
         assert reconcile(shop, tmp_path).exit_code == 1
     age(tmp_path, READ_AGE_S - 600)
     done = reconcile(shop, tmp_path, "--json")
@@ -135,14 +128,10 @@ def test_a_run_that_goes_on_tells_when_its_reading_began(
     assert json.loads(done.stdout)["took_s"] > READ_AGE_S - 600
 
 
-def test_an_import_goes_on_for_longer(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
+def test_an_import_goes_on_for_longer(shop: Shop, tmp_path: Path) -> None:
     file = tmp_path / "pairs.csv"
     file.write_text("user_id,customer_id\nauth0|1,cus_1\n", encoding="utf-8")
-    with monkeypatch.context() as patched:
-        patched.setattr(Import, "run", full)
+    with failing(Import, "run"):
         assert reconcile(shop, tmp_path, "--import", str(file)).exit_code == 1
     age(tmp_path, 2 * READ_AGE_S)
     assert "Continues the run of" in reconcile(shop, tmp_path, "--import", str(file)).stderr
@@ -259,16 +248,9 @@ def test_what_is_refused_for_one_user_does_not_keep_the_others_from_repair(
     assert all(it["commands"] for it in found["findings"] if it["repair"] == "person")
 
 
-def test_two_runs_of_a_machine_never_use_one_file(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_of_a_machine_never_use_one_file(shop: Shop, tmp_path: Path) -> None:
     """One was suspended for so long that its lock in the shared state ran out."""
-
-    def full(*_: object, **__: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Spool, "index", full)
+    with failing(Spool, "index"):
         assert reconcile(shop, tmp_path, "--json").exit_code == 1
     (held,) = tmp_path.glob("*.lock")
     with held.open("ab") as other:

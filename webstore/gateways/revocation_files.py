@@ -4,8 +4,8 @@ A link's name is the digest of the key, its target is the value. The file system
 in one step: readers and writers never wait for each other, and a killed process leaves nothing half-written.
 A full disk still takes a link, which needs no block of its own: docs/decisions/0006-revocation-records.md.
 
-Each change of a record changes the folder's time of modification. So what was read in a folder that still has
-the same time holds: a page of a shopper usually costs one look at the folder.
+Each change of a record changes the folder's time of modification. As long as that time is the same, a process
+does not read a record twice: a page of a shopper usually costs one look at the folder.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RevocationFiles:
         self._directory = directory
         self._watching = (watch or Watch(pause_s=0.0)).watching
         self._purged = 0.0
-        #: What identifies an unchanged folder, and what was read in it by the records' keys.
+        #: The identity of an unchanged folder, and its records by their keys.
         self._kept: tuple[object, dict[str, tuple[float, str] | None]] = None, {}
 
     def get(self, key: str) -> str | None:
@@ -56,16 +56,14 @@ class RevocationFiles:
         kept = self._kept_here()
         if any(key not in kept for key in wanted):
             with self._folder() as folder:
-                # After the check of the folder, which may have made it.
-                kept, path = self._kept_here(), str(folder)
                 for key in wanted:
                     if key not in kept:
-                        kept[key] = _read(f"{path}/{_name(key)}")
+                        kept[key] = _read(f"{folder}/{_name(key)}")
         now, found = time.time(), [(key, kept[key]) for key in wanted]
         return {key: it[1] for key, it in found if it is not None and it[0] > now}
 
     def _kept_here(self) -> dict[str, tuple[float, str] | None]:
-        """What was read in the folder as it is now; empty after a change, and to be filled."""
+        """The records that were read since the last change of the folder. The caller adds others to them."""
         try:
             there = self._directory.lstat()
         except OSError:
