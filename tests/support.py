@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import html
 import re
 import shutil
@@ -115,8 +116,13 @@ class Shop:
         self.app.extensions["webstore"].close()
 
     def remove_state(self) -> None:
-        """Lose what the workers share."""
-        shutil.rmtree(self.environment["STATE_DIR"])
+        """Lose what the workers share. A store that runs may put a file there at the same moment."""
+        while True:
+            try:
+                return shutil.rmtree(self.environment["STATE_DIR"])
+            except OSError as exc:
+                if exc.errno != errno.ENOTEMPTY:
+                    raise
 
     def block_state(self) -> None:
         """Have a file in the place of what the workers share: from now on it cannot be used."""
