@@ -28,10 +28,10 @@ MAX_BYTES, MAX_BYTES_OF_LINES = 2900, 2400
 
 def current_cart() -> Cart:
     """The cart of this request's browser; empty if its cookie is missing, tampered with or too old."""
-    if "cart" not in g:
+    found: Cart | None = g.get("cart")
+    if found is None:
         text = request.cookies.get(_name(services().settings), "")
-        g.cart = _parsed(text) if 0 < len(text) <= MAX_BYTES else Cart()
-    found: Cart = g.cart
+        found = g.cart = _parsed(text) if 0 < len(text) <= MAX_BYTES else Cart()
     return found
 
 

@@ -24,9 +24,10 @@ def reader_locale() -> str:
 
     A response for which this was called depends on the language: `edge.py` adds Vary: Accept-Language.
     """
-    if "locale" not in g:
-        g.locale = notation_of(request.headers.get("Accept-Language", ""))
-    return str(g.locale)
+    found: str | None = g.get("locale")
+    if found is None:
+        found = g.locale = notation_of(request.headers.get("Accept-Language", ""))
+    return found
 
 
 @lru_cache(maxsize=64)

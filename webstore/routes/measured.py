@@ -56,5 +56,6 @@ def install(app: Flask) -> None:
 
 
 def _name_route(_endpoint: str | None, _values: object) -> None:
-    if request.url_rule is not None:
-        request.environ[ROUTE] = request.url_rule.rule
+    rule = request.url_rule
+    if rule is not None:
+        request.environ[ROUTE] = rule.rule

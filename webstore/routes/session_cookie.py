@@ -10,6 +10,7 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import EllipsisType
 from typing import Any
 
 from flask import Flask, Request, after_this_request, g, request, session
@@ -26,7 +27,7 @@ from .bounded_memory import BoundedMemory
 from .marks import is_public_page
 
 _SERIALIZER = "webstore_session_serializer"
-#: Bytes of checked cookies in a process, bytes that are counted for each, and seconds for which one is kept.
+#: Bytes of checked cookies in a process, bytes of the longest one, and seconds for which one is kept.
 _MOST_BYTES, _COOKIE_BYTES, _CHECKED_S = 2 * 1024 * 1024, 4096, 60.0
 #: Seconds after which a session ends, since its last use and since the login.
 IDLE_S = 24 * 3600
@@ -47,7 +48,7 @@ class Sessions(SecureCookieSessionInterface):
 
     def __init__(self) -> None:
         #: The sessions as JSON, by the whole text of their cookies: nobody gets another's.
-        self._checked = BoundedMemory[str, str](_MOST_BYTES, _CHECKED_S, lambda _: _COOKIE_BYTES)
+        self._checked = BoundedMemory[str, str](_MOST_BYTES, _CHECKED_S, _bytes_of_checked)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The session in the request's cookie."""
@@ -67,6 +68,11 @@ class Sessions(SecureCookieSessionInterface):
             app.extensions[_SERIALIZER] = super().get_signing_serializer(app)
         found: URLSafeTimedSerializer | None = app.extensions[_SERIALIZER]
         return found
+
+
+def _bytes_of_checked(session: str) -> int:
+    """The bytes of a session and of its cookie, which is at most the session in Base64, signed."""
+    return len(session) * 7 // 3 + 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,10 @@ class Shopper:
 
 def current_shopper() -> Shopper | None:
     """The shopper of this request; None if nobody is logged in or the session ended."""
-    if "shopper" not in g:
-        g.shopper = _from_session()
-    found: Shopper | None = g.shopper
+    # One look at `g`: a page asks a dozen times.
+    found: Shopper | EllipsisType | None = g.get("shopper", ...)
+    if found is ...:
+        found = g.shopper = _from_session()
     return found
 
 

@@ -16,11 +16,12 @@ from .bounded_memory import BoundedMemory
 from .cart_cookie import current_cart
 from .csrf import csrf_token
 from .formats import reader_locale
+from .packed_texts import PackedText, Packer
 from .session_cookie import Shopper, current_shopper
 
 _KEY = "webstore_shoppers_pages"
-#: Bytes of the pages of one process, and seconds for which one is kept.
-_MOST_BYTES, _KEPT_S = 3 * 1024 * 1024, 60.0
+#: Bytes of the pages of one process, of what each has beside its text, and seconds for which it is kept.
+_MOST_BYTES, _EACH_BYTES, _KEPT_S = 3 * 1024 * 1024, 2048, 60.0
 #: Bytes of the pages with a query. Made-up queries crowd out only these.
 _MOST_BYTES_OF_QUERIES = 512 * 1024
 
@@ -29,7 +30,7 @@ _MOST_BYTES_OF_QUERIES = 512 * 1024
 class _Page:
     #: What the view gave to the template.
     arguments: dict[str, object]
-    body: bytes
+    body: PackedText
 
 
 #: Template, path, query, notation, shopper, CSRF token and cart.
@@ -38,15 +39,18 @@ _Pages = BoundedMemory[tuple[str, str, bytes, str, Shopper, str, Cart], _Page]
 
 def install(app: Flask) -> None:
     """Give the application its memory of pages."""
-    app.extensions[_KEY] = tuple(
-        _Pages(most, _KEPT_S, lambda page: len(page.body) + 2048)
-        for most in (_MOST_BYTES, _MOST_BYTES_OF_QUERIES)
-    )
+    app.extensions[_KEY] = _Kept()
 
 
-def _pages(*, with_query: bool) -> _Pages:
-    pages: tuple[_Pages, _Pages] = current_app.extensions[_KEY]
-    return pages[with_query]
+class _Kept:
+    """What a process keeps of its pages."""
+
+    def __init__(self) -> None:
+        self.of_paths, self.of_queries = (
+            _Pages(most, _KEPT_S, lambda page: len(page.body.packed) + _EACH_BYTES)
+            for most in (_MOST_BYTES, _MOST_BYTES_OF_QUERIES)
+        )
+        self.packer = Packer(_KEPT_S)
 
 
 def shoppers_page(template: str, **arguments: object) -> str | bytes:
@@ -61,9 +65,11 @@ def shoppers_page(template: str, **arguments: object) -> str | bytes:
         return render_template(template, **arguments)
     query = request.query_string
     key = template, request.path, query, reader_locale(), shopper, csrf_token(), current_cart()
-    pages = _pages(with_query=bool(query))
+    kept: _Kept = current_app.extensions[_KEY]
+    pages = kept.of_queries if query else kept.of_paths
     page = pages.get(key)
-    if page is None or page.arguments != arguments:
-        page = _Page(arguments, render_template(template, **arguments).encode())
-        pages.put(key, page)
-    return page.body
+    if page is not None and page.arguments == arguments:
+        return page.body.unpacked()
+    body = render_template(template, **arguments).encode()
+    pages.put(key, _Page(arguments, kept.packer.pack(template, body)))
+    return body

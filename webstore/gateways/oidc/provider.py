@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -193,8 +194,13 @@ class Provider:
 
 def origin_of(address: object) -> str | None:
     """The origin of an http or https URL; None if it has none that is safe to put into a header."""
+    return _origin_of_text(address) if isinstance(address, str) else None
+
+
+@lru_cache(maxsize=16)
+def _origin_of_text(address: str) -> str | None:
     try:
-        parts = urlsplit(address if isinstance(address, str) else "")
+        parts = urlsplit(address)
     except ValueError:
         return None
     usable = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc)
