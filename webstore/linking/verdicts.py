@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from webstore.errors import StateUnavailable
@@ -50,6 +51,7 @@ def verdict(
     return kept_verdict(linker, found, asked) or new_verdict(linker, state, found, asked)
 
 
+@lru_cache(maxsize=1024)
 def keys_of(user_id: str) -> tuple[str, str]:
     """The keys of the state that `kept_verdict` and `new_verdict` need."""
     user = _digest(user_id)

@@ -215,7 +215,9 @@ def shopper_of(stored: dict[str, Any]) -> Shopper:
 
 def _whole(stored: Any) -> Any:  # as the cookie has it
     """The value; a text without half characters (lone surrogates), which no page could contain."""
-    return stored.encode(errors="ignore").decode() if isinstance(stored, str) else stored
+    if isinstance(stored, str) and not stored.isascii():
+        return stored.encode(errors="ignore").decode()
+    return stored
 
 
 def _world() -> Account:
