@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import sys
 from collections.abc import Generator, Iterator, Mapping
@@ -20,6 +21,11 @@ os.environ[NO_ENV_FILE] = ""
 # No test meets a certificate of the outside, and each store would read all authorities, which takes 30 ms.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.devnull
+
+# Tests leave little garbage, and Python's usual 700 make it look some thousand times.
+NEW_OBJECTS_A_COLLECTION = 20_000
+# Where a report is found that one process of a parallel run sends to another.
+PACKED = "packed report"
 
 
 def _refuse_to_read_env_file(event: str, arguments: tuple[object, ...]) -> None:
@@ -41,7 +47,26 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(NEW_OBJECTS_A_COLLECTION)
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, object] | None, dict[str, object] | None]:
+    """Send a report from a process of the parallel run as one text.
+
+    The transport packs each value of each list by itself, in Python, and takes longer than most unit tests.
+    """
+    report = yield
+    return report if report is None else {PACKED: json.dumps(report)}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_from_serializable(data: dict[str, object]) -> Generator[None, object, object]:
+    """Unpack the report before pytest reads it; the transport has added values of its own."""
+    if PACKED in data:
+        data.update(json.loads(cast("str", data.pop(PACKED))))
+    return (yield)
 
 
 @pytest.fixture(scope="module")

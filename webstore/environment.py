@@ -128,7 +128,7 @@ class Reader:
             fault = "has a space or a line break around its value: write it without"
         elif value[0] in _QUOTES or value[-1] in _QUOTES:
             fault = "has a quotation mark around its value: write it without (docker's --env-file keeps them)"
-        elif hidden := next((c for c in value if unicodedata.category(c) in _HIDDEN), None):
+        elif not value.isprintable() and (hidden := _hidden(value)):
             fault = f"has an invisible character in it (U+{ord(hidden):04X}): type the value again"
         if fault:
             self.problems.append(f"{name} {fault}.")
@@ -140,6 +140,11 @@ class Reader:
         except ValueError as exc:
             self.problems.append(f"{name} {exc}.{hint}")
             return ""
+
+
+def _hidden(value: str) -> str | None:
+    """The first invisible character of a value, if there is one."""
+    return next((c for c in value if unicodedata.category(c) in _HIDDEN), None)
 
 
 # Checks of single values. Each returns the value to use and raises ValueError with the fault, in the

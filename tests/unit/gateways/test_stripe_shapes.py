@@ -287,8 +287,8 @@ def test_a_body_that_is_none_of_stripes_is_an_error(call: str) -> None:
     ask, _ = ASKS[call]
     wire = Parrot()
     client = wire.client
-    for wire.status in (200, 400, 402, 404, 409, 429, 500, 302, 100):
-        for wire.body in BODIES:
+    for number, wire.status in enumerate((200, 400, 402, 404, 409, 429, 500, 302, 100)):
+        for wire.body in sample(BODIES, 3, number):
             with pytest.raises(WebstoreError):
                 ask(client)
 
