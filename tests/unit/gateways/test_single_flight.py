@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
@@ -25,6 +25,17 @@ def release() -> Iterator[threading.Event]:
     event.set()
 
 
+def before_waiting(note: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Call `note` in each thread that has found a call in progress, and waits for its result now."""
+    wait_for = single_flight._result  # noqa: SLF001 (the only place that shows that a thread waits)
+
+    def noted(shared: Future[int]) -> int:
+        note()
+        return wait_for(shared)
+
+    monkeypatch.setattr(single_flight, "_result", noted)
+
+
 def several_at_once(
     flight: SingleFlight[int], end: int | Exception, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[list[object], int]:
@@ -40,13 +51,7 @@ def several_at_once(
             raise end
         return end
 
-    wait_for = single_flight._result  # noqa: SLF001 (the only place that shows that a thread waits)
-
-    def counted(shared: Future[int]) -> int:
-        all_wait.release()
-        return wait_for(shared)
-
-    monkeypatch.setattr(single_flight, "_result", counted)
+    before_waiting(all_wait.release, monkeypatch)
     with ThreadPoolExecutor(5) as threads:
         first = threads.submit(flight.run, work)
         assert begun.wait(AMPLE_S)
@@ -101,21 +106,20 @@ def test_deadline_of_a_waiting_caller_ends_its_wait_and_not_the_work(release: th
         assert first.result(AMPLE_S) == 7
 
 
-def test_waiting_caller_with_time_left_gets_the_result(release: threading.Event) -> None:
+def test_waiting_caller_with_time_left_gets_the_result(
+    release: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     flight, begun = SingleFlight[int](), threading.Event()
+    before_waiting(release.set, monkeypatch)
 
     def work() -> int:
         begun.set()
         release.wait(AMPLE_S)
         return 7
 
-    def other() -> int:
-        with deadline.within(AMPLE_S):
-            threading.Timer(0.02, release.set).start()
-            return flight.run(lambda: 8)
-
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(flight.run, work)
         assert begun.wait(AMPLE_S)
-        assert other() == 7
+        with deadline.within(AMPLE_S):
+            assert flight.run(lambda: 8) == 7
         assert first.result(AMPLE_S) == 7
