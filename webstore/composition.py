@@ -161,6 +161,7 @@ def services_for(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
     provider = Provider(to_provider, settings.auth0_issuer)
 
     def close() -> None:
+        revocations.close()
         for wire in (management, stripe, provider_wire):
             wire.close()
 
