@@ -21,8 +21,11 @@ TOOLS := $(VENV)/tools.stamp
 NODE_PACKAGES := tests/action/node_modules/.package-lock.json
 LOOKS_PACKAGES := tests/looks/node_modules/.package-lock.json
 PIP := $(PY) -m pip install --no-input --disable-pip-version-check --progress-bar off
-# One worker a processor. One module or one test runs in one process, which starts sooner.
-PARALLEL := $(if $(strip $(ARGS)),,-n logical --maxprocesses 8 --dist loadscope)
+# One worker a processor. The modules come in the order of their names, so that the short ones of tests/unit are the
+# last: no worker waits for another's long module at the end.
+WORKERS := -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
+# One module or one test runs in one process, which starts sooner.
+PARALLEL := $(if $(strip $(ARGS)),,$(WORKERS))
 
 # Another project's modules must not shine through into .venv. Compiled modules are kept: otherwise each process
 # that a test starts compiles the store again.
@@ -61,7 +64,7 @@ fix: $(TOOLS) ## Format the code and fix simple lint
 	$(PY) -m ruff format .
 
 coverage: $(TOOLS) $(NODE_PACKAGES) ## Run all tests and report the branch coverage of the store
-	$(PY) -m pytest -q -n logical --maxprocesses 8 --dist loadscope --cov --cov-report=term:skip-covered $(ARGS)
+	$(PY) -m pytest -q $(WORKERS) --cov --cov-report=term:skip-covered $(ARGS)
 
 bench: $(TOOLS) ## Run the benchmarks; bench-results/ has the ratios
 	$(PY) -m pytest -q $(if $(filter tests/%,$(ARGS)),,tests/benchmarks) $(ARGS)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
+import httpx
+
 from . import metrics
 from .errors import SettingsError
 from .gateways.auth0 import Auth0Directory
@@ -84,9 +86,10 @@ def services_for(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
     threads = Threads.of_server(settings.web_threads)
     # A call that was given the budget of a login and got no answer counts as hanging.
     hang_s = settings.link_budget_s
-    management = Wire("the Auth0 Management API", total_s=_VENDOR_CALL_S, hang_s=hang_s)
-    stripe = Wire("Stripe", total_s=_VENDOR_CALL_S, hang_s=hang_s)
-    provider_wire = Wire("the login provider")
+    tls = httpx.create_ssl_context()  # once, because it reads all authorities
+    management = Wire("the Auth0 Management API", total_s=_VENDOR_CALL_S, hang_s=hang_s, tls=tls)
+    stripe = Wire("Stripe", total_s=_VENDOR_CALL_S, hang_s=hang_s, tls=tls)
+    provider_wire = Wire("the login provider", tls=tls)
     client = partial(
         stripe_client,
         api_key=settings.stripe_secret_key,
@@ -158,6 +161,7 @@ def services_for(settings: Settings, hooks: tuple[Fulfil, ...]) -> Services:
     provider = Provider(to_provider, settings.auth0_issuer)
 
     def close() -> None:
+        revocations.close()
         for wire in (management, stripe, provider_wire):
             wire.close()
 

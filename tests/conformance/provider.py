@@ -29,7 +29,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from tests.ports import free_port
 from tests.server.under_gunicorn import start
-from tests.support import ADA, Browser, Shop, running_shop, until
+from tests.support import ADA, NO_AUTHORITIES, Browser, Shop, running_shop, until
 from webstore.sandbox.server import Server
 
 CLIENT_ID = "the-store"
@@ -256,7 +256,7 @@ class Workers:
     def ready(self) -> bool:
         """Whether they answer."""
         try:
-            answer = httpx.get(f"{self.url}/healthz", timeout=5, trust_env=False)
+            answer = httpx.get(f"{self.url}/healthz", timeout=5, verify=NO_AUTHORITIES, trust_env=False)
         except httpx.TransportError:
             return False
         return answer.status_code == 200 and len(self.ids()) == 2

@@ -14,6 +14,7 @@ import httpx
 from click.testing import Result
 from flask import Flask
 
+from tests.support import NO_AUTHORITIES
 from webstore.cli import register
 from webstore.cli.terminal import keep_settings_problem
 from webstore.errors import SettingsError
@@ -103,7 +104,7 @@ def running_tenant(folder: Path) -> Iterator[Tenant]:
     auth0.control.reset(empty=True)
     server.start()
     try:
-        with httpx.Client(base_url=server.url, trust_env=False) as http:
+        with httpx.Client(base_url=server.url, verify=NO_AUTHORITIES, trust_env=False) as http:
             yield Tenant(auth0, server, http, folder / ".env")
     finally:
         server.stop()

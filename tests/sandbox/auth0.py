@@ -225,4 +225,7 @@ def running_tenant(**changes: Any) -> Iterator[Tenant]:
         Server(auth0.app, port=port) as server,
         httpx.Client(base_url=server.url, verify=NO_AUTHORITIES) as http,
     ):
-        yield Tenant(auth0, server, http)
+        try:
+            yield Tenant(auth0, server, http)
+        finally:
+            auth0.stop()

@@ -1,5 +1,6 @@
 """The logout endpoints and back-channel logout."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -208,3 +209,33 @@ def test_an_application_that_does_not_answer_is_noted() -> None:
         browser.log_in()
         browser.http.get("/v2/logout")
         assert deliveries(tenant, 1)[0]["status"] is None
+
+
+def test_a_tenant_that_stops_waits_for_deliveries_under_way_and_then_sends_nothing() -> None:
+    application, arrived = Flask(__name__), threading.Semaphore(0)
+
+    @application.post("/backchannel-logout")
+    def take() -> str:
+        arrived.release()
+        time.sleep(0.2)
+        return ""
+
+    with (
+        Server(application) as store,
+        running_tenant(backchannel_logout_url=f"{store.url}/backchannel-logout") as tenant,
+        Browser(tenant) as browser,
+    ):
+        browser.log_in()
+        browser.http.get("/v2/logout")
+        assert arrived.acquire(timeout=10)
+        tenant.auth0.stop()
+        assert [delivery["status"] for delivery in tenant.auth0.state.backchannel.deliveries()] == [200]
+
+        browser.log_in()
+        browser.http.get("/v2/logout")
+        tenant.auth0.start()
+        browser.log_in()
+        browser.http.get("/v2/logout")
+        assert len(deliveries(tenant, 2)) == 2
+        assert arrived.acquire(timeout=10)
+        assert not arrived.acquire(blocking=False)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from flask import Flask, request
 
+from tests.support import NO_AUTHORITIES
 from webstore.sandbox.clock import Clock
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
@@ -69,7 +70,7 @@ def server(vendor: Vendor) -> Iterator[Server]:
 
 @pytest.fixture
 def web(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=5, trust_env=False) as client:
+    with httpx.Client(base_url=server.url, timeout=5, verify=NO_AUTHORITIES, trust_env=False) as client:
         yield client
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from flask import Flask
 
+from tests.support import NO_AUTHORITIES
 from webstore.sandbox.clock import Clock
 from webstore.sandbox.control import Control
 from webstore.sandbox.server import Server
@@ -49,7 +50,10 @@ def vendor() -> Iterator[httpx.Client]:
     app.add_url_rule("/api", "api", lambda: "done", methods=["GET", "POST"])
     app.add_url_rule("/dashboard/users", "page", lambda: "done", methods=["GET", "POST"])
     control.install(app, reset=lambda: None, seed=lambda spec: spec, settings=Switches())
-    with Server(app) as server, httpx.Client(base_url=server.url, trust_env=False) as client:
+    with (
+        Server(app) as server,
+        httpx.Client(base_url=server.url, verify=NO_AUTHORITIES, trust_env=False) as client,
+    ):
         yield client
 
 

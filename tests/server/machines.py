@@ -16,7 +16,7 @@ import httpx
 from tests.nginx_server import running_nginx
 from tests.ports import free_port
 from tests.server.under_gunicorn import AMPLE_S, Store, answers, start
-from tests.support import Browser, until
+from tests.support import NO_AUTHORITIES, Browser, until
 from webstore.sandbox.vendors import Sandbox
 
 #: As in docs/login.md.
@@ -47,7 +47,9 @@ class Machines:
     @contextmanager
     def browser(self) -> Iterator[Browser]:
         """A browser, which knows nothing of the machines."""
-        with httpx.Client(base_url=self.url, follow_redirects=True, timeout=30, trust_env=False) as client:
+        with httpx.Client(
+            base_url=self.url, follow_redirects=True, timeout=30, verify=NO_AUTHORITIES, trust_env=False
+        ) as client:
             yield Browser(client)
 
     def start(self, *folders: str) -> None:
@@ -75,7 +77,9 @@ class Machines:
         # As nginx asks: the Host header of the shopper.
         headers = {"Cookie": cookies, "Host": httpx.URL(self.url).netloc.decode()}
         seen = [
-            httpx.get(f"http://{address}{path}", headers=headers, timeout=30, trust_env=False)
+            httpx.get(
+                f"http://{address}{path}", headers=headers, timeout=30, verify=NO_AUTHORITIES, trust_env=False
+            )
             for address in self.running
         ]
         return [(answer.status_code, answer.headers.get("Location", "")) for answer in seen]

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from tests.server.under_gunicorn import Store, running_store
-from tests.support import link_status
+from tests.support import NO_AUTHORITIES, link_status
 
 #: Runs before any module of the server: a read-only file system, and a user without an entry in /etc/passwd.
 #: A server needs the file in memory by which gunicorn watches its workers.
@@ -39,7 +39,7 @@ def assert_serves(store: Store) -> None:
 
 
 def metrics(store: Store) -> httpx.Response:
-    return httpx.get(f"{store.url}/metrics", trust_env=False)
+    return httpx.get(f"{store.url}/metrics", verify=NO_AUTHORITIES, trust_env=False)
 
 
 def test_a_store_that_can_write_nowhere_serves_and_says_what_it_lacks(tmp_path: Path) -> None:

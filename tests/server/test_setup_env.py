@@ -19,6 +19,7 @@ from click.testing import Result
 from dotenv import dotenv_values
 from flask import Flask
 
+from tests.support import until
 from webstore.cli import register
 from webstore.dotenv_file import VARIABLE
 from webstore.sandbox.vendors import Sandbox
@@ -105,20 +106,23 @@ class Terminal:
         self.until(f"{question}: ")
         self.type(f"{text}\n")
 
-    def ended(self, key: str = "") -> int:
-        """Wait for the end, and give the exit code.
+    def press(self, key: str) -> None:
+        """Press a key once the command sleeps: Python may overlook a Ctrl-C that comes just before it waits.
 
-        `key`: pressed again each second. Python may overlook a Ctrl-C that comes just before it waits for
-        input.
+        Pressed a second time, it could kill Python while that ends.
         """
+        until(lambda: self._state() == "S", 60)
+        self.type(key)
+
+    def _state(self) -> str:
+        """The state of the process, as proc_pid_stat(5) has it."""
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    def ended(self) -> int:
+        """Wait for the end, and give the exit code."""
         with suppress(OSError):  # the terminal is gone with the command
-            while True:
-                if not select.select([self._terminal], [], [], 1.0)[0]:
-                    self.type(key)
-                elif data := os.read(self._terminal, 4096):
-                    self.shown += data.decode(errors="replace")
-                else:
-                    break
+            while data := os.read(self._terminal, 4096):
+                self.shown += data.decode(errors="replace")
         os.close(self._terminal)
         return self._process.wait(60)
 
@@ -166,8 +170,8 @@ def test_leaving_it_early_writes_nothing(tmp_path: Path, key: str) -> None:
     at = Terminal()
     at.answer("BASE_URL [http://127.0.0.1:8000]", "http://127.0.0.1:9000")
     at.until("AUTH0_DOMAIN: ")
-    at.type(key)
-    assert at.ended(key) == 1
+    at.press(key)
+    assert at.ended() == 1
     assert at.shown.endswith("\r\nNothing was written.\r\n")
     assert "Traceback" not in at.shown
     assert list(tmp_path.iterdir()) == []

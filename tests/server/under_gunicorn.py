@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.ports import free_port
-from tests.support import Browser, until
+from tests.support import NO_AUTHORITIES, Browser, until
 from webstore.sandbox.vendors import Sandbox
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +75,12 @@ class Store:
         """A browser. Each of its requests may reach another worker."""
         headers = {"Connection": "close"}
         with httpx.Client(
-            base_url=self.url, headers=headers, follow_redirects=True, timeout=30, trust_env=False
+            base_url=self.url,
+            headers=headers,
+            follow_redirects=True,
+            timeout=30,
+            verify=NO_AUTHORITIES,
+            trust_env=False,
         ) as client:
             yield Browser(client)
 
@@ -107,5 +112,7 @@ def running_store(folder: Path, *, command: Sequence[str] = COMMAND, **more: str
 
 def answers(url: str) -> bool:
     with suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/healthz", timeout=5, trust_env=False).status_code == 200
+        return (
+            httpx.get(f"{url}/healthz", timeout=5, verify=NO_AUTHORITIES, trust_env=False).status_code == 200
+        )
     return False

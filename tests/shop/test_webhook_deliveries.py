@@ -12,7 +12,16 @@ import pytest
 
 from tests.goods import sell
 from tests.shop.counter import CARD, DEBIT, Counter
-from tests.support import ADA, Shop, held, in_background, running_shop, the_customer, until
+from tests.support import (
+    ADA,
+    NO_AUTHORITIES,
+    Shop,
+    held,
+    in_background,
+    running_shop,
+    the_customer,
+    until,
+)
 from tests.unit.webhook_deliveries import signature
 from webstore.shop.models import Money
 from webstore.shop.order_events import Kind
@@ -177,5 +186,9 @@ def deliver(shop: Shop, event: dict[str, Any]) -> httpx.Response:
     body = json.dumps(event).encode()
     signed = signature(body, shop.environment["STRIPE_WEBHOOK_SECRET"])
     return httpx.post(
-        f"{shop.url}/webhooks/stripe", content=body, headers={"Stripe-Signature": signed}, timeout=30
+        f"{shop.url}/webhooks/stripe",
+        content=body,
+        headers={"Stripe-Signature": signed},
+        timeout=30,
+        verify=NO_AUTHORITIES,
     )

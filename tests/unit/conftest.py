@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from typing import NoReturn
 
 import pytest
+
+from tests.unit.no_sockets import refused_sockets
 
 
 @pytest.fixture(autouse=True, scope="package")
 def no_sockets() -> Iterator[None]:
-    """Make every connection and every listening socket of this process a failure."""
-
-    def refuse(*_: object) -> NoReturn:
-        raise AssertionError("a unit test opened a socket; tests with sockets belong outside tests/unit")
-
-    with pytest.MonkeyPatch.context() as patched:
-        for name in ("connect", "connect_ex", "bind"):
-            patched.setattr(socket.socket, name, refuse)
+    """Make it a failure to connect or to listen."""
+    with refused_sockets():
         yield

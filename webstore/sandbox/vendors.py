@@ -46,14 +46,16 @@ class Sandbox:
         self.stripe_server.app = self.stripe.app
 
     def start(self) -> None:
-        """Start both servers and the delivery of webhooks."""
+        """Start both servers and the delivery of webhooks and logout tokens."""
         self.auth0_server.start()
         self.stripe_server.start()
+        self.auth0.start()
         self.stripe.start()
 
     def stop(self) -> None:
-        """Stop both servers and the delivery of webhooks."""
+        """Stop both servers and the delivery of webhooks and logout tokens."""
         self.stripe.stop()
+        self.auth0.stop()
         self.auth0_server.stop()
         self.stripe_server.stop()
 

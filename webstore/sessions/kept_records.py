@@ -35,7 +35,7 @@ class KeptRecords:
         self._lock = threading.Lock()
         #: Value and end of each record that is not written yet.
         self._unwritten: dict[str, tuple[str, float]] = {}
-        self._retrying = False
+        self._retrying = self._closed = False
         self._worked = float("-inf")
 
     @property
@@ -85,6 +85,10 @@ class KeptRecords:
             self._unwritten.pop(key, None)
         self._records.delete(key)
 
+    def close(self) -> None:
+        """End the attempts. What is not written yet is lost, as at the end of the process."""
+        self._closed = True
+
     def _watch(self) -> None:
         """Try again in the background until the records can be used and all is written."""
         with self._lock:
@@ -100,6 +104,8 @@ class KeptRecords:
         told = False
         while True:
             self._wait(RETRY_S)
+            if self._closed:
+                return
             try:
                 written = self._write_all()
             except StateUnavailable:

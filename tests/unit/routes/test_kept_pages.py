@@ -48,19 +48,6 @@ TAGS = ["en-US,en;q=0.9", "de", "fr-CH, fr;q=0.9", "x" * 300, ""]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Flask]:
-    with offline_store(tmp_path / "state") as app:
-        yield app
-
-
-@pytest.fixture
-def counter(store: Flask) -> Counter:
-    counter = Counter(store)
-    counter.sell(sold(5))
-    return counter
-
-
-@pytest.fixture
 def stranger(store: Flask, counter: Counter) -> Visitor:
     assert counter.app is store
     return Visitor(store)

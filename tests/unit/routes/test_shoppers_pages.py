@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask, template_rendered
 
-from tests.unit.offline import offline_store
 from tests.unit.routes.kept_pages import CART, Counter, Visitor, shopper, sold
 from webstore.routes.session_changes import end_session
 
 PAGES = ["/", "/?sort=price", "/products/prod_1"]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Flask]:
-    with offline_store(tmp_path / "state") as app:
-        yield app
-
-
-@pytest.fixture
-def counter(store: Flask) -> Counter:
-    counter = Counter(store)
-    counter.sell(sold(3))
-    return counter
 
 
 @pytest.fixture

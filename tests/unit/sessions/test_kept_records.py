@@ -67,6 +67,16 @@ def test_what_cannot_be_written_is_kept_told_and_written_later(
     assert memory.kept == {"key": "value"}
 
 
+def test_no_attempt_is_made_after_the_end(records: KeptRecords, memory: Memory, later: Later) -> None:
+    memory.down = True
+    with pytest.raises(StateUnavailable):
+        records.set("key", "value", 60)
+    memory.down = False
+    records.close()
+    later.run()
+    assert memory.kept == {}
+
+
 def test_attempts_go_on_after_an_unexpected_failure(
     records: KeptRecords,
     memory: Memory,

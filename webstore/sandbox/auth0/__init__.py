@@ -63,6 +63,14 @@ class Auth0:
     control: Control
     state: Tenant
 
+    def start(self) -> None:
+        """Resume sending logout tokens after `stop`."""
+        self.state.backchannel.start()
+
+    def stop(self) -> None:
+        """Stop sending logout tokens, and wait for those under way."""
+        self.state.backchannel.stop()
+
 
 def create_auth0(config: Auth0Config | None = None, clock: Clock | None = None) -> Auth0:
     """Create a tenant with two demo users, `ada@example.com` and `grace@example.com` (`Password1!`)."""
