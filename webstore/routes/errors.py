@@ -98,7 +98,7 @@ _HTTP_TITLES = {
 }
 _HTTP_MESSAGES = {
     404: "Check the address for typing mistakes. The page may also have moved.",
-    405: "Please use the links and buttons in the shop.",
+    405: "Please use the links and buttons in the store.",
     413: "Please send less at once.",
     429: "Please wait a minute and try again.",
 }

@@ -313,11 +313,7 @@ def test_a_proration_is_known_as_such(parent: object, proration: bool) -> None:
         ("1 × Tea (at home / away) (at €19.00 / 3 months)", 1, "Tea (at home / away)"),  # noqa: RUF001
         ("2 × Tea box (at €19.00 / month)", 1, "2 × Tea box (at €19.00 / month)"),  # noqa: RUF001
         ("Trial period for Tea box", 1, "Trial period for Tea box"),
-        (
-            "Remaining time on 2 × Tea box after 27 Nov 2026",
-            2,
-            "Remaining time on 2 × Tea box after 27 Nov 2026",
-        ),
+        ("Unused time on Tea box after 27 Nov", 2, "Unused time on Tea box after 27 Nov"),
     ],
 )
 def test_a_subscriptions_line_has_the_name_alone(description: str, quantity: int, shown: str) -> None:

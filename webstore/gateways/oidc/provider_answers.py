@@ -39,7 +39,7 @@ _NOT_LET_IN = "This account can't log in here."
 _SECOND_STEP = "The login needs a second step, such as a code, which was not completed."
 _WORDS: Mapping[str, str] = {
     "access_denied": "The login was refused.",
-    "extension_error": "The shop's login rules stopped this login.",
+    "extension_error": "The store's login rules stopped this login.",
     "invalid_user_password": "The e-mail address or the password is wrong.",
     "mfa_invalid_code": _SECOND_STEP,
     "mfa_registration_required": _SECOND_STEP,
