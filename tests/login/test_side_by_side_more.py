@@ -165,7 +165,7 @@ def test_the_dashboards_links_are_there_when_the_link_is_broken(shop: Shop, ada:
     customer = recorded(shop)
     shop.stripe("DELETE", f"/customers/{customer}")
     page = ada.open("/account/link")
-    there = link_to(page, f"Look for {customer} in the Stripe dashboard")
+    there = link_to(page, f"Look for <code>{customer}</code> in the Stripe dashboard")
     assert there == f"{shop.environment['STRIPE_DASHBOARD_URL']}/customers/{customer}"
     for value in (None, "../v1/balance"):
         shop.management("PATCH", ADA, {"app_metadata": {"stripe_customer_id": value}})
