@@ -113,8 +113,10 @@ def test_a_login_while_stripe_is_down_is_pending_and_the_account_page_tries_agai
         assert shown_customer(page) is None
         assert "cus_" not in page.text
     assert link_to(page, "Try again") == "/account"
+    assert "Billing and subscriptions" not in content(page), "there is nothing to open yet"
     shop.sandbox.stripe_server.start()
     page = browser.open("/account")
+    assert "Billing and subscriptions" in content(page)
     (customer,) = shop.customers()
     assert link_status(page) == "linked"
     assert shown_customer(page) == customer["id"]

@@ -57,7 +57,7 @@ def test_it_says_how_the_link_came_about_and_when_it_was_read(shop: Shop, ada: B
     assert found["Connection"] == "Username-Password-Authentication from identities"
     assert found["Link generation"] == "0 from metadata.link_generation"
     assert found["How it came about"].startswith("The store made it for the user.")
-    assert found["Living customers that name this user"] == f"1: {recorded(shop)}"
+    assert found["Stripe customers that name this user"] == f"1: {recorded(shop)}"
     for label, source in {"User since": "created_at", "Customer since": "created"}.items():
         assert re.fullmatch(rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC from {source}", found[label])
     assert failed(page) == {}
@@ -100,7 +100,7 @@ def test_every_living_customer_that_names_the_user_is_counted_and_linked(shop: S
     shop.stripe("POST", "/customers", email="ada@example.com", **{"metadata[auth0_user_id]": GRACE})
     page = ada.open("/account/link")
     ids = sorted([recorded(shop), second])
-    assert told(page)["Living customers that name this user"] == f"2: {ids[0]} , {ids[1]}"
+    assert told(page)["Stripe customers that name this user"] == f"2: {ids[0]} , {ids[1]}"
     there = ada.open(link_to(page, f"<code>{second}</code>"))
     assert f'<code id="customer-id">{second}</code>' in there.text
 
@@ -111,14 +111,14 @@ def test_a_customer_that_the_search_still_shows_as_the_users_is_not_counted(shop
     shop.sandbox.stripe.control.change_settings({"search_lag_s": 5.0, "search_shows": "indexed"})
     shop.stripe("POST", f"/customers/{given_away}", **{"metadata[auth0_user_id]": GRACE})
     page = ada.open("/account/link")
-    assert told(page)["Living customers that name this user"] == f"1: {recorded(shop)}"
+    assert told(page)["Stripe customers that name this user"] == f"1: {recorded(shop)}"
 
 
 def test_customers_that_cannot_be_counted_do_not_hide_the_rest(shop: Shop, ada: Browser) -> None:
     shop.sandbox.stripe.control.add_fault(action="status", path="/v1/customers/search", status=500)
     page = ada.open("/account/link")
     assert link_status(page) == "linked"
-    assert told(page)["Living customers that name this user"] == "They could not be counted right now."
+    assert told(page)["Stripe customers that name this user"] == "They could not be counted right now."
 
 
 def test_the_check_that_failed_is_marked_in_its_row(shop: Shop, ada: Browser) -> None:
@@ -165,7 +165,7 @@ def test_the_dashboards_links_are_there_when_the_link_is_broken(shop: Shop, ada:
     customer = recorded(shop)
     shop.stripe("DELETE", f"/customers/{customer}")
     page = ada.open("/account/link")
-    there = link_to(page, f"Look for {customer} in the Stripe dashboard")
+    there = link_to(page, f"Look for <code>{customer}</code> in the Stripe dashboard")
     assert there == f"{shop.environment['STRIPE_DASHBOARD_URL']}/customers/{customer}"
     for value in (None, "../v1/balance"):
         shop.management("PATCH", ADA, {"app_metadata": {"stripe_customer_id": value}})
@@ -245,4 +245,4 @@ def test_raw_records_are_an_operators_choice(tmp_path_factory: pytest.TempPathFa
         page = browser.open("/account/link")
         assert raw(page) == {}
         assert "dashboard" not in content(page)
-        assert told(page)["Living customers that name this user"].startswith("1: cus_")
+        assert told(page)["Stripe customers that name this user"].startswith("1: cus_")

@@ -90,7 +90,8 @@ def test_the_first_button_which_the_enter_key_presses_updates(browser: Browser) 
 def test_a_wrong_quantity_goes_nowhere_and_loses_nothing(browser: Browser, button: str, wrong: str) -> None:
     page = press(browser, browser.open("/cart"), button, {"Blue mug": wrong, "Teapot": "4"})
     assert (page.url.path, page.status_code) == ("/cart/change", 400)
-    assert "Enter a quantity from 0 to 999. Your changes are not saved yet." in content(page)
+    assert "Enter a quantity from 0 to 999 for Blue mug. Your changes are not saved yet." in content(page)
+    assert re.search(r'href="/cart"\s+aria-current="page"', page.text)
     fields = re.findall(
         r'<input type="(\w+)"\s+name="quantity"\s+value="([^"]*)"\s+(aria-invalid)?', page.text
     )

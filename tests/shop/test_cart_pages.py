@@ -202,7 +202,7 @@ def test_goods_that_are_gone_or_out_of_stock_are_named(shop: Shop) -> None:
     assert content(page).count("No longer available.") == 1
     assert in_cart(page) == [("Blue mug", 1), ("Lamp", 1), ("Tea", 1)]
     assert "Remove Blue mug" in content(page)
-    assert "Total €3.00" in content(page)
+    assert "Subtotal €3.00" in content(page)
     page = browser.client.post("/cart/add", data={"price": lamp.price})
     assert page.status_code == 400
     assert "“Lamp” is out of stock" in content(page)

@@ -68,7 +68,7 @@ def test_a_renewal_shows_variant_and_quantity_once(shop: Shop, ada: Browser) -> 
     buy(ada, tea, 2)
     shop.sandbox.stripe.renew(subscription_of(shop))
     for text in both(ada):
-        assert f"2 {TIMES} Earl Grey" in text
+        assert f"Earl Grey · 250 g {TIMES} 2" in text
         assert text.count("250 g") == 1
         assert text.count(TIMES) == 1
 

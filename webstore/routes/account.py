@@ -45,6 +45,7 @@ class LinkView:
 
     status: str
     customer_id: str | None
+    #: Why there is no customer.
     message: str | None
     can_retry: bool
 

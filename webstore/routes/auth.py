@@ -50,7 +50,7 @@ def begin_login() -> Response:
     if (length := len(urlencode(asked))) > _MAX_ASKED:
         abort(400, "This login link has a part that is too long.")
     if not asked.get("max_age", "0").isascii() or not asked.get("max_age", "0").isdigit():
-        abort(400, "max_age must be a number of seconds.")
+        abort(400, "This login link has a mistake. Please log in with the links of the store.")
     return_path = safe_return_path(request.args.get("next"), MAX_BYTES - length)
     try:
         return redirect(services().login_client.begin(return_path, asked))

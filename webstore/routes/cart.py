@@ -30,7 +30,6 @@ _DONE = {
     "changed": "Cart updated.",
     "removed": "Removed from your cart.",
 }
-_WRONG = f"Enter a quantity from 0 to {carts.MAX_QUANTITY}. Your changes are not saved yet."
 BOUGHT = "Thank you for your purchase. Its items have left your cart; see your orders."
 #: Comes before the price ID in the value of a line's "Remove" button.
 _REMOVE = "remove "
@@ -87,7 +86,7 @@ def change() -> Response | tuple[str, int]:
             wrong = line != removed
         fields[line.price_id] = _Field(text, wrong)
     if any(field.wrong for field in fields.values()):
-        return page(cart, problem=_WRONG, fields=fields), 400
+        return page(cart, fields=fields), 400
     if removed is not None:
         quantities[removed.price_id] = 0
     cart = carts.change(cart, quantities)
@@ -131,8 +130,9 @@ def page(
 ) -> str:
     """Render the cart page, with a message about an action that was done or failed.
 
-    `unpaid`: say that nothing was paid. `fields`: by price ID, typed quantities that are not saved. The page
-    says which prices have changed and keeps the cart at today's prices, so that no other page says it again.
+    `unpaid`: say that nothing was paid. `fields`: by price ID, typed quantities that are not saved; the page
+    names those that are wrong. It says which prices have changed, and keeps the cart at today's prices, so
+    that no other page says it again.
     """
     rows: tuple[Row, ...] = ()
     changed: tuple[Row, ...] = ()
@@ -142,6 +142,7 @@ def page(
         changed = carts.against(cart, catalogue)
         typed = {row.price_id: fields[row.line.price_id] for row in changed if row.line.price_id in fields}
         rows = carts.against(keep_todays_prices(cart, catalogue), catalogue)
+    wrong = [row.name or "an item" for row in rows if row.price_id in typed and typed[row.price_id].wrong]
     bought = carts.purchases(rows)
     return render_template(
         "cart/show.html",
@@ -150,9 +151,17 @@ def page(
         total=carts.total_of(bought),
         done=done,
         unpaid=unpaid,
-        problem=problem,
+        problem=_wrong_quantity(wrong) if wrong else problem,
         fields=typed,
         max_quantity=carts.MAX_QUANTITY,
+    )
+
+
+def _wrong_quantity(names: list[str]) -> str:
+    """What to do about wrong quantities of these items."""
+    return (
+        f"Enter a quantity from 0 to {carts.MAX_QUANTITY} for {' and '.join(dict.fromkeys(names))}. "
+        "Your changes are not saved yet."
     )
 
 

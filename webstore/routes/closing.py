@@ -188,7 +188,7 @@ def _not_closed(exc: Exception, otherwise: str, ending: Ending | None = None) ->
         logging.ERROR if refused else logging.WARNING,
     )
     problem = f"{_NOT_CLOSED} {SHOP_NOTIFIED if refused else otherwise}"
-    return _closing_page(SubscriptionsView(), problem, ending, reference), 409 if refused else 503
+    return _closing_page(None, problem, ending, reference), 409 if refused else 503
 
 
 def _not_ended(exc: NotEnded) -> tuple[str, int]:
@@ -200,23 +200,27 @@ def _not_ended(exc: NotEnded) -> tuple[str, int]:
         logging.ERROR if exc.refused else logging.WARNING,
     )
     advice = SHOP_NOTIFIED if exc.refused else "Please try again in a minute; we continue where we stopped."
-    problem = f"Your account was not closed, because we could not end all of your payments. {advice}"
-    page = _closing_page(SubscriptionsView(), problem, exc.ending, reference)
+    problem = f"Your account was not closed, because you could still be charged. {advice}"
+    page = _closing_page(None, problem, exc.ending, reference)
     return page, 409 if exc.refused else 503
 
 
 def _closing_page(
-    subscriptions: SubscriptionsView,
+    subscriptions: SubscriptionsView | None,
     problem: str | None = None,
     ending: Ending | None = None,
     reference: str | None = None,
 ) -> str:
-    """The page with the form that closes the account. `ending`: what a try before has done."""
+    """The page with the form that closes the account.
+
+    `subscriptions`: those that end; None if they were not read. `ending`: what a try before has done.
+    """
     words = partial(in_words, catalogue=services().catalogue.current)
     return render_template(
         "account/close.html",
         confirmation=_CONFIRMATION,
-        subscriptions=subscriptions,
+        subscriptions=subscriptions or SubscriptionsView(),
+        has_none=subscriptions == SubscriptionsView(),
         problem=problem,
         reference=reference,
         ended=words(ending.ended) if ending else (),

@@ -98,7 +98,7 @@ _HTTP_TITLES = {
 }
 _HTTP_MESSAGES = {
     404: "Check the address for typing mistakes. The page may also have moved.",
-    405: "Please use the links and buttons in the shop.",
+    405: "Please use the links and buttons in the store.",
     413: "Please send less at once.",
     429: "Please wait a minute and try again.",
 }
@@ -127,8 +127,13 @@ def _login_error(exc: Exception) -> _Answer:
     log.log(level, "login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
     reason = ""
     if isinstance(exc, LoginDenied):
-        reason = exc.words + (f" Reason: {exc.reason}" if exc.reason else "")
+        reason = exc.words + (f" Reason: {_sentence(exc.reason)}" if exc.reason else "")
     return _render(page, reference, reason, going_to=exc if isinstance(exc, LoginError) else None)
+
+
+def _sentence(words: str) -> str:
+    """These words, with a full stop unless they end with a mark of their own."""
+    return words if words.endswith((".", "!", "?", "…")) else f"{words}."
 
 
 def _cannot_buy(exc: Exception) -> _Answer:

@@ -306,6 +306,22 @@ def test_a_proration_is_known_as_such(parent: object, proration: bool) -> None:
     assert found.proration is proration
 
 
+@pytest.mark.parametrize(
+    ("description", "quantity", "shown"),
+    [
+        ("2 × Tea box (at €19.00 / month)", 2, "Tea box"),  # noqa: RUF001  # Stripe's sign
+        ("1 × Tea (at home / away) (at €19.00 / 3 months)", 1, "Tea (at home / away)"),  # noqa: RUF001
+        ("2 × Tea box (at €19.00 / month)", 1, "2 × Tea box (at €19.00 / month)"),  # noqa: RUF001
+        ("Trial period for Tea box", 1, "Trial period for Tea box"),
+        ("Unused time on Tea box after 27 Nov", 2, "Unused time on Tea box after 27 Nov"),
+    ],
+)
+def test_a_subscriptions_line_has_the_name_alone(description: str, quantity: int, shown: str) -> None:
+    line = {"id": "il_1", "amount": 100, "quantity": quantity, "description": description}
+    (found,) = of_invoice(lines={"data": [line]}).lines
+    assert (found.description, found.quantity) == (shown, quantity)
+
+
 def test_a_payment_may_be_a_charge_or_made_outside_of_stripe() -> None:
     charged = {**PAYMENT, "payment": {"type": "charge", "charge": "ch_9"}}
     record = {**PAYMENT, "payment": {"type": "payment_record", "payment_record": "pr_1"}}

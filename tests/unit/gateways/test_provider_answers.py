@@ -49,6 +49,20 @@ def test_the_providers_words_are_on_one_line_and_for_the_shopper() -> None:
 
 
 @pytest.mark.parametrize(
+    ("description", "reason"),
+    [
+        ("user is blocked", ""),
+        ("User is blocked.", ""),
+        ("user is blocked: unpaid", "user is blocked: unpaid"),
+    ],
+)
+def test_a_reason_that_says_no_more_than_the_words_is_left_out(description: str, reason: str) -> None:
+    error = callback_error("unauthorized", description)
+    assert isinstance(error, LoginDenied)
+    assert (error.words, error.reason) == ("This account is blocked.", reason)
+
+
+@pytest.mark.parametrize(
     ("description", "words"),
     [
         ("User did not authorize the request", "You cancelled the login."),

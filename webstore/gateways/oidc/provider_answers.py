@@ -39,7 +39,7 @@ _NOT_LET_IN = "This account can't log in here."
 _SECOND_STEP = "The login needs a second step, such as a code, which was not completed."
 _WORDS: Mapping[str, str] = {
     "access_denied": "The login was refused.",
-    "extension_error": "The shop's login rules stopped this login.",
+    "extension_error": "The store's login rules stopped this login.",
     "invalid_user_password": "The e-mail address or the password is wrong.",
     "mfa_invalid_code": _SECOND_STEP,
     "mfa_registration_required": _SECOND_STEP,
@@ -51,6 +51,8 @@ _WORDS: Mapping[str, str] = {
 #: What Auth0 and identity providers say when the user presses "Decline" or "Cancel".
 _CANCELLED = re.compile(r"\bdid not authorize\b|\bcancel|\buser denied\b", re.IGNORECASE)
 _WORDS_CANCELLED = "You cancelled the login."
+#: What Auth0 says of a blocked user. The store's words already say that.
+_SAYS_BLOCKED = re.compile(r"user is blocked\.?", re.IGNORECASE)
 _WORDS_BLOCKED = "This account is blocked."
 _WORDS_UNVERIFIED = "The e-mail address of this account has to be verified first. Please check your inbox."
 _WORDS_ORGANIZATION = "This account can log in only with the right organization."
@@ -88,7 +90,8 @@ def callback_error(code: str, description: str | None, source: str = "the provid
         return LoginDenied(told, words=_WORDS_CANCELLED)
     if code == "extension_error":
         told += "; check the tenant's Actions, Rules and custom database scripts"
-    return LoginDenied(told, words=_words(code, given), reason=given)
+    reason = "" if _SAYS_BLOCKED.fullmatch(given) else given
+    return LoginDenied(told, words=_words(code, given), reason=reason)
 
 
 def _words(code: str, given: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
@@ -21,6 +22,7 @@ _KINDS = {
     "subscription_cycle": OrderKind.RENEWAL,
     "subscription_update": OrderKind.CHANGE,
 }
+_PRICED = re.compile(r"(?P<quantity>\d+) × (?P<name>.+) \(at .+ / .+\)")  # noqa: RUF001 (Stripe's sign)
 
 
 def purchase(found: Found) -> Order | None:
@@ -132,15 +134,22 @@ def invoice_line(line: Found, currency: str) -> BoughtLine:
     """
     priced, metadata = part(part(line, "pricing"), "price_details"), part(line, "metadata")
     price_id = id_of(priced.get("price"))
+    quantity = amount(line.get("quantity")) or 1
     return BoughtLine(
-        description=some_text(line.get("description")) or "Item",
-        quantity=amount(line.get("quantity")) or 1,
+        description=_item_name(some_text(line.get("description")) or "Item", quantity),
+        quantity=quantity,
         total=Money(amount(line.get("amount")), str(line.get("currency") or currency).lower()),
         price_id=price_id,
         product_id=id_of(priced.get("product")),
         # A subscription's line has the subscription's metadata, which names the variant of each price.
         variant=some_text(metadata.get("variant")) or some_text(metadata.get(variant_key(price_id or ""))),
     )
+
+
+def _item_name(description: str, quantity: int) -> str:
+    """The name in Stripe's text for a subscription's line, "2 × Tea (at €9.00 / month)"; else the text."""  # noqa: RUF002 (as above)
+    priced = _PRICED.fullmatch(description)
+    return priced["name"] if priced and priced["quantity"] == str(quantity) else description
 
 
 def order_line(line: Found, currency: str) -> InvoiceLine:
