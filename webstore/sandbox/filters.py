@@ -8,8 +8,8 @@ from babel import Locale
 from markupsafe import Markup, escape
 
 _NAMES = Locale("en").territories
-# A number like "261127-6BNRP7", which a browser would break after its hyphen.
-_HYPHENATED = re.compile(r"\b(?=[\w-]{0,24}\d)\w{1,12}-\w{1,12}\b[:,;.]?")
+# A number or an ID like "261127-6BNRP7" or "auth0|65f1c0", if it is no longer than a cell of a list.
+_NUMBERED = re.compile(r"(?<![\w|-])(?=[\w|-]*\d)(?=\w+[|-])[\w|-]{3,31}[:,;.]?(?![\w|-])")
 
 
 def moment(unix_seconds: float) -> Markup:
@@ -19,14 +19,19 @@ def moment(unix_seconds: float) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(then.strftime("%Y-%m-%dT%H:%M:%SZ"), shown)
 
 
+def dotted(name: str) -> Markup:
+    """A name like `customer.created`, in which a line may end after each dot."""
+    return Markup(".<wbr>").join(name.split("."))
+
+
 def words(value: str) -> str:
     """A status or a reason of an API in words: `past_due` is "Past due"."""
     return value.replace("_", " ").capitalize()
 
 
 def unbroken(text: str) -> Markup:
-    """A text whose hyphenated numbers each stay on one line."""
-    return Markup(_HYPHENATED.sub(r'<span class="unbroken">\g<0></span>', str(escape(text))))  # noqa: S704 (escaped)
+    """A text whose numbers and IDs each stay on one line."""
+    return Markup(_NUMBERED.sub(r'<span class="unbroken">\g<0></span>', str(escape(text))))  # noqa: S704 (escaped)
 
 
 def period(recurring: Mapping[str, object]) -> str:
@@ -40,4 +45,4 @@ def country(code: str) -> str:
     return str(_NAMES.get(code, code))
 
 
-FILTERS = {each.__name__: each for each in (moment, words, unbroken, period, country)}
+FILTERS = {each.__name__: each for each in (moment, dotted, words, unbroken, period, country)}
