@@ -32,6 +32,16 @@ def test_payments_are_listed_newest_first(client: stripe.StripeClient, http: htt
     assert _rows(http.get("/test/payments", params={"below": "1"}), "payment") == ids[1:]
 
 
+def test_a_payment_has_the_same_status_on_each_page(client: stripe.StripeClient, http: httpx.Client) -> None:
+    for form, status in ((CARD, "Partial refund"), (DECLINED, "Failed")):
+        bought = _bought(client, http, **form)
+        if status == "Partial refund":
+            client.v1.refunds.create({"payment_intent": bought.id, "amount": 500})
+        pages = [f"customers/{bought.customer}", f"payments/{bought.id}", "payments?below=9"]
+        texts = [http.get(f"/test/{page}").text for page in pages]
+        assert [re.findall(f">{status}<", text) for text in texts] == [[f">{status}<"]] * 3
+
+
 def test_a_payments_page(client: stripe.StripeClient, http: httpx.Client) -> None:
     paid = _bought(client, http)
     page = http.get(f"/test/payments/{paid.id}")

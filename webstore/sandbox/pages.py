@@ -4,9 +4,15 @@ from flask import Flask, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
+from webstore.sandbox.filters import FILTERS
+
 
 def install(app: Flask, page: str) -> None:
-    """Give the application a page for addresses that it does not have. `page`: the template of its pages."""
+    """Give the application the filters, and a page for addresses that it does not have.
+
+    `page`: the template of its pages.
+    """
+    app.jinja_env.filters.update(FILTERS)
     app.config["SANDBOX_PAGE"] = page
 
     @app.errorhandler(NotFound)

@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from webstore.sandbox.auth0.api_errors import ApiError
 from webstore.sandbox.auth0.browser import refuse
 from webstore.sandbox.auth0.tenant import Tenant
-from webstore.sandbox.auth0.user import User, profile_of, timestamp
+from webstore.sandbox.auth0.user import User, profile_of
 from webstore.sandbox.auth0.user_update import Body, checked
 from webstore.sandbox.auth0.users import UserExists
 
@@ -61,7 +61,6 @@ class Dashboard:
             page=page,
             q=wanted,
             total=self._tenant.users.count(),
-            timestamp=timestamp,
         )
 
     def _user(self, user_id: str) -> ResponseReturnValue:

@@ -8,7 +8,6 @@ Source: https://docs.stripe.com/api, version 2026-10-28.endive.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,6 @@ def create_stripe(config: StripeConfig | None = None) -> Stripe:
         template_folder=str(_PACKAGE / "templates"),
         static_folder=str(_PACKAGE / "static"),
     )
-    app.add_template_filter(_moment, "moment")
     app.add_template_filter(_pretty, "pretty")
     app.add_template_filter(shown, "money")
     pages.install(app, "stripe/hosted_page.html")
@@ -171,10 +169,6 @@ def _own_endpoints(stripe: Stripe) -> Blueprint:
             return {"error": str(problem)}, 404
 
     return endpoints
-
-
-def _moment(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%d %b %Y, %H:%M:%S UTC")
 
 
 def _pretty(value: object) -> str:

@@ -16,7 +16,7 @@ from webstore.sandbox.stripe.customer import Customer
 from webstore.sandbox.stripe.customer_json import to_json
 from webstore.sandbox.stripe.dashboard_billing import add_billing_pages
 from webstore.sandbox.stripe.dashboard_events import add_event_pages
-from webstore.sandbox.stripe.dashboard_payments import add_payment_pages, purchases
+from webstore.sandbox.stripe.dashboard_payments import add_payment_pages, purchases, state_of
 from webstore.sandbox.stripe.dashboard_products import add_product_pages
 from webstore.sandbox.stripe.dashboard_tools import PAGE_SIZE, DashboardPages
 from webstore.sandbox.stripe.errors import StripeError
@@ -36,7 +36,7 @@ def create_dashboard(state: State) -> Blueprint:
     add_event_pages(dashboard)
     add_payment_pages(dashboard)
     add_billing_pages(dashboard)
-    pages.context_processor(lambda: {"purchases": purchases})
+    pages.context_processor(lambda: {"purchases": purchases, "state_of": state_of})
 
     @pages.get("/")
     def home() -> ResponseReturnValue:

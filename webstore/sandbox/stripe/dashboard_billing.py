@@ -45,6 +45,7 @@ def _add_subscription_pages(dashboard: DashboardPages, controls: StateControls) 
                     if _subscription_of(invoice) == id
                 ],
                 prices=_other_prices(world, found),
+                product_name=lambda id: product.name if (product := world.products.get(id)) else id,
                 events=world.events.about(id),
                 problem=problem,
             )

@@ -31,11 +31,9 @@ def add_payment_pages(dashboard: DashboardPages) -> None:
             below = max(min(request.args.get("below", len(table), int), len(table)), 0)
             places = range(below - 1, -1, -1)
             found = [dict(table.at(place)) for place in islice(places, PAGE_SIZE)]
-            charges = {intent["id"]: _charge(world, intent) for intent in found}
+            states = {intent["id"]: state_of(world, intent) for intent in found}
         older = below - PAGE_SIZE if below > PAGE_SIZE else None
-        return render_template(
-            "stripe/payments.html", world=world, found=found, charges=charges, older=older, state_of=_state_of
-        )
+        return render_template("stripe/payments.html", world=world, found=found, states=states, older=older)
 
     @dashboard.page("/payments/<id>")
     def show_payment(
@@ -67,7 +65,7 @@ def add_payment_pages(dashboard: DashboardPages) -> None:
                 sessions=payments.sessions.having("payment_intent", id),
                 events=events,
                 problem=problem,
-                state_of=_state_of,
+                state=state_of(world, intent),
             )
         return page, 400 if problem else 200
 
@@ -160,8 +158,9 @@ def _charge(world: World, intent: Document) -> Document | None:
     return world.payments.charges.get(intent["latest_charge"] or "")
 
 
-def _state_of(intent: Document, charge: Document | None) -> str:
+def state_of(world: World, intent: Document) -> str:
     """The status of a payment, in the dashboard's words."""
+    charge = _charge(world, intent)
     if charge is not None and intent["status"] == "succeeded":
         if charge["refunded"]:
             return "Refunded"
