@@ -26,6 +26,7 @@ from .routes import (
     errors,
     formats,
     health,
+    known_links,
     measured,
     page_addresses,
     parts,
@@ -90,6 +91,7 @@ def build(settings: Settings | None = None) -> Flask:
     parts.install(app, settings)
     shelves.install(app)
     shoppers_pages.install(app)
+    known_links.install(app)
     subscription_lists.install(app)
     measured.install(app)
     app.context_processor(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .gateways.revocation_files import RevocationFiles
+from .gateways.noticed_state import NoticedState
+from .gateways.record_files import RecordFiles
 from .gateways.state import FileState, Watch, default_directory, require_writable_folder
 from .gateways.threads import in_background
+from .linking.verdicts import FORGOTTEN
 from .sessions.kept_records import KeptRecords
 from .settings import Settings
+from .shop.subscription_changes import CHANGES
 from .state import Counters, State
 
 #: Seconds that counting a request may wait for other processes. After that, the process counts itself.
@@ -56,12 +59,15 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
         ended = RedisState(url, prefix, watch=Watch("ended_sessions"), urgent_writes=True)
         return state, KeptRecords(ended, background=in_background), counters
     folder = _given_folder(settings) or default_directory(settings.fingerprint)
-    state = FileState(folder, watch=Watch())
+    notices = RecordFiles(folder / "notices", "notices of changes", watch=Watch())
+    state = NoticedState(FileState(folder, watch=Watch()), notices, (FORGOTTEN, CHANGES))
     counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch("counters"))
     return (
         state,
         KeptRecords(
-            RevocationFiles(folder / "ended-sessions", watch=Watch("ended_sessions")),
+            RecordFiles(
+                folder / "ended-sessions", "records of ended sessions", watch=Watch("ended_sessions")
+            ),
             background=in_background,
         ),
         counters,

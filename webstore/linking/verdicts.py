@@ -24,6 +24,8 @@ from .models import LinkOutcome, LinkStatus
 VERDICT_S = 60.0
 #: Seconds for which it is known that verdicts were forgotten: longer than any attempt can be suspended.
 _FORGOTTEN_S = 24 * 3600.0
+#: What the keys begin with under which the state knows that.
+FORGOTTEN = "verdict-forgotten:"
 
 
 class Asked(NamedTuple):
@@ -61,7 +63,8 @@ def keys_of(user_id: str) -> tuple[str, str]:
 def kept_verdict(linker: Linker, found: Mapping[str, str] | None, asked: Asked) -> LinkOutcome | None:
     """The verdict of the last minute; None if there is none that counts. Makes no call.
 
-    `found`: what the state has under `keys_of(user_id)`; None while it cannot be used.
+    `found`: what the state has under `keys_of(user_id)`; None while it cannot be used. The first of them may
+    be from an earlier reading, the second is from now.
     """
     key, forgotten_key = keys_of(asked.user_id)
     with suppress(ValueError, KeyError, TypeError):
@@ -70,6 +73,7 @@ def kept_verdict(linker: Linker, found: Mapping[str, str] | None, asked: Asked) 
             found
             and kept is not None
             and kept["forgotten"] == found.get(forgotten_key, "")
+            and linker.now() - kept["read_at"] < VERDICT_S
             and _covers(kept, asked)
         ):
             linker.count_verdict("hit")
@@ -145,7 +149,7 @@ def _of_user(user: str) -> str:
 
 
 def _forgotten(user: str) -> str:
-    return f"verdict-forgotten:{user}"
+    return f"{FORGOTTEN}{user}"
 
 
 def _of_customer(customer_id: str) -> str:

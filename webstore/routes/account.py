@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,14 +17,15 @@ from webstore import linking
 from webstore.errors import PaymentsUnavailable, StateUnavailable, UserGone
 from webstore.linking import LinkStatus, evidence
 from webstore.linking.models import Comparison, LinkOutcome
-from webstore.linking.verdicts import Asked, forget_verdict, kept_verdict, keys_of, new_verdict
-from webstore.shop.subscription_changes import is_unmarked, marks_of
+from webstore.linking.verdicts import Asked, forget_verdict, kept_verdict, new_verdict
+from webstore.shop.subscription_changes import is_unmarked
 
 from . import services, subscription_lists
 from .csrf import require_csrf_token
 from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
 from .developers import auth0_url, customer_url
 from .errors import not_available, noted
+from .known_links import drop_verdict, known_of
 from .limits import limited_per_shopper, refuse_flood_of_shopper
 from .login_claims import kept_claims
 from .login_guards import ask_provider_if_unsure, login_required
@@ -55,7 +55,7 @@ class LinkView:
 def show() -> ResponseReturnValue:
     """Show the shopper's profile, customer and subscriptions. A pending link is tried again."""
     shopper, linker = logged_in_shopper(), services().linker
-    found, asked = _found(shopper), Asked(shopper.user_id, shopper.customer_id, shopper.since)
+    found, asked = known_of(shopper), Asked(shopper.user_id, shopper.customer_id, shopper.since)
     outcome = kept_verdict(linker, found, asked)
     # Its subscriptions are not changing just now.
     calm = shopper.customer_id if found is not None and is_unmarked(shopper.customer_id, found) else None
@@ -65,7 +65,9 @@ def show() -> ResponseReturnValue:
     if kept is None:
         # The vendors are asked.
         refuse_flood_of_shopper()
-    outcome = outcome or new_verdict(linker, services().state, found, asked)
+    if outcome is None:
+        drop_verdict(shopper)
+        outcome = new_verdict(linker, services().state, found, asked)
     ended = ended_login(outcome, request.path)
     if ended is not None:
         return ended
@@ -78,15 +80,6 @@ def show() -> ResponseReturnValue:
         link=_link_view(shopper, outcome),
         subscriptions=kept or _subscriptions(shopper, outcome, keep=outcome.customer_id == calm),
     )
-
-
-def _found(shopper: Shopper) -> Mapping[str, str] | None:
-    """What the shared state knows of the shopper's link and subscriptions; None while it cannot be used."""
-    marks = marks_of(shopper.customer_id) if shopper.customer_id else ()
-    try:
-        return services().state.get_many((*keys_of(shopper.user_id), *marks))
-    except StateUnavailable:
-        return None
 
 
 def _link_view(shopper: Shopper, outcome: LinkOutcome) -> LinkView:

@@ -21,12 +21,13 @@ _EVENT_S = 300.0
 #: Checkout Session ends within a day:
 #: https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-expires_at
 _VISIT_S = 24 * 3600.0
-_EVERYBODY = "subscriptions-change"
+#: What the keys of all marks begin with, and the mark for every customer.
+CHANGES = "subscriptions-change"
 
 
 def marks_of(customer_id: str) -> tuple[str, str]:
     """The keys of the marks about this customer's subscriptions."""
-    return f"{_EVERYBODY}:{customer_id}", _EVERYBODY
+    return f"{CHANGES}:{customer_id}", CHANGES
 
 
 def is_unmarked(customer_id: str | None, found: Mapping[str, str]) -> bool:
@@ -39,7 +40,7 @@ def mark_event(state: State, customer_id: str | None) -> None:
 
     While the state cannot be used, pages show the change up to `KEPT_S` later.
     """
-    key = _EVERYBODY if customer_id is None else marks_of(customer_id)[0]
+    key = CHANGES if customer_id is None else marks_of(customer_id)[0]
     with suppress(StateUnavailable):
         # A mark that is there already may hold longer.
         state.add(key, "1", _EVENT_S)

@@ -1,4 +1,4 @@
-"""The records of ended sessions on one machine: a folder in which every record is a symbolic link.
+"""Records on one machine: a folder in which every record is a symbolic link.
 
 A link's name is the digest of the key, its target is the value. The file system creates and replaces a link
 in one step: readers and writers never wait for each other, and a killed process leaves nothing half-written.
@@ -36,11 +36,12 @@ _MOST_KEPT = 4096
 _ATTEMPTS = 5
 
 
-class RevocationFiles:
+class RecordFiles:
     """Records of one machine in `directory`, which is created on first use. Values are short texts."""
 
-    def __init__(self, directory: Path, *, watch: Watch | None = None) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, what: str = "records", *, watch: Watch | None = None) -> None:
+        """`what`: the name of the records in errors."""
+        self._directory, self._what = directory, what
         self._watching = (watch or Watch(pause_s=0.0)).watching
         self._purged = 0.0
         #: The identity of an unchanged folder, and its records by their keys.
@@ -120,7 +121,7 @@ class RevocationFiles:
                 yield self._directory
             except (OSError, ValueError) as exc:
                 shown = f"{type(exc).__name__}: {exc}"
-                raise StateUnavailable(f"the records of ended sessions cannot be used ({shown})") from exc
+                raise StateUnavailable(f"the {self._what} cannot be used ({shown})") from exc
 
     def _purge(self, folder: Path) -> None:
         """Delete expired records now and then."""

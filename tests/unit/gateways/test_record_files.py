@@ -18,8 +18,8 @@ import pytest
 from tests.unit.gateways.state_promises import EVERY_CALL, Act, StatePromises
 from tests.unit.samples import examples
 from webstore.errors import StateUnavailable
-from webstore.gateways import revocation_files
-from webstore.gateways.revocation_files import RevocationFiles
+from webstore.gateways import record_files
+from webstore.gateways.record_files import RecordFiles
 from webstore.gateways.state import require_own_folder
 from webstore.state import Records
 
@@ -27,7 +27,7 @@ from webstore.state import Records
 class TestPromises(StatePromises):
     @pytest.fixture
     def open_state(self, tmp_path: Path) -> Callable[[], Records]:
-        return lambda: RevocationFiles(tmp_path / "state" / "ended")
+        return lambda: RecordFiles(tmp_path / "state" / "ended")
 
     def test_keys_are_kept_apart_and_any_text_is_one(self, state: Records) -> None:
         """Values are short here; keys are any text."""
@@ -47,16 +47,16 @@ def directory(tmp_path: Path) -> Path:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from webstore.gateways.revocation_files import RevocationFiles
+from webstore.gateways.record_files import RecordFiles
 from webstore.gateways.state import require_own_folder
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 # No file may have a single byte: the same as a disk without room.
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-records = RevocationFiles(Path(sys.argv[1]))
+records = RecordFiles(Path(sys.argv[1]))
 for number in range(12):
     records.set(f"session {number}", "1", 60)
-print(sum(RevocationFiles(Path(sys.argv[1])).get(f"session {number}") == "1" for number in range(12)))
+print(sum(RecordFiles(Path(sys.argv[1])).get(f"session {number}") == "1" for number in range(12)))
 """
 
 
@@ -72,13 +72,13 @@ def test_a_full_disk_takes_every_record(directory: Path) -> None:
 
 
 def test_readers_see_a_record_at_every_moment_of_its_replacement(directory: Path) -> None:
-    records, over = RevocationFiles(directory), threading.Event()
+    records, over = RecordFiles(directory), threading.Event()
     records.set("key", "0", 60)
 
     def read() -> int:
         missed = 0
         while not over.is_set():
-            missed += RevocationFiles(directory).get("key") is None
+            missed += RecordFiles(directory).get("key") is None
         return missed
 
     with ThreadPoolExecutor(4) as pool:
@@ -91,17 +91,17 @@ def test_readers_see_a_record_at_every_moment_of_its_replacement(directory: Path
 
 
 def test_the_folders_are_made_for_this_user_alone(directory: Path) -> None:
-    RevocationFiles(directory).set("key", "value", 60)
+    RecordFiles(directory).set("key", "value", 60)
     assert [folder.stat().st_mode & 0o777 for folder in (directory, directory.parent)] == [0o700] * 2
 
 
 @pytest.mark.parametrize("act", EVERY_CALL)
 @pytest.mark.parametrize("which", ["folder", "parent"])
 def test_a_folder_that_is_open_to_others_is_not_used(act: Act, which: str, directory: Path) -> None:
-    RevocationFiles(directory).set("key", "value", 60)
+    RecordFiles(directory).set("key", "value", 60)
     (directory if which == "folder" else directory.parent).chmod(0o755)
     with pytest.raises(StateUnavailable, match="of this user alone"):
-        act(RevocationFiles(directory))  # type: ignore[arg-type]  # it does not count
+        act(RecordFiles(directory))  # type: ignore[arg-type]  # it does not count
 
 
 @pytest.mark.parametrize("act", EVERY_CALL)
@@ -109,13 +109,13 @@ def test_a_folder_that_cannot_be_made_is_unavailable(act: Act, directory: Path) 
     directory.parent.mkdir(mode=0o700)
     directory.write_text("")
     with pytest.raises(StateUnavailable):
-        act(RevocationFiles(directory))  # type: ignore[arg-type]  # it does not count
+        act(RecordFiles(directory))  # type: ignore[arg-type]  # it does not count
 
 
 @pytest.mark.parametrize("garbage", ["a file", "a folder", "a link"])
 def test_what_no_store_wrote_counts_as_a_record_that_says_nothing(garbage: str, directory: Path) -> None:
     """It must not bring a session back."""
-    records = RevocationFiles(directory)
+    records = RecordFiles(directory)
     records.set("key", "value", 60)
     (record,) = directory.iterdir()
     record.unlink()
@@ -129,12 +129,12 @@ def test_what_no_store_wrote_counts_as_a_record_that_says_nothing(garbage: str, 
 
 
 def test_what_is_over_is_deleted_now_and_then(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = RevocationFiles(directory)
+    records = RecordFiles(directory)
     for number in range(5):
         records.set(f"key {number}", "value", -1)
     (directory / ".new-left-behind").symlink_to("x")
     os.utime(directory / ".new-left-behind", (0, 0), follow_symlinks=False)
-    monkeypatch.setattr(revocation_files, "_PURGE_EVERY_S", 0.0)
+    monkeypatch.setattr(record_files, "_PURGE_EVERY_S", 0.0)
     records.set("kept", "value", 60)
     assert len(list(directory.iterdir())) == 1
     assert records.get("kept") == "value"
@@ -143,7 +143,7 @@ def test_what_is_over_is_deleted_now_and_then(directory: Path, monkeypatch: pyte
 @pytest.mark.parametrize("text", ["half a pair: \ud800", "zero: \x00", "x" * 5000])
 def test_text_that_cannot_be_recorded_is_unavailable_and_leaves_nothing(text: str, directory: Path) -> None:
     with pytest.raises(StateUnavailable):
-        RevocationFiles(directory).set("key", text, 60)
+        RecordFiles(directory).set("key", text, 60)
     assert list(directory.iterdir()) == []
 
 
@@ -159,10 +159,10 @@ def test_a_folder_that_is_deleted_at_any_moment_comes_back_for_this_user_alone(
             shutil.rmtree(folder)
 
     with monkeypatch.context() as patched:
-        patched.setattr(revocation_files, "require_own_folder", deleted_after)
+        patched.setattr(record_files, "require_own_folder", deleted_after)
         with pytest.raises(StateUnavailable):
-            RevocationFiles(directory).set("a", "1", 60)
-    records = RevocationFiles(directory)
+            RecordFiles(directory).set("a", "1", 60)
+    records = RecordFiles(directory)
     records.set("a", "1", 60)
     assert records.get("a") == "1"
     assert directory.parent.stat().st_mode & 0o777 == 0o700
@@ -175,7 +175,7 @@ def settle(directory: Path, seconds: float = 10.0) -> None:
 
 
 def test_an_unchanged_folder_is_read_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records, read = RevocationFiles(directory), Counter[str]()
+    records, read = RecordFiles(directory), Counter[str]()
     records.set("ended", "1", 60.0)
 
     def count(path: str) -> str:
@@ -196,7 +196,7 @@ def test_an_unchanged_folder_is_read_once(directory: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("change", ["set", "replace", "delete", "remove the folder"])
 def test_a_change_by_another_process_shows_at_once(directory: Path, change: str) -> None:
-    reader, writer = RevocationFiles(directory), RevocationFiles(directory)
+    reader, writer = RecordFiles(directory), RecordFiles(directory)
     writer.set("known", "before", 60.0)
     settle(directory)
     keys = ("known", "new")
@@ -214,7 +214,7 @@ def test_a_change_by_another_process_shows_at_once(directory: Path, change: str)
 
 
 def test_what_is_kept_runs_out_as_well(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = RevocationFiles(directory)
+    records = RecordFiles(directory)
     records.set("ended", "1", 60.0)
     settle(directory)
     assert records.get("ended") == records.get("ended") == "1"
@@ -224,7 +224,7 @@ def test_what_is_kept_runs_out_as_well(directory: Path, monkeypatch: pytest.Monk
 
 
 def test_a_kept_folder_that_is_opened_to_others_is_not_used(directory: Path) -> None:
-    records = RevocationFiles(directory)
+    records = RecordFiles(directory)
     records.set("ended", "1", 60.0)
     settle(directory)
     assert records.get("ended") == records.get("ended") == "1"
