@@ -12,7 +12,7 @@ from .linking.verdicts import FORGOTTEN
 from .sessions.kept_records import KeptRecords
 from .settings import Settings
 from .shop.subscription_changes import CHANGES
-from .state import Counters, State
+from .state import Counters, Records, State
 
 #: Seconds that counting a request may wait for other processes. After that, the process counts itself.
 _COUNT_S = 0.2
@@ -59,11 +59,9 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
         ended = RedisState(url, prefix, watch=Watch("ended_sessions"), urgent_writes=True)
         return state, KeptRecords(ended, background=in_background), counters
     folder = _given_folder(settings) or default_directory(settings.fingerprint)
-    notices = RecordFiles(folder / "notices", "notices of changes", watch=Watch())
-    state = NoticedState(FileState(folder, watch=Watch()), notices, (FORGOTTEN, CHANGES))
     counters = FileState(folder, name="counters", busy_s=_COUNT_S, watch=Watch("counters"))
     return (
-        state,
+        NoticedState(FileState(folder, watch=Watch()), notices_in(folder, Watch()), (FORGOTTEN, CHANGES)),
         KeptRecords(
             RecordFiles(
                 folder / "ended-sessions", "records of ended sessions", watch=Watch("ended_sessions")
@@ -72,3 +70,8 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
         ),
         counters,
     )
+
+
+def notices_in(folder: Path, watch: Watch | None = None) -> Records:
+    """The notices that something has changed. They count for a minute: a power cut may lose them."""
+    return RecordFiles(folder / "notices", "notices of changes", durable=False, watch=watch)

@@ -65,9 +65,9 @@ def test_logging_out_and_in_again_shows_the_same_customer_and_links_nothing(pers
     assert person.path() == "/account"
     assert person.customer() == customer_id
     # The account page verifies the link, unless that was done in the second of the login, and lists
-    # subscriptions; the login itself asked Stripe nothing.
+    # subscriptions, unless it did that a moment ago; the login itself asked Stripe nothing.
     verified, listed = f"GET /v1/customers/{customer_id}", "GET /v1/subscriptions"
-    assert person.shop.stripe_requests() in ([verified, listed], [listed])
+    assert person.shop.stripe_requests() in ([verified, listed], [listed], [])
 
 
 def test_a_pending_link_is_tried_again_with_the_button(person: Person) -> None:

@@ -40,7 +40,7 @@ from webstore.gateways.wire import Wire
 from webstore.linking.models import Account
 from webstore.provisioning.tenant.models import STORE_SCOPES
 from webstore.settings import Settings
-from webstore.shared_state import folder_of, redis_prefix
+from webstore.shared_state import folder_of, notices_in, redis_prefix
 from webstore.shop.event_effects import HANDLED
 
 from .auth0_action import claims_only_action, linking_action
@@ -130,7 +130,7 @@ def _read_state(settings: Settings, *, named: bool) -> StateFacts:
         return read_redis(settings.redis_url, RedisState(settings.redis_url, redis_prefix(settings)))
     folder = folder_of(settings)
     if named and folder is not None:
-        return read_folder(folder, FileState(folder))
+        return read_folder(folder, FileState(folder), notices_in(folder))
     base = settings.state_dir or Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     try:
         with tempfile.TemporaryDirectory(prefix="webstore-doctor-", dir=base) as name:

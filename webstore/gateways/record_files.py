@@ -39,9 +39,11 @@ _ATTEMPTS = 5
 class RecordFiles:
     """Records of one machine in `directory`, which is created on first use. Values are short texts."""
 
-    def __init__(self, directory: Path, what: str = "records", *, watch: Watch | None = None) -> None:
-        """`what`: the name of the records in errors."""
-        self._directory, self._what = directory, what
+    def __init__(
+        self, directory: Path, what: str = "records", *, durable: bool = True, watch: Watch | None = None
+    ) -> None:
+        """`what`: the name of the records in errors. `durable`: whether a power cut may lose none."""
+        self._directory, self._what, self._durable = directory, what, durable
         self._watching = (watch or Watch(pause_s=0.0)).watching
         self._purged = 0.0
         #: The identity of an unchanged folder, and its records by their keys.
@@ -89,7 +91,7 @@ class RecordFiles:
             except OSError:
                 new.unlink()
                 raise
-            _flush(folder)
+            self._flush(folder)
 
     def add(self, key: str, value: str, ttl_s: float) -> bool:
         """Record the value if the key is absent or expired. Returns whether it was recorded."""
@@ -98,7 +100,7 @@ class RecordFiles:
             for _ in range(_ATTEMPTS):
                 with contextlib.suppress(FileExistsError):
                     record.symlink_to(_target(value, ttl_s))
-                    _flush(folder)
+                    self._flush(folder)
                     return True
                 found = _read(record)
                 if found is not None and found[0] > time.time():
@@ -122,6 +124,18 @@ class RecordFiles:
             except (OSError, ValueError) as exc:
                 shown = f"{type(exc).__name__}: {exc}"
                 raise StateUnavailable(f"the {self._what} cannot be used ({shown})") from exc
+
+    def _flush(self, folder: Path) -> None:
+        """Have a power cut lose no record, if that matters."""
+        if not self._durable:
+            return
+        # Some file systems cannot flush a folder.
+        with contextlib.suppress(OSError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
     def _purge(self, folder: Path) -> None:
         """Delete expired records now and then."""
@@ -161,14 +175,3 @@ def _read(record: Path | str) -> tuple[float, str] | None:
         return None
     except (OSError, ValueError):
         return float("inf"), ""
-
-
-def _flush(folder: Path) -> None:
-    """Have a power cut lose no record."""
-    # Some file systems cannot flush a folder.
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -22,6 +22,8 @@ from .models import LinkOutcome, LinkStatus
 
 #: Seconds that a verdict counts.
 VERDICT_S = 60.0
+#: Seconds by which the clocks of two machines may differ. One that was set back gives no verdict more time.
+_CLOCKS_DIFFER_S = 5.0
 #: Seconds for which it is known that verdicts were forgotten: longer than any attempt can be suspended.
 _FORGOTTEN_S = 24 * 3600.0
 #: What the keys begin with under which the state knows that.
@@ -73,7 +75,7 @@ def kept_verdict(linker: Linker, found: Mapping[str, str] | None, asked: Asked) 
             found
             and kept is not None
             and kept["forgotten"] == found.get(forgotten_key, "")
-            and linker.now() - kept["read_at"] < VERDICT_S
+            and -_CLOCKS_DIFFER_S <= linker.now() - kept["read_at"] < VERDICT_S
             and _covers(kept, asked)
         ):
             linker.count_verdict("hit")
@@ -136,8 +138,12 @@ def forget_verdict_of(state: State, customer_id: str) -> None:
 
 
 def _forget(state: State, user: str) -> None:
-    state.set(_forgotten(user), secrets.token_urlsafe(9), _FORGOTTEN_S)
-    state.delete(_of_user(user))
+    try:
+        state.set(_forgotten(user), secrets.token_urlsafe(9), _FORGOTTEN_S)
+    finally:
+        # Either of the two is enough.
+        with suppress(StateUnavailable):
+            state.delete(_of_user(user))
 
 
 def _digest(user_id: str) -> str:

@@ -17,7 +17,7 @@ from webstore import linking
 from webstore.errors import PaymentsUnavailable, StateUnavailable, UserGone
 from webstore.linking import LinkStatus, evidence
 from webstore.linking.models import Comparison, LinkOutcome
-from webstore.linking.verdicts import Asked, forget_verdict, kept_verdict, new_verdict
+from webstore.linking.verdicts import Asked, forget_verdict, new_verdict
 from webstore.shop.subscription_changes import is_unmarked
 
 from . import services, subscription_lists
@@ -25,7 +25,7 @@ from .csrf import require_csrf_token
 from .customer import NOT_SET_UP, NOTHING_LOST, PENDING, REFUSED, ended_login, unusable_link, user_gone
 from .developers import auth0_url, customer_url
 from .errors import not_available, noted
-from .known_links import drop_verdict, known_of
+from .known_links import known_link
 from .limits import limited_per_shopper, refuse_flood_of_shopper
 from .login_claims import kept_claims
 from .login_guards import ask_provider_if_unsure, login_required
@@ -55,8 +55,8 @@ class LinkView:
 def show() -> ResponseReturnValue:
     """Show the shopper's profile, customer and subscriptions. A pending link is tried again."""
     shopper, linker = logged_in_shopper(), services().linker
-    found, asked = known_of(shopper), Asked(shopper.user_id, shopper.customer_id, shopper.since)
-    outcome = kept_verdict(linker, found, asked)
+    asked = Asked(shopper.user_id, shopper.customer_id, shopper.since)
+    found, outcome = known_link(asked)
     # Its subscriptions are not changing just now.
     calm = shopper.customer_id if found is not None and is_unmarked(shopper.customer_id, found) else None
     kept = None
@@ -65,9 +65,7 @@ def show() -> ResponseReturnValue:
     if kept is None:
         # The vendors are asked.
         refuse_flood_of_shopper()
-    if outcome is None:
-        drop_verdict(shopper)
-        outcome = new_verdict(linker, services().state, found, asked)
+    outcome = outcome or new_verdict(linker, services().state, found, asked)
     ended = ended_login(outcome, request.path)
     if ended is not None:
         return ended

@@ -143,6 +143,8 @@ def page(
         typed = {row.price_id: fields[row.line.price_id] for row in changed if row.line.price_id in fields}
         rows = carts.against(keep_todays_prices(cart, catalogue), catalogue)
     wrong = [row.name or "an item" for row in rows if row.price_id in typed and typed[row.price_id].wrong]
+    if not wrong and any(field.wrong for field in fields.values()):
+        wrong = ["an item"]  # two lines have become one
     bought = carts.purchases(rows)
     return render_template(
         "cart/show.html",

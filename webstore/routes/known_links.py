@@ -1,7 +1,7 @@
-"""What the shared state knows of a shopper's link and subscriptions, read anew only as far as it may change.
+"""The verdict about a shopper's link, and what may have changed, read anew only as far as it may be another.
 
-A verdict does not change: it ends after a minute, or is forgotten, which another key says. So a process keeps
-those that it has read.
+A verdict ends after a minute, or is forgotten, which another key of the shared state says. So a process keeps
+the verdicts that it has read, and reads only that key each time.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from flask import Flask, current_app
 
 from webstore.errors import StateUnavailable
-from webstore.linking.verdicts import VERDICT_S, keys_of
+from webstore.linking.models import LinkOutcome
+from webstore.linking.verdicts import VERDICT_S, Asked, kept_verdict, keys_of
 from webstore.shop.subscription_changes import marks_of
 
 from . import services
 from .bounded_memory import BoundedMemory
-from .session_cookie import Shopper
 
 _KEY = "webstore_known_links"
 #: Bytes of the verdicts of one process, and bytes of what each has beside its text.
@@ -31,27 +31,25 @@ def install(app: Flask) -> None:
     app.extensions[_KEY] = _Verdicts(_MOST_BYTES, VERDICT_S, lambda text: len(text) + _EACH_BYTES)
 
 
-def known_of(shopper: Shopper) -> Mapping[str, str] | None:
-    """The values under `keys_of(user)` and of the marks of the customer; None while the state fails."""
-    verdict, forgotten = keys_of(shopper.user_id)
-    fresh = (forgotten, *(marks_of(shopper.customer_id) if shopper.customer_id else ()))
-    kept = _verdicts().get(verdict)
-    try:
-        if kept is not None:
-            return {**services().state.get_many(fresh), verdict: kept}
-        found = services().state.get_many((verdict, *fresh))
-    except StateUnavailable:
-        return None
-    if verdict in found:
-        _verdicts().put(verdict, found[verdict])
-    return found
+def known_link(asked: Asked) -> tuple[Mapping[str, str] | None, LinkOutcome | None]:
+    """What the state has under `keys_of(user)` and the marks of the remembered customer, and the verdict.
 
-
-def drop_verdict(shopper: Shopper) -> None:
-    """Read the verdict about this shopper from the state next time."""
-    _verdicts().drop(keys_of(shopper.user_id)[0])
-
-
-def _verdicts() -> _Verdicts:
+    None while the state fails, and without a verdict that counts.
+    """
     verdicts: _Verdicts = current_app.extensions[_KEY]
-    return verdicts
+    state, linker = services().state, services().linker
+    key, forgotten = keys_of(asked.user_id)
+    fresh = (forgotten, *(marks_of(asked.remembered) if asked.remembered else ()))
+    try:
+        if (kept := verdicts.get(key)) is not None:
+            found = {**state.get_many(fresh), key: kept}
+            if (outcome := kept_verdict(linker, found, asked)) is not None:
+                return found, outcome
+            # Another process may have written a newer one.
+            verdicts.drop(key)
+        found = state.get_many((key, *fresh))
+    except StateUnavailable:
+        return None, kept_verdict(linker, None, asked)
+    if key in found:
+        verdicts.put(key, found[key])
+    return found, kept_verdict(linker, found, asked)

@@ -27,8 +27,8 @@ from .bounded_memory import BoundedMemory
 from .marks import is_public_page
 
 _SERIALIZER = "webstore_session_serializer"
-#: Bytes of checked cookies in a process, bytes of the longest one, and seconds for which one is kept.
-_MOST_BYTES, _COOKIE_BYTES, _CHECKED_S = 2 * 1024 * 1024, 4096, 60.0
+#: Bytes of checked cookies in a process, and seconds for which one is kept.
+_MOST_BYTES, _CHECKED_S = 2 * 1024 * 1024, 60.0
 #: Seconds after which a session ends, since its last use and since the login.
 IDLE_S = 24 * 3600
 ABSOLUTE_S = revocation.LIFETIME_S
@@ -57,9 +57,12 @@ class Sessions(SecureCookieSessionInterface):
         if checked is not None:
             return self.session_class(json.loads(checked))
         opened: SecureCookieSession | None = super().open_session(app, request)
-        if opened and len(text) <= _COOKIE_BYTES:
+        if opened and text.isascii():
             with suppress(TypeError):  # another release's session, with more than JSON has
-                self._checked.put(text, json.dumps(opened))
+                stored = json.dumps(opened)
+                # The signature's decoder passes over foreign characters: anybody can make a cookie longer.
+                if len(text) <= _longest_cookie(stored):
+                    self._checked.put(text, stored)
         return opened
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
@@ -70,9 +73,13 @@ class Sessions(SecureCookieSessionInterface):
         return found
 
 
+def _longest_cookie(session: str) -> int:
+    """Characters of the longest cookie with this session: in Base64, with the time and the signature."""
+    return len(session) * 4 // 3 + 128
+
+
 def _bytes_of_checked(session: str) -> int:
-    """The bytes of a session and of its cookie, which is at most the session in Base64, signed."""
-    return len(session) * 7 // 3 + 512
+    return len(session) + _longest_cookie(session) + 384
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,10 @@ from .packed_texts import PackedText, Packer
 from .session_cookie import Shopper, current_shopper
 
 _KEY = "webstore_shoppers_pages"
-#: Bytes of the pages of one process, of what each has beside its text, and seconds for which it is kept.
-_MOST_BYTES, _EACH_BYTES, _KEPT_S = 3 * 1024 * 1024, 2048, 60.0
+#: Bytes of the pages of one process, and seconds for which one is kept.
+_MOST_BYTES, _KEPT_S = 3 * 1024 * 1024, 60.0
+#: Bytes of what a page has beside its text and query, and of each line of its cart.
+_EACH_BYTES, _LINE_BYTES = 2048, 768
 #: Bytes of the pages with a query. Made-up queries crowd out only these.
 _MOST_BYTES_OF_QUERIES = 512 * 1024
 
@@ -31,6 +33,8 @@ class _Page:
     #: What the view gave to the template.
     arguments: dict[str, object]
     body: PackedText
+    #: All that is kept for the page.
+    size: int
 
 
 #: Template, path, query, notation, shopper, CSRF token and cart.
@@ -47,8 +51,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self.of_paths, self.of_queries = (
-            _Pages(most, _KEPT_S, lambda page: len(page.body.packed) + _EACH_BYTES)
-            for most in (_MOST_BYTES, _MOST_BYTES_OF_QUERIES)
+            _Pages(most, _KEPT_S, lambda page: page.size) for most in (_MOST_BYTES, _MOST_BYTES_OF_QUERIES)
         )
         self.packer = Packer(_KEPT_S)
 
@@ -64,12 +67,15 @@ def shoppers_page(template: str, **arguments: object) -> str | bytes:
     if shopper is None:
         return render_template(template, **arguments)
     query = request.query_string
-    key = template, request.path, query, reader_locale(), shopper, csrf_token(), current_cart()
+    cart = current_cart()
+    key = template, request.path, query, reader_locale(), shopper, csrf_token(), cart
     kept: _Kept = current_app.extensions[_KEY]
     pages = kept.of_queries if query else kept.of_paths
     page = pages.get(key)
     if page is not None and page.arguments == arguments:
         return page.body.unpacked()
     body = render_template(template, **arguments).encode()
-    pages.put(key, _Page(arguments, kept.packer.pack(template, body)))
+    packed = kept.packer.pack(template, body)
+    size = len(packed.packed) + len(query) + _LINE_BYTES * len(cart.lines) + _EACH_BYTES
+    pages.put(key, _Page(arguments, packed, size))
     return body

@@ -19,6 +19,7 @@ from webstore.gateways.probes.payments import read_stripe
 from webstore.gateways.probes.site import read_site
 from webstore.gateways.probes.state import read_folder
 from webstore.gateways.probes.tenant import read_tenant
+from webstore.gateways.record_files import RecordFiles
 from webstore.gateways.state import FileState
 from webstore.gateways.wire import Answer, Wire, WireError, WireTimeout
 
@@ -202,6 +203,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     facts = read_folder(tmp_path / "state", FileState(tmp_path / "state"))
     assert facts.problem is not None
     assert "FileExistsError" in facts.problem
+
+
+def test_each_part_of_the_state_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "notices").write_text("")
+    sound, broken = FileState(tmp_path), RecordFiles(tmp_path / "notices", "notices of changes")
+    assert read_folder(tmp_path, sound).problem is None
+    for parts in ((sound, broken), (broken, sound)):
+        assert "the notices of changes cannot be used" in str(read_folder(tmp_path, *parts).problem)
 
 
 @pytest.mark.parametrize(

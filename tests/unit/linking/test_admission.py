@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.fakes import USER, Accounts, Clock, Memory, TimedMemory
 from tests.unit.linking.attempts import ADA, NOTHING_CLAIMED, change, policy_of, run, with_a_new_user
 from tests.unit.linking.vendors import Vendors
+from webstore.errors import StateUnavailable
 from webstore.linking import LinkStatus, verified_customer
 from webstore.linking.admission import TOLERANCE_S
 from webstore.linking.calls import ReadBoth, ReadUser
@@ -86,6 +88,46 @@ def test_a_verdict_that_was_being_read_while_verdicts_were_forgotten_is_not_used
     assert verdict(accounts.linker(), state, USER).customer_id == "cus_1"
     accounts.user = None
     assert verdict(accounts.linker(), state, USER).status is LinkStatus.USER_GONE
+
+
+class Partly(Memory):
+    """A state in which one call fails."""
+
+    failing = ""
+
+    def set(self, key: str, value: str, ttl_s: float) -> None:
+        self._fail("set")
+        super().set(key, value, ttl_s)
+
+    def delete(self, key: str) -> None:
+        self._fail("delete")
+        super().delete(key)
+
+    def _fail(self, name: str) -> None:
+        if name == self.failing:
+            raise StateUnavailable("full")
+
+
+@pytest.mark.parametrize("failing", ["set", "delete"])
+def test_half_of_forgetting_is_enough(failing: str) -> None:
+    state, accounts = Partly(), Accounts()
+    assert verdict(accounts.linker(), state, USER).customer_id == "cus_1"
+    state.failing = failing
+    told = pytest.raises(StateUnavailable) if failing == "set" else nullcontext()
+    with told:
+        forget_verdict(state, USER)
+    state.failing, accounts.user = "", None
+    assert verdict(accounts.linker(), state, USER).status is LinkStatus.USER_GONE
+
+
+def test_a_clock_that_is_set_back_gives_a_verdict_no_more_time() -> None:
+    state, accounts = Memory(), Accounts()
+    linker = replace(accounts.linker(), now=lambda: 10_000.0)
+    verdict(linker, state, USER)
+    accounts.reads.clear()
+    for now, reads in ((9_996.0, 0), (9_990.0, 2)):
+        assert verdict(replace(linker, now=lambda now=now: now), state, USER).customer_id == "cus_1"
+        assert len(accounts.reads) == reads
 
 
 def test_a_verdict_serves_logins_from_before_it_was_read_alone() -> None:

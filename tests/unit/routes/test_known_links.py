@@ -11,7 +11,7 @@ from flask import Flask
 
 from tests.fakes import Clock, Subscribers, TimedMemory
 from tests.unit.routes.kept_pages import Counter, Everybody, Visitor, shopper, with_accounts
-from webstore.linking.verdicts import FORGOTTEN, VERDICT_S, forget_verdict, keys_of
+from webstore.linking.verdicts import FORGOTTEN, VERDICT_S, forget_verdict, keys_of, verdict
 from webstore.routes import Services, attach
 from webstore.shop.subscription_changes import CHANGES, mark_event
 
@@ -106,6 +106,18 @@ def test_a_new_verdict_takes_the_place_of_the_one_that_ended(account: Account) -
     account.customer()
     first, then = account.rounds(), account.rounds()
     assert [VERDICT in keys for keys in (*first, *then)] == [True, False]
+
+
+def test_a_newer_verdict_of_another_process_counts(account: Account) -> None:
+    for _ in range(2):
+        account.customer()
+    account.clock.now += VERDICT_S
+    # The other process shares the state, and has verified the link anew.
+    services: Services = account.ada.app.extensions["webstore"]
+    verdict(services.linker, account.state, USER)
+    moved(account)
+    for _ in range(2):
+        assert account.customer() == CUSTOMER
 
 
 def test_without_the_state_no_kept_verdict_counts(account: Account) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask, template_rendered
 
-from tests.unit.routes.kept_pages import CART, Counter, Visitor, shopper, sold
+from tests.unit.routes.kept_pages import CART, SESSION, Counter, Visitor, shopper, sold
 from webstore.routes.session_changes import end_session
+from webstore.routes.session_cookie import Sessions
 
 PAGES = ["/", "/?sort=price", "/products/prod_1"]
 
@@ -96,3 +97,17 @@ def test_strangers_with_a_cart_get_their_pages_rendered(
     for _ in range(2):
         assert pieces(stranger.ask("/").text) == "2"
     assert rendered.count("shop/home.html") == 2
+
+
+def test_a_cookie_that_was_made_longer_takes_no_memory(
+    store: Flask, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signature's decoder passes over characters that are not its own."""
+    kept: list[str] = []
+    sessions = store.session_interface
+    assert isinstance(sessions, Sessions)
+    monkeypatch.setattr(sessions._checked, "put", lambda cookie, _session: kept.append(cookie))  # noqa: SLF001
+    for more in ("", "*" * 1000):
+        longer = Visitor(store, ada.cookies | {SESSION: ada.cookies[SESSION] + more})
+        assert "Log out" in longer.ask("/").text
+    assert kept == [ada.cookies[SESSION]]

@@ -14,7 +14,7 @@ import redis
 from webstore.doctor.facts import StateFacts
 from webstore.errors import StateUnavailable
 from webstore.gateways.redis_state import open_redis, reason
-from webstore.state import State
+from webstore.state import Records, State
 
 #: Seconds that Redis may take.
 _TIME_LIMIT_S = 3.0
@@ -43,16 +43,18 @@ def read_redis(url: str, state: State) -> StateFacts:
     return StateFacts(place, problem, latency_s, eviction=policy if isinstance(policy, str) else None)
 
 
-def read_folder(folder: Path, state: State) -> StateFacts:
-    """What the folder allows. `state`: the store's, in this folder."""
-    problem, latency_s = _written_and_read(state)
+def read_folder(folder: Path, *parts: Records) -> StateFacts:
+    """What the folder allows. `parts`: of the store's state, in this folder."""
+    looks = [_written_and_read(part) for part in parts]
+    problem = next((found for found, _ in looks if found), None)
+    latency_s = max(took_s for _, took_s in looks)
     free = None
     with suppress(OSError):
         free = _free(folder)
     return StateFacts(str(folder), problem, latency_s, file_system=_file_system(folder), free_bytes=free)
 
 
-def _written_and_read(state: State) -> tuple[str | None, float]:
+def _written_and_read(state: Records) -> tuple[str | None, float]:
     """The fault or None, and how long it took. The first use opens a connection, and does not count."""
     value = secrets.token_hex(8)
     try:
