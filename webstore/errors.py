@@ -34,6 +34,7 @@ WebstoreError
 ├── WebhookRejected            a webhook's signature, age or body is wrong
 ├── TokenRejected              an access token or a logout token failed a check
 ├── CannotBuy                  a line cannot be bought; the message is for the shopper
+│   └── WrongQuantity          the quantity that was typed is none
 ├── StateUnavailable           the shared state cannot be read or written
 └── OverBudget                 no answer in time, or no free thread to work on
 """
@@ -86,14 +87,20 @@ class LoginDenied(LoginError):
     """The provider's answer is a well-formed "no": nobody is logged in, and another account may be."""
 
     def __init__(
-        self, message: str, *, words: str = "This account cannot log in here.", reason: str = ""
+        self,
+        message: str,
+        *,
+        words: str = "This account cannot log in here.",
+        reason: str = "",
+        cancelled: bool = False,
     ) -> None:
         """`message`: for the log. `words`: what happened, for the shopper.
 
-        `reason`: the provider's own words (`error_description`), printable; empty without any.
+        `reason`: the provider's own words (`error_description`), printable; empty without any. `cancelled`:
+        the user has ended the login, and may log in with the same account.
         """
         super().__init__(message)
-        self.words, self.reason = words, reason
+        self.words, self.reason, self.cancelled = words, reason, cancelled
 
 
 class LoginInteractionNeeded(LoginError):
@@ -198,6 +205,11 @@ class NoSuchObject(PaymentsError):
 class AmountRefused(PaymentsError):
     """Stripe takes no payment of this amount: too small, or too large."""
 
+    def __init__(self, message: str, *, too_large: bool = False) -> None:
+        """`too_large`: else it is too small."""
+        super().__init__(message)
+        self.too_large = too_large
+
 
 class CurrencyRefused(PaymentsError):
     """The customer is bound to another currency, by a subscription for instance.
@@ -238,6 +250,10 @@ class TokenRejected(WebstoreError):
 
 class CannotBuy(WebstoreError):
     """Something cannot be bought as asked; the message says what and why, in the shopper's words."""
+
+
+class WrongQuantity(CannotBuy):
+    """The quantity that was typed is no number, or out of range."""
 
 
 class StateUnavailable(WebstoreError):

@@ -45,6 +45,7 @@ from webstore.shop.ports import Checkouts
 def test_bad_quantities(shared: Shop, shelved: Good, quantity: str) -> None:
     page = shared.browser().open(f"/checkout?price={shelved.price}&quantity={quantity}")
     assert page.status_code == 400
+    assert "Check the quantity" in content(page)
     assert "quantity from 1 to 999" in content(page)
 
 
@@ -280,13 +281,54 @@ def test_items_that_cannot_be_bought_stay_in_the_cart_and_the_rest_is_bought(
     assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"metadata[stock]": "0"}, "Out of stock."), ({"active": "false"}, "No longer available.")],
+)
+def test_a_refused_order_goes_on_with_what_is_left(
+    shop: Shop, mug: Good, ada: Browser, change: dict[str, str], words: str
+) -> None:
+    put_in(ada, sell(shop, "Lamp", 900))
+    page = ada.open("/checkout")
+    # Stripe knows it, and the catalogue does not yet.
+    shop.stripe("POST", f"/products/{mug.product}", **change)
+    refused = ada.submit(page, action="/checkout")
+    assert refused.status_code == 409
+    assert f"{words} Not included in this order." in content(refused)
+    assert "Total €9.00" in content(refused)
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2), ("Lamp", 1)]
+    assert "Lamp €9.00" in content(pay(ada, ada.submit(refused, action="/checkout")))
+    (charge,) = shop.stripe("GET", "/charges")["data"]
+    assert charge["amount"] == 900
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+
+
+@pytest.mark.parametrize("change", [{"metadata[stock]": "0"}, {"active": "false"}])
+@pytest.mark.parametrize("path", ["/checkout", "/checkout?price={}&quantity=2"])
+def test_a_refused_order_of_which_nothing_is_left_has_no_button_to_pay(
+    shop: Shop, mug: Good, ada: Browser, change: dict[str, str], path: str
+) -> None:
+    page = ada.open(path.format(mug.price))
+    shop.stripe("POST", f"/products/{mug.product}", **change)
+    refused = ada.submit(page, action="/checkout")
+    assert refused.status_code == 409
+    assert "Not included in this order." in content(refused)
+    assert "so your order was not placed." in content(refused)
+    assert "check what is left" not in content(refused)
+    assert "Continue to payment" not in content(refused)
+    assert in_cart(ada.open("/cart")) == [("Blue mug", 2)]
+
+
 def test_an_amount_that_stripe_does_not_take_is_refused(shop: Shop) -> None:
     sticker = sell(shop, "Sticker", 10)
     browser = shop.browser()
     browser.log_in()
     page = go_to_payment(browser, f"/checkout?price={sticker.price}")
     assert page.status_code == 409
-    assert "too small or too large" in content(page)
+    assert "This total is too small for a payment" in content(page)
+    page = go_to_payment(browser, f"/checkout?price={sell(shop, 'Yacht', 99_999_999).price}&quantity=2")
+    assert page.status_code == 409
+    assert "This total is too large for one payment" in content(page)
 
 
 def test_a_second_currency_is_refused_in_words(shop: Shop, ada: Browser) -> None:

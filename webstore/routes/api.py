@@ -42,7 +42,8 @@ _REFUSALS = {
     "second one, send the request again with the member `second` of this answer.",
     Reason.NOT_FOR_SALE: "One of the prices is not for sale any more.",
     Reason.OUT_OF_STOCK: "One of the products is out of stock.",
-    Reason.AMOUNT: "The total is too small or too large to be paid.",
+    Reason.TOO_SMALL: "The total is too small to be paid.",
+    Reason.TOO_LARGE: "The total is too large to be paid.",
     Reason.CURRENCY: "The customer is bound to another currency, by a subscription for instance.",
 }
 _SET_UP = "An operator of the store has to correct its set-up first."

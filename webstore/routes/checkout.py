@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from webstore.errors import CannotBuy
 from webstore.shop import cart as carts
-from webstore.shop.cart import Row
+from webstore.shop.cart import Problem, Row
 from webstore.shop.checkout import (
     Opened,
     Reason,
@@ -50,8 +50,10 @@ _WORDS = {
     "Please check what is left and try again.",
     Reason.OUT_OF_STOCK: "One item has just sold out, so your order was not placed. "
     "Please check what is left and try again.",
-    Reason.AMOUNT: "This total is too small or too large for one payment, so your order was not placed. "
-    "Please change the quantities and try again.",
+    Reason.TOO_SMALL: "This total is too small for a payment, so your order was not placed. "
+    "Add more items and try again.",
+    Reason.TOO_LARGE: "This total is too large for one payment, so your order was not placed. "
+    "Order fewer items and try again.",
     Reason.CURRENCY: "You already pay in another currency, for example for a subscription, and an "
     "account can use only one currency. Your order was not placed. Choose another item, or cancel the "
     "subscription first under “Billing and subscriptions” in your account.",
@@ -62,10 +64,20 @@ _WORDS = {
 class _Choice:
     """The items that the shopper is about to buy: the cart, or one item."""
 
+    #: Those that cannot be bought stay in the cart, and are no part of the order.
     rows: tuple[Row, ...]
     #: The query parameters of this choice's review page; empty for the cart.
     query: dict[str, Any]
     catalogue: Catalogue
+    #: What a refusal has just found out about products, by ID, and the catalogue may not know yet. The page's
+    #: form repeats it, so that the next order is what the page shows.
+    set_aside: Mapping[str, Problem] = field(default_factory=dict)
+
+    def without(self, problems: Mapping[str, Problem]) -> _Choice:
+        """The choice without these products, by ID. The cart keeps them."""
+        here = {row.product.id for row in self.rows if row.product is not None}
+        known = {**self.set_aside, **{it: problem for it, problem in problems.items() if it in here}}
+        return replace(self, rows=carts.set_aside(self.rows, known), set_aside=known)
 
     @property
     def purchases(self) -> tuple[Purchase, ...]:
@@ -110,6 +122,7 @@ def start() -> ResponseReturnValue:
     if shopper is None:
         return login_first(choice.address)
     require_csrf_token()
+    choice = choice.without({it: problem for problem in Problem for it in request.form.getlist(problem)})
     if not choice.purchases:
         _end_payments(shopper, [row.line.price_id for row in choice.rows])
         return redirect(choice.address, 303)
@@ -186,14 +199,15 @@ def _refusal(refused: Refused, choice: _Choice) -> ResponseReturnValue:
         return cart_page(refused.cart, problem=_WORDS[refused.reason]), 409
     if refused.reason is Reason.SUBSCRIBED:
         return _subscribed(refused, choice), 409
-    problem = _problem(refused)
+    choice = choice.without(refused.unavailable)
+    problem = _problem(refused, choice)
     if refused.reason is Reason.CHANGED and any(row.before for row in choice.rows):
         # The page's notice says what has changed.
         problem = "You have not been charged. Please check your order again before you pay."
     return _page(choice, problem=problem), 409
 
 
-def _problem(refused: Refused) -> str:
+def _problem(refused: Refused, choice: _Choice) -> str:
     """The words for a refusal; items that cannot be bought are named if their names are known."""
     if not refused.names:
         return _WORDS[refused.reason]
@@ -204,7 +218,8 @@ def _problem(refused: Refused) -> str:
         if refused.reason is Reason.OUT_OF_STOCK
         else f"{'are' if many else 'is'} no longer available"
     )
-    return f"{names} {what}, so your order was not placed. Please check what is left and try again."
+    left = " Please check what is left and try again." if choice.purchases else ""
+    return f"{names} {what}, so your order was not placed.{left}"
 
 
 def _subscribed(refused: Refused, choice: _Choice) -> str:
@@ -216,6 +231,7 @@ def _subscribed(refused: Refused, choice: _Choice) -> str:
         purchases=choice.purchases,
         digest=digest(choice.purchases),
         query=choice.query,
+        set_aside=choice.set_aside,
     )
 
 
@@ -230,6 +246,7 @@ def _page(choice: _Choice, problem: str | None = None) -> str:
         options=services().settings.checkout,
         query=choice.query,
         digest=digest(bought),
+        set_aside=choice.set_aside,
         problem=problem,
         address=choice.address,
     )

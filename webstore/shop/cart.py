@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from webstore.errors import CannotBuy
+from webstore.errors import CannotBuy, WrongQuantity
 
 from .models import BoughtLine, Cart, CartLine, Catalogue, Money, Price, Product, Purchase
 
@@ -66,7 +66,7 @@ def quantity_of(text: str, *, least: int = 1) -> int:
     # The beginning of a very long number is enough to refuse it.
     number = int(digits.lstrip("0")[:9] or "0") if digits.isascii() and digits.isdigit() else -1
     if not least <= number <= MAX_QUANTITY:
-        raise CannotBuy(f"Enter a quantity from {least} to {MAX_QUANTITY}.")
+        raise WrongQuantity(f"Enter a quantity from {least} to {MAX_QUANTITY}.")
     return number
 
 
@@ -156,6 +156,16 @@ def at_todays_prices(cart: Cart, catalogue: Catalogue) -> Cart:
     return replace(cart, lines=tuple(lines.values()))
 
 
+def set_aside(rows: Sequence[Row], problems: Mapping[str, Problem]) -> tuple[Row, ...]:
+    """The rows with the `problems` of their products, by product ID, that the catalogue may not know yet."""
+    return tuple(
+        row
+        if row.product is None or row.problem is not None or row.product.id not in problems
+        else _with_problem(row, problems[row.product.id])
+        for row in rows
+    )
+
+
 def purchases(rows: Sequence[Row]) -> tuple[Purchase, ...]:
     """The lines that can be bought today."""
     return tuple(row.purchase for row in rows if row.purchase is not None)
@@ -221,6 +231,13 @@ def _shortened(name: str) -> str:
 def _variant(nickname: str | None) -> str | None:
     """Four characters of digest: twenty lines have to fit into a cookie."""
     return nickname and urlsafe_b64encode(hashlib.sha256(nickname.encode()).digest()[:3]).decode()
+
+
+def _with_problem(row: Row, problem: Problem) -> Row:
+    """The row with this problem. Nothing leads to a product that is gone."""
+    if problem is not Problem.GONE:
+        return replace(row, problem=problem)
+    return Row(replace(row.line, name=row.name), problem=problem)
 
 
 def _row(line: CartLine, catalogue: Catalogue) -> Row:

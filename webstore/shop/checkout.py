@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -29,6 +29,7 @@ from webstore.settings import CheckoutOptions
 from webstore.state import State
 
 from . import cart as carts
+from .cart import Problem
 from .cart_sessions import CheckedCart, expire_all, without_paid_items
 from .catalogue import CatalogueService
 from .earlier_sessions import end_withdrawn
@@ -83,8 +84,9 @@ class Reason(StrEnum):
     NOT_FOR_SALE = "not_for_sale"
     #: One of the products is sold out.
     OUT_OF_STOCK = "out_of_stock"
-    #: Stripe takes no payment of this total: too small or too large.
-    AMOUNT = "amount"
+    #: Stripe takes no payment of a total as small as this one, or as large.
+    TOO_SMALL = "too_small"
+    TOO_LARGE = "too_large"
     #: The customer is bound to another currency.
     CURRENCY = "currency"
     #: The shopper's customer cannot be used just now.
@@ -93,6 +95,7 @@ class Reason(StrEnum):
 
 #: Reasons for which the catalogue is read again, and the shopper's open sessions are expired.
 _OFF_THE_SHELF = (Reason.NOT_FOR_SALE, Reason.OUT_OF_STOCK)
+_PROBLEMS = {Availability.GONE: Problem.GONE, Availability.OUT_OF_STOCK: Problem.OUT_OF_STOCK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,8 @@ class Refused:
     names: tuple[str, ...] = ()
     #: With `SUBSCRIBED`: the customer's subscriptions to the products.
     subscriptions: tuple[Subscription, ...] = ()
-    #: The IDs of all products that cannot be bought, gone or sold out.
-    unavailable: frozenset[str] = field(default=frozenset(), compare=False)
+    #: All products that cannot be bought, by ID; the catalogue may not know it yet.
+    unavailable: Mapping[str, Problem] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +215,8 @@ def _opening(wanted: Wanted, cart: Cart, customer_id: str, ports: _Ports) -> Ope
         opening = open_session(ports.checkouts, draft, ports.state, now=ports.now)
     except NoSuchObject:
         return Refused(Reason.NOT_FOR_SALE, cart)
-    except AmountRefused:
-        return Refused(Reason.AMOUNT, cart)
+    except AmountRefused as exc:
+        return Refused(Reason.TOO_LARGE if exc.too_large else Reason.TOO_SMALL, cart)
     except CurrencyRefused:
         return Refused(Reason.CURRENCY, cart)
     return replace(opening, replaced=(*ended, *opening.replaced))
@@ -236,16 +239,13 @@ def _running(
 def _unavailable(lines: Sequence[Purchase], cart: Cart, checkouts: Checkouts) -> Refused | None:
     """Read the products once more: the refusal if some of them cannot be bought now."""
     found = checkouts.availability([line.product.id for line in lines])
-    unavailable = frozenset(key for key, it in found.items() if it is not Availability.FOR_SALE)
-    for availability, reason in (
-        (Availability.GONE, Reason.NOT_FOR_SALE),
-        (Availability.OUT_OF_STOCK, Reason.OUT_OF_STOCK),
+    ids = dict.fromkeys(line.product.id for line in lines)
+    unavailable = {it: problem for it in ids if (problem := _PROBLEMS.get(found.get(it, Availability.GONE)))}
+    for problem, reason in (
+        (Problem.GONE, Reason.NOT_FOR_SALE),
+        (Problem.OUT_OF_STOCK, Reason.OUT_OF_STOCK),
     ):
-        names = [
-            line.product.name
-            for line in lines
-            if found.get(line.product.id, Availability.GONE) is availability
-        ]
+        names = [line.product.name for line in lines if unavailable.get(line.product.id) is problem]
         if names:
             return Refused(reason, cart, names=tuple(dict.fromkeys(names)), unavailable=unavailable)
     return None

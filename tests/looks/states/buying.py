@@ -107,6 +107,12 @@ def refusals(visit: Visit) -> Iterator[str]:
     yield "refused out of stock"
     visit.stock("linden-teapot", 5)
     read_again(shop)
+    refused(f"/checkout?price={visit.good('linden-teapot').price}")
+    visit.stock("linden-teapot", 0)
+    visit.press("Continue to payment")
+    yield "refused one item out of stock"
+    visit.stock("linden-teapot", 5)
+    read_again(shop)
     refused()
     replace_price(shop, sell(shop, "Spoon", 300), 400)
     visit.page.locator("[name=digest]").evaluate("it => it.value = 'other'")

@@ -22,6 +22,7 @@ from webstore.errors import (
     PaymentsUnavailable,
 )
 from webstore.linking.models import LinkStatus
+from webstore.shop.cart import Problem
 from webstore.shop.checkout import Opened, Reason, Refused, Wanted, buy, digest, second_digest
 from webstore.shop.models import (
     Cart,
@@ -223,7 +224,8 @@ def test_the_page_that_was_seen_is_bought(store: Store, shown: str) -> None:
     ("error", "reason"),
     [
         (NoSuchObject("price_mug"), Reason.NOT_FOR_SALE),
-        (AmountRefused("too small"), Reason.AMOUNT),
+        (AmountRefused("too small"), Reason.TOO_SMALL),
+        (AmountRefused("too large", too_large=True), Reason.TOO_LARGE),
         (CurrencyRefused("usd"), Reason.CURRENCY),
     ],
 )
@@ -428,7 +430,9 @@ def test_the_products_are_read_once_more_before_a_session_is_made(
 
 def test_a_product_that_is_gone_is_named_before_one_that_is_sold_out(store: Store) -> None:
     store.till.unavailable = {"prod_mug": Availability.OUT_OF_STOCK, "prod_pen": Availability.GONE}
-    assert refused(store.buy_cart(BOTH, MUGS, PENS)).names == ("Pen",)
+    result = refused(store.buy_cart(BOTH, MUGS, PENS))
+    assert result.names == ("Pen",)
+    assert result.unavailable == {"prod_mug": Problem.OUT_OF_STOCK, "prod_pen": Problem.GONE}
 
 
 def test_an_open_session_for_what_has_been_sold_out_since_cannot_be_paid(store: Store) -> None:

@@ -330,3 +330,20 @@ def test_a_line_of_an_earlier_release_has_no_name_once_its_product_is_gone() -> 
 def test_a_long_name_is_shortened_in_the_cart(name: str, kept: str) -> None:
     cart = carts.add(Cart(), shelf_of(Product("prod_mug", name, (MUG,))), MUG.id, 1)
     assert cart.lines[0].name == kept
+
+
+def test_rows_are_set_aside_by_what_is_known_later_than_the_catalogue() -> None:
+    cart = cart_of(MUG, BOX, CLUB, price("lamp"))
+    found = carts.set_aside(
+        carts.against(cart, SHELF),
+        {"prod_mug": Problem.OUT_OF_STOCK, "prod_box": Problem.GONE, "prod_lamp": Problem.GONE},
+    )
+    assert [row.problem for row in found] == [
+        Problem.OUT_OF_STOCK,
+        Problem.GONE,
+        None,
+        Problem.OUT_OF_STOCK,
+    ]
+    assert [row.name for row in found] == ["Mug", "Box", "Club", "Lamp"]
+    assert [row.product is None for row in found] == [False, True, False, False]
+    assert [it.price for it in carts.purchases(found)] == [CLUB]

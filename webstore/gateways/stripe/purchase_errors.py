@@ -18,7 +18,7 @@ from .client import is_replay
 from .refusals import explained
 
 #: Error codes for an amount that cannot be charged, https://docs.stripe.com/error-codes
-_AMOUNT_CODES = ("amount_too_small", "amount_too_large")
+_TOO_SMALL, _TOO_LARGE = "amount_too_small", "amount_too_large"
 #: Phrases in Stripe's messages about a second currency of a customer, which have no error code.
 _CURRENCY_PHRASES = ("combine currencies", "does not match the customer currency")
 #: What Stripe says about a price that is missing, archived, of an archived product, or without the currency.
@@ -48,8 +48,8 @@ def purchase_error(exc: PaymentsError) -> PaymentsError:
     error = exc
     if param.endswith("[receipt_email]"):
         error = EmailRefused(str(exc))
-    elif cause.code in _AMOUNT_CODES:
-        error = AmountRefused(str(exc))
+    elif cause.code in (_TOO_SMALL, _TOO_LARGE):
+        error = AmountRefused(str(exc), too_large=cause.code == _TOO_LARGE)
     elif any(words in message for words in _CURRENCY_PHRASES):
         error = CurrencyRefused(str(exc))
     elif any(words in message for words in _NOT_FOR_SALE_PHRASES) or _is_missing_price(cause, param):
