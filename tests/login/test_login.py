@@ -94,6 +94,7 @@ def test_a_max_age_that_is_not_a_number_is_refused(browser: Browser, max_age: st
     page = browser.open(f"/login?max_age={quote(max_age)}")
     assert page.status_code == 400
     assert "This login link has a mistake." in page.text
+    assert 'href="/login?next=/">Log in</a>' in page.text
 
 
 def test_max_age_asks_a_shopper_who_logged_in_long_ago_again(shop: Shop) -> None:

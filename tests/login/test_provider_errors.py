@@ -33,6 +33,7 @@ def test_declining_says_who_ended_the_login_and_offers_another_account(shop: Sho
     page = decline(browser, browser.open("/login?next=/account"))
     assert page.status_code == 403
     assert "You cancelled the login." in content(page)
+    assert '<a class="button" href="/login?next=/account">Log in</a>' in content(page)
     assert "Use another account" in content(page)
     assert not is_logged_in(browser)
 

@@ -25,6 +25,7 @@ from webstore.sessions.models import Identity
 from . import header_room, services
 from .csrf import require_csrf_token
 from .customer import forget
+from .errors import OwnTitle
 from .limits import limited_per_address
 from .login_claims import keep_claims
 from .marks import signed
@@ -48,9 +49,9 @@ def begin_login() -> Response:
         abort(503, "A login is not prefetched.")
     asked = {name: value for name in FORWARDED if (value := request.args.get(name, ""))}
     if (length := len(urlencode(asked))) > _MAX_ASKED:
-        abort(400, "This login link has a part that is too long.")
+        raise _wrong_link("This login link has a part that is too long. Please log in again.")
     if not asked.get("max_age", "0").isascii() or not asked.get("max_age", "0").isdigit():
-        abort(400, "This login link has a mistake. Please log in with the links of the store.")
+        raise _wrong_link("This login link has a mistake. Please log in again.")
     return_path = safe_return_path(request.args.get("next"), MAX_BYTES - length)
     try:
         return redirect(services().login_client.begin(return_path, asked))
@@ -58,6 +59,12 @@ def begin_login() -> Response:
         if asked.get("prompt") != "none":
             raise
         return _without_login(return_path)
+
+
+def _wrong_link(message: str) -> OwnTitle:
+    """The page for a login link that asks for something impossible; it offers a plain login."""
+    login_url = url_for("auth.login", next=safe_return_path(request.args.get("next")))
+    return OwnTitle(400, "You were not logged in", message, ("Log in", login_url))
 
 
 @blueprint.get("/callback")

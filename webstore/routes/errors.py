@@ -26,6 +26,7 @@ from webstore.errors import (
     PaymentsRefused,
     ProviderUnavailable,
     TransactionUnknown,
+    WrongQuantity,
 )
 from webstore.logs import printable
 
@@ -43,11 +44,12 @@ class _Page:
 
 
 class OwnTitle(HTTPException):
-    """An HTTP error whose page has a heading of its own."""
+    """An HTTP error whose page has a heading of its own, and perhaps a link."""
 
-    def __init__(self, code: int, title: str, message: str) -> None:
+    def __init__(self, code: int, title: str, message: str, link: tuple[str, str] | None = None) -> None:
+        """`link`: its words and its address."""
         super().__init__(message)
-        self.code, self.title = code, title
+        self.code, self.title, self.link = code, title, link
 
 
 #: Body, status and headers.
@@ -55,6 +57,9 @@ _Answer = tuple[str | Response, int, list[tuple[str, str]]]
 
 #: Seconds after which a page that is not available just now is worth another try (Retry-After).
 _RETRY_AFTER_S = 60
+_NOT_LOGGED_IN = "You were not logged in"
+#: After a login that the shopper has ended: another account is offered as well.
+_CANCELLED = _Page(403, _NOT_LOGGED_IN, "", "login")
 _LOGIN_PAGES: dict[type[LoginError], _Page] = {
     TransactionUnknown: _Page(
         400,
@@ -63,10 +68,8 @@ _LOGIN_PAGES: dict[type[LoginError], _Page] = {
         "Please log in again.",
         "login",
     ),
-    LoginDenied: _Page(403, "You were not logged in", "", "other"),
-    LoginInteractionNeeded: _Page(
-        400, "You were not logged in", "Please log in again on the login page.", "login"
-    ),
+    LoginDenied: _Page(403, _NOT_LOGGED_IN, "", "other"),
+    LoginInteractionNeeded: _Page(400, _NOT_LOGGED_IN, "Please log in again on the login page.", "login"),
     LoginMisconfigured: _Page(
         400,
         "We couldn't log you in",
@@ -99,7 +102,7 @@ _HTTP_TITLES = {
 _HTTP_MESSAGES = {
     404: "Check the address for typing mistakes. The page may also have moved.",
     405: "Please use the links and buttons in the store.",
-    413: "Please send less at once.",
+    413: "Please go back, shorten what you entered, and try again.",
     429: "Please wait a minute and try again.",
 }
 
@@ -127,6 +130,7 @@ def _login_error(exc: Exception) -> _Answer:
     log.log(level, "login failed reference=%s cause=%s: %s", reference, type(exc).__name__, cause)
     reason = ""
     if isinstance(exc, LoginDenied):
+        page = _CANCELLED if exc.cancelled else page
         reason = exc.words + (f" Reason: {_sentence(exc.reason)}" if exc.reason else "")
     return _render(page, reference, reason, going_to=exc if isinstance(exc, LoginError) else None)
 
@@ -137,7 +141,8 @@ def _sentence(words: str) -> str:
 
 
 def _cannot_buy(exc: Exception) -> _Answer:
-    return _render(_Page(400, "This item can't be bought", str(exc)), None)
+    title = "Check the quantity" if isinstance(exc, WrongQuantity) else "This item can't be bought"
+    return _render(_Page(400, title, str(exc)), None)
 
 
 def _refused(exc: Exception) -> _Answer:
@@ -243,7 +248,8 @@ def _http_error(exc: Exception) -> _Answer:
         if name.lower() not in ("content-type", "content-length")
     ]
     title = exc.title if isinstance(exc, OwnTitle) else _HTTP_TITLES.get(status, "Something went wrong")
-    body, status, _ = _render(_Page(status, title, message), None)
+    link = exc.link if isinstance(exc, OwnTitle) else None
+    body, status, _ = _render(_Page(status, title, message), None, link=link)
     return body, status, headers
 
 
@@ -273,18 +279,16 @@ def _render(
         return problem(page.status, page.message + reason, reference=reference), page.status, headers
     return_path = going_to.return_path if going_to else None
     organization = going_to.organization if going_to else None
-    label, action_url = (
-        link
-        or {
-            "home": ("Back to the store", url_for("shop.home")),
-            "login": ("Log in", url_for("auth.login", next=return_path)),
-            "again": ("Try again", url_for("auth.login", next=return_path)),
-            "other": (
-                "Use another account",
-                url_for("auth.login", prompt="login", organization=organization, next=return_path),
-            ),
-        }[page.action]
-    )
+    actions = {
+        "home": ("Back to the store", url_for("shop.home")),
+        "login": ("Log in", url_for("auth.login", organization=organization, next=return_path)),
+        "again": ("Try again", url_for("auth.login", next=return_path)),
+        "other": (
+            "Use another account",
+            url_for("auth.login", prompt="login", organization=organization, next=return_path),
+        ),
+    }
+    label, action_url = link or actions[page.action]
     body = render_template(
         "error.html",
         status=page.status,
@@ -292,6 +296,7 @@ def _render(
         message=page.message + reason,
         action_url=action_url,
         action_label=label,
+        other=actions["other"] if page is _CANCELLED else None,
         reference=reference,
     )
     return body, page.status, headers

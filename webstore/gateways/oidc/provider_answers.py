@@ -51,10 +51,15 @@ _WORDS: Mapping[str, str] = {
 #: What Auth0 and identity providers say when the user presses "Decline" or "Cancel".
 _CANCELLED = re.compile(r"\bdid not authorize\b|\bcancel|\buser denied\b", re.IGNORECASE)
 _WORDS_CANCELLED = "You cancelled the login."
-#: What Auth0 says of a blocked user. The store's words already say that.
-_SAYS_BLOCKED = re.compile(r"user is blocked\.?", re.IGNORECASE)
 _WORDS_BLOCKED = "This account is blocked."
 _WORDS_UNVERIFIED = "The e-mail address of this account has to be verified first. Please check your inbox."
+#: Reasons that say no more than the store's own words.
+_SAYS_NO_MORE: Mapping[str, re.Pattern[str]] = {
+    _WORDS_BLOCKED: re.compile(r"user is blocked\.?", re.IGNORECASE),
+    _WORDS_UNVERIFIED: re.compile(
+        r"please verify your e-?mail(?: address)?(?: before [a-z ]{1,30})?[.!]?", re.IGNORECASE
+    ),
+}
 _WORDS_ORGANIZATION = "This account can log in only with the right organization."
 #: Error codes of the token endpoint that mean the store's own credentials.
 _CLIENT_CODES = ("invalid_client", "unauthorized_client")
@@ -87,11 +92,12 @@ def callback_error(code: str, description: str | None, source: str = "the provid
     if code == "invalid_request" or not _CODE.fullmatch(code):
         return LoginRejected(told)
     if code == "access_denied" and _CANCELLED.search(given):
-        return LoginDenied(told, words=_WORDS_CANCELLED)
+        return LoginDenied(told, words=_WORDS_CANCELLED, cancelled=True)
     if code == "extension_error":
         told += "; check the tenant's Actions, Rules and custom database scripts"
-    reason = "" if _SAYS_BLOCKED.fullmatch(given) else given
-    return LoginDenied(told, words=_words(code, given), reason=reason)
+    words = _words(code, given)
+    says_no_more = words in _SAYS_NO_MORE and _SAYS_NO_MORE[words].fullmatch(given)
+    return LoginDenied(told, words=words, reason="" if says_no_more else given)
 
 
 def _words(code: str, given: str) -> str:
