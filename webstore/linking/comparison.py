@@ -122,10 +122,8 @@ def _unusable(user: User, customer: Customer, rows: tuple[ComparedField, ...]) -
         problem = "The recorded customer was deleted in Stripe. A new one is made when it is next needed."
         rows = _failed(rows, ID_ROW, "Deleted in Stripe.")
     elif customer.owner in user.owners:
-        problem = (
-            f"The recorded customer names this user of another tenant, {customer.tenant}, so it is refused."
-        )
-        rows = _failed(rows, TENANT_ROW, f"Stripe has {customer.tenant}.")
+        problem = f"The recorded customer names another tenant, {customer.tenant}, so it is refused."
+        rows = _failed(rows, TENANT_ROW, "It names another tenant.")
         return Comparison("refused", user.user_id, rows=rows, problems=(problem,))
     else:
         problem = "The recorded customer does not name this user, so it is not used."
