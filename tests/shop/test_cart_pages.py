@@ -200,6 +200,8 @@ def test_goods_that_are_gone_or_out_of_stock_are_named(shop: Shop) -> None:
     page = browser.open("/cart")
     assert content(page).count("Out of stock.") == 1
     assert content(page).count("No longer available.") == 1
+    assert content(page).count("Not included in the subtotal.") == 2
+    assert re.findall("Quantity of ([^<]*)<", page.text) == ["Tea"]
     assert in_cart(page) == [("Blue mug", 1), ("Lamp", 1), ("Tea", 1)]
     assert "Remove Blue mug" in content(page)
     assert "Subtotal €3.00" in content(page)

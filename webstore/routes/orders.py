@@ -20,7 +20,7 @@ from webstore.shop.order import OrderStatus
 from . import services
 from .cart_cookie import current_cart, keep_cart
 from .customer import NOTHING_LOST, unusable_link
-from .errors import not_available, not_found
+from .errors import OwnTitle, not_available, not_found
 from .formats import reader_locale
 from .limits import limited_per_shopper
 from .login_guards import ask_provider_if_unsure, login_required
@@ -95,7 +95,8 @@ def order(number: str) -> ResponseReturnValue:
         "orders/order.html",
         order=orders.with_variants(found, catalogue),
         products=catalogue.of_lines(found.lines),
-        offers=orders.bought_again(found, catalogue),
+        # While the payment is in progress, nobody knows yet whether the items have to be bought again.
+        offers=[] if found.status is OrderStatus.PROCESSING else orders.bought_again(found, catalogue),
     )
 
 
@@ -158,7 +159,12 @@ def _cursor(user_id: str, text: str | None) -> orders.Cursor | None:
     try:
         found: orders.Cursor = _cursors(user_id).loads(text)
     except BadData:
-        abort(404)
+        raise OwnTitle(
+            404,
+            "We can't find these orders",
+            "This link to older orders is not complete, or belongs to another account.",
+            ("Your orders", url_for("orders.show")),
+        ) from None
     return found
 
 
