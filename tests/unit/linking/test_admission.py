@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -126,7 +127,7 @@ def test_a_clock_that_is_set_back_gives_a_verdict_no_more_time() -> None:
     verdict(linker, state, USER)
     accounts.reads.clear()
     for now, reads in ((9_996.0, 0), (9_990.0, 2)):
-        assert verdict(replace(linker, now=lambda now=now: now), state, USER).customer_id == "cus_1"
+        assert verdict(replace(linker, now=partial(float, now)), state, USER).customer_id == "cus_1"
         assert len(accounts.reads) == reads
 
 
