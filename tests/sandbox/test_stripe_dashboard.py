@@ -100,6 +100,7 @@ def test_an_email_is_changed_as_the_api_does(http: httpx.Client, client: stripe.
     assert client.v1.customers.retrieve(id).email == "new@example.com"
     refused = http.post(f"/test/customers/{id}/email", data={"email": "nonsense"})
     assert (refused.status_code, "Invalid email address: nonsense" in refused.text) == (400, True)
+    assert 'name="email" value="nonsense"' in refused.text
     assert [event.type for event in client.v1.events.list().data] == ["customer.updated", "customer.created"]
 
 

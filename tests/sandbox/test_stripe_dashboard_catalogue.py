@@ -148,8 +148,11 @@ def test_a_recurring_price_need_not_be_the_default(
 def test_a_price_that_makes_no_sense_is_refused_on_the_page(
     http: httpx.Client, client: stripe.StripeClient, mug: stripe.Product, form: dict[str, str]
 ) -> None:
-    answer = http.post(f"/test/products/{mug.id}/price", data={"currency": "eur", **form})
+    form = {"currency": "eur", "interval": "month", "nickname": "Spring", **form}
+    answer = http.post(f"/test/products/{mug.id}/price", data=form)
     assert (answer.status_code, 'role="alert"' in answer.text) == (400, True)
+    assert all(f'value="{typed}"' in answer.text for typed in form.values())
+    assert ('value="month" selected' in answer.text, 'value="1" checked' in answer.text) == (True, False)
     assert len(_prices(client, mug.id)) == 1
 
 

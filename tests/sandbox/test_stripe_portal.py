@@ -67,6 +67,18 @@ def test_a_subscription_is_canceled_and_kept_after_all(
     assert client.v1.subscriptions.retrieve(subscription.id).cancel_at_period_end is False
 
 
+def test_a_subscription_that_is_past_due_is_called_so_until_it_ends(
+    running: RunningStripe, client: stripe.StripeClient, http: httpx.Client, customer: str
+) -> None:
+    (subscription,) = client.v1.subscriptions.list({"customer": customer}).data
+    running.vendor.renew(subscription.id, succeeded=False)
+    address = _portal(client, customer).url
+    ask = f"{address}/subscriptions/{subscription.id}/cancel"
+    assert ("ends on" in http.get(ask).text, "active" in http.get(ask).text) == (True, False)
+    http.post(ask)
+    assert "Past due, ends on" in http.get(address).text
+
+
 def test_a_subscription_of_another_customer_cannot_be_changed(
     client: stripe.StripeClient, http: httpx.Client, customer: str
 ) -> None:
@@ -141,6 +153,7 @@ def test_a_new_account_needs_a_configuration(
     page = http.get(opened.url).text
     assert ("Invoice history" in page, "Cancel subscription" in page) == (False, True)
     (subscription,) = client.v1.subscriptions.list({"customer": customer}).data
+    assert "as soon as you cancel it" in http.get(f"{opened.url}/subscriptions/{subscription.id}/cancel").text
     http.post(f"{opened.url}/subscriptions/{subscription.id}/cancel")
     assert client.v1.subscriptions.retrieve(subscription.id).status == "canceled"
 

@@ -124,7 +124,8 @@ def picture_of(who: str) -> str:
     drawing = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48">'
         f'<path fill="{colour}" d="M0 0h48v48H0z"/>'
-        f'<text x="24" y="31" font-size="20" text-anchor="middle" fill="#fff">{initials}</text></svg>'
+        '<text x="24" y="31" font-size="20" font-family="sans-serif" text-anchor="middle" fill="#fff">'
+        f"{initials}</text></svg>"
     )
     return "data:image/svg+xml," + quote(drawing, safe="/:='")
 

@@ -28,11 +28,12 @@ def add_portal_pages(pages: Blueprint, state: State) -> None:
         with state.lock:
             visit = _visit(state, token)
             subscription = None if visit is None else _own(*visit, id)
-            if subscription is None:
+            if visit is None or subscription is None:
                 return _over()
             return render_template(
                 "stripe/portal_cancel.html",
                 subscription=subscription,
+                at_once=_features(*visit)["subscription_cancel"]["mode"] == "immediately",
                 end=subscriptions.current_end(subscription),
                 portal=f"/p/session/{token}",
             )
