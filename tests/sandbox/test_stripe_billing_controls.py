@@ -307,7 +307,7 @@ def test_the_dashboard_has_buttons(client: stripe.StripeClient, http: httpx.Clie
     assert (subscription["items"].data[0].price.id, subscription["items"].data[0].quantity) == (other, 2)
     admin = f"/test/invoices/{invoice.id}"
     assert admin in http.get(page).text
-    assert ">€10.00</a>, Failed<" in http.get(admin).text
+    assert "</a>, Failed</td>" in http.get(admin).text
     assert http.post(f"{admin}/pay", data={"amount": "1,00", "by": "payment_record"}).status_code == 303
     for form, by in (("pay", "charge"), ("credit", "customer_balance")):
         refused = http.post(f"{admin}/{form}", data={"amount": "1000", "by": by})
