@@ -2,7 +2,7 @@
 
 import pytest
 
-from webstore.sandbox.filters import country, dotted, moment, period, unbroken, words
+from webstore.sandbox.filters import country, day, dotted, moment, period, unbroken, words
 
 
 def test_a_line_ends_in_no_moment_but_before_its_time() -> None:
@@ -11,6 +11,7 @@ def test_a_line_ends_in_no_moment_but_before_its_time() -> None:
         '<time datetime="2026-11-27T08:42:29Z">27\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026, '
         "08:42:29\N{NO-BREAK SPACE}UTC</time>"
     )
+    assert day(1795768949.7) == "27\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,14 @@ _NUMBERED = re.compile(r"(?<![\w|-])(?=[\w|-]*\d)(?=\w+[|-])[\w|-]{3,31}[:,;.]?(
 def moment(unix_seconds: float) -> Markup:
     """A moment in UTC, like `27 Nov 2026, 08:42:29 UTC`. A line may end only before the time."""
     then = datetime.fromtimestamp(int(unix_seconds), UTC)
-    shown = then.strftime("%d\N{NO-BREAK SPACE}%b\N{NO-BREAK SPACE}%Y, %H:%M:%S\N{NO-BREAK SPACE}UTC")
+    shown = f"{day(unix_seconds)}, {then:%H:%M:%S}\N{NO-BREAK SPACE}UTC"
     return Markup('<time datetime="{}">{}</time>').format(then.strftime("%Y-%m-%dT%H:%M:%SZ"), shown)
+
+
+def day(unix_seconds: float) -> str:
+    """The day of a moment in UTC, like `27 Nov 2026`. No line ends inside it."""
+    then = datetime.fromtimestamp(int(unix_seconds), UTC)
+    return then.strftime("%d\N{NO-BREAK SPACE}%b\N{NO-BREAK SPACE}%Y")
 
 
 def dotted(name: str) -> Markup:
@@ -45,4 +51,4 @@ def country(code: str) -> str:
     return str(_NAMES.get(code, code))
 
 
-FILTERS = {each.__name__: each for each in (moment, dotted, words, unbroken, period, country)}
+FILTERS = {each.__name__: each for each in (moment, day, dotted, words, unbroken, period, country)}
