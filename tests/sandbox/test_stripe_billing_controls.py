@@ -309,8 +309,8 @@ def test_the_dashboard_has_buttons(client: stripe.StripeClient, http: httpx.Clie
     assert admin in http.get(page).text
     assert "</a>, Failed</td>" in http.get(admin).text
     assert http.post(f"{admin}/pay", data={"amount": "1,00", "by": "payment_record"}).status_code == 303
-    for form, by in (("pay", "charge"), ("credit", "customer_balance")):
-        refused = http.post(f"{admin}/{form}", data={"amount": "1000", "by": by})
+    for action, by in (("pay", "charge"), ("credit", "customer_balance")):
+        refused = http.post(f"{admin}/{action}", data={"amount": "1000", "by": by})
         assert (refused.status_code, refused.text.count('value="1000"')) == (400, 1)
         assert f'<option value="{by}" selected>' in refused.text
     assert http.post(f"{admin}/uncollectible").status_code == 303
