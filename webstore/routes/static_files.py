@@ -27,9 +27,9 @@ from .measured import ROUTE
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: The one stylesheet that pages link, and the files that it consists of, in the order of the cascade.
+#: The stylesheet that all pages link, and the files that it consists of, in the order of the cascade.
 BUNDLE = "css/all.css"
-STYLESHEETS = ("css/store.css", "css/shop.css", "css/buy.css", "css/orders.css", "css/compare.css")
+STYLESHEETS = ("css/store.css", "css/shop.css", "css/buy.css", "css/orders.css")
 
 _PREFIX = "/static/"
 _ROUTE = f"{_PREFIX}<path:filename>"

@@ -161,8 +161,9 @@ def test_other_requests_get_a_page(store: Flask, method: str, address: str, stat
 
 def test_the_one_stylesheet_has_all_others_in_order() -> None:
     sources = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.css")}
-    # The page of the design is for developers alone.
-    assert set(STYLESHEETS) == sources - {"development/design.css"}, "add the new stylesheet to STYLESHEETS"
+    # The pages of the comparison and of the design are for developers, and link their own.
+    others = {"css/compare.css", "development/design.css"}
+    assert set(STYLESHEETS) == sources - others, "add the new stylesheet to STYLESHEETS"
     bundle = read_static_files(STATIC).by_name[BUNDLE].bodies[""]
     assert bundle == b"\n".join((STATIC / name).read_bytes() for name in STYLESHEETS)
 
