@@ -44,6 +44,7 @@ class RecordFiles:
     ) -> None:
         """`what`: the name of the records in errors. `durable`: whether a power cut may lose none."""
         self._directory, self._what, self._durable = directory, what, durable
+        self._path = str(directory)
         self._watching = (watch or Watch(pause_s=0.0)).watching
         self._purged = 0.0
         #: The identity of an unchanged folder, and its records by their keys.
@@ -68,7 +69,8 @@ class RecordFiles:
     def _kept_here(self) -> dict[str, tuple[float, str] | None]:
         """The records that were read since the last change of the folder. The caller adds others to them."""
         try:
-            there = self._directory.lstat()
+            # Of `os`, as in `_read`.
+            there = os.lstat(self._path)
         except OSError:
             return {}
         identity = there.st_dev, there.st_ino, there.st_mode, there.st_uid, there.st_mtime_ns

@@ -28,7 +28,7 @@ blueprint.before_request(ask_provider_if_unsure)
 #: Maximum digits of a page number. At most 20,000 prices are read, so higher pages cannot exist.
 _MAX_PAGE_DIGITS = 4
 _RETRY_AFTER_S = 5
-_SIMILAR = "This {} is not available. You may find something similar in our shop."
+_SIMILAR = "This {} is not available. You may find something similar in our store."
 
 
 @blueprint.get("/")
