@@ -175,7 +175,9 @@ def purchase_of(catalogue: Catalogue, price_id: str, quantity: int) -> Purchase:
     """The purchase of so many pieces at this price. Raises `CannotBuy`."""
     found = catalogue.priced(price_id)
     if found is None:
-        raise CannotBuy("This item is no longer sold at this price. Please choose it again in the store.")
+        raise CannotBuy(
+            "This item is no longer available at this price. Please choose it again in the store."
+        )
     product, price = found
     if not product.in_stock:
         raise CannotBuy(f"“{product.name}” is out of stock.")
