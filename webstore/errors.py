@@ -34,7 +34,7 @@ WebstoreError
 ├── WebhookRejected            a webhook's signature, age or body is wrong
 ├── TokenRejected              an access token or a logout token failed a check
 ├── CannotBuy                  a line cannot be bought; the message is for the shopper
-│   └── WrongQuantity          the quantity that was typed is none
+│   └── WrongQuantity          the typed quantity is not a number, or out of range
 ├── StateUnavailable           the shared state cannot be read or written
 └── OverBudget                 no answer in time, or no free thread to work on
 """
@@ -253,7 +253,7 @@ class CannotBuy(WebstoreError):
 
 
 class WrongQuantity(CannotBuy):
-    """The quantity that was typed is no number, or out of range."""
+    """The typed quantity is not a number, or is out of range."""
 
 
 class StateUnavailable(WebstoreError):

@@ -73,5 +73,8 @@ def open_shared(settings: Settings) -> tuple[State, KeptRecords, Counters]:
 
 
 def notices_in(folder: Path, watch: Watch | None = None) -> Records:
-    """The notices that something has changed. They count for a minute: a power cut may lose them."""
+    """The notices that something has changed.
+
+    A power cut may lose them: they end what processes keep in memory, and it ends that, too.
+    """
     return RecordFiles(folder / "notices", "notices of changes", durable=False, watch=watch)

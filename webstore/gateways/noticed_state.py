@@ -1,4 +1,4 @@
-"""The state of one machine in two places: what is often read and seldom written is apart from the rest.
+"""The state of one machine in two places: keys that are often read and seldom written lie apart.
 
 Each page of an account asks whether something has changed, and the answer is nearly always no. In a folder of
 records that costs one look at the folder, and in the file, where every login writes, a query.
@@ -29,7 +29,7 @@ class NoticedState:
         """Those of the keys that are there."""
         noticed = [key for key in keys if key.startswith(self._beginnings)]
         others = [key for key in keys if not key.startswith(self._beginnings)]
-        # The notices last: they say whether what was read before still counts.
+        # The notices last: they say whether the other values still count.
         found = self._state.get_many(others) if others else {}
         return {**found, **self._notices.get_many(noticed)} if noticed else found
 

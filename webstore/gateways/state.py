@@ -1,7 +1,7 @@
 """The shared state, a small cache, in an SQLite file for the workers of one machine.
 
 Losing it costs a few calls, never data. Every failure is raised as `StateUnavailable`. `redis_state.py` has
-the cache for several machines, `record_files.py` what must not wait for this file: the ended sessions.
+the cache for several machines, `record_files.py` what does not wait for this file: ended sessions, notices.
 """
 
 from __future__ import annotations

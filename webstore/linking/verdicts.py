@@ -65,8 +65,8 @@ def keys_of(user_id: str) -> tuple[str, str]:
 def kept_verdict(linker: Linker, found: Mapping[str, str] | None, asked: Asked) -> LinkOutcome | None:
     """The verdict of the last minute; None if there is none that counts. Makes no call.
 
-    `found`: what the state has under `keys_of(user_id)`; None while it cannot be used. The first of them may
-    be from an earlier reading, the second is from now.
+    `found`: what the state has under `keys_of(user_id)`; None while it cannot be used. The value of the first
+    key may have been read earlier; that of the second must have been read just now.
     """
     key, forgotten_key = keys_of(asked.user_id)
     with suppress(ValueError, KeyError, TypeError):
@@ -141,7 +141,7 @@ def _forget(state: State, user: str) -> None:
     try:
         state.set(_forgotten(user), secrets.token_urlsafe(9), _FORGOTTEN_S)
     finally:
-        # Either of the two is enough.
+        # The mark alone is enough. Without it, this still helps the processes that do not keep the verdict.
         with suppress(StateUnavailable):
             state.delete(_of_user(user))
 

@@ -64,13 +64,13 @@ _WORDS = {
 class _Choice:
     """The items that the shopper is about to buy: the cart, or one item."""
 
-    #: Those that cannot be bought stay in the cart, and are no part of the order.
+    #: The order leaves out those that cannot be bought. They stay in the cart.
     rows: tuple[Row, ...]
     #: The query parameters of this choice's review page; empty for the cart.
     query: dict[str, Any]
     catalogue: Catalogue
-    #: What a refusal has just found out about products, by ID, and the catalogue may not know yet. The page's
-    #: form repeats it, so that the next order is what the page shows.
+    #: Problems of products, by ID, that a refusal has just found and the catalogue may not know yet. The
+    #: page's form sends them again, so that the next order is the one that the page shows.
     set_aside: Mapping[str, Problem] = field(default_factory=dict)
 
     def without(self, problems: Mapping[str, Problem]) -> _Choice:

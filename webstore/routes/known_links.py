@@ -1,7 +1,7 @@
-"""The verdict about a shopper's link, and what may have changed, read anew only as far as it may be another.
+"""The verdict about a shopper's link, and the marks that end it, with few reads of the shared state.
 
-A verdict ends after a minute, or is forgotten, which another key of the shared state says. So a process keeps
-the verdicts that it has read, and reads only that key each time.
+A verdict ends after a minute, or is forgotten: another key of the state says so. A process therefore keeps
+the verdicts that it has read, and reads only that key for each page.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def install(app: Flask) -> None:
 
 
 def known_link(asked: Asked) -> tuple[Mapping[str, str] | None, LinkOutcome | None]:
-    """What the state has under `keys_of(user)` and the marks of the remembered customer, and the verdict.
+    """The values under `keys_of(user)` and under the marks of the remembered customer, and the verdict.
 
-    None while the state fails, and without a verdict that counts.
+    The values are None while the state fails. The verdict is None if none counts.
     """
     verdicts: _Verdicts = current_app.extensions[_KEY]
     state, linker = services().state, services().linker

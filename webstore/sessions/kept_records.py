@@ -86,7 +86,7 @@ class KeptRecords:
         self._records.delete(key)
 
     def close(self) -> None:
-        """End the attempts. What is not written yet is lost, as at the end of the process."""
+        """End the attempts. Records that are not written yet are lost, as at the end of the process."""
         self._closed = True
 
     def _watch(self) -> None:

@@ -1,4 +1,4 @@
-"""What is seldom written lies apart from the other state, and all of it is one state for its users."""
+"""Keys that are seldom written lie apart from the others, and all of them are one state for its users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The records of ended sessions in a folder of links."""
+"""Records in a folder of links: those of ended sessions, and notices."""
 
 from __future__ import annotations
 

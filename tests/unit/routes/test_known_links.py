@@ -20,7 +20,7 @@ VERDICT, _ = keys_of(USER)
 
 
 class Noted(TimedMemory):
-    """A shared state that notes what is read together."""
+    """A shared state that notes which keys are read together."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
@@ -112,7 +112,7 @@ def test_a_newer_verdict_of_another_process_counts(account: Account) -> None:
     for _ in range(2):
         account.customer()
     account.clock.now += VERDICT_S
-    # The other process shares the state, and has verified the link anew.
+    # The other process shares the state, and has verified the link again.
     services: Services = account.ada.app.extensions["webstore"]
     verdict(services.linker, account.state, USER)
     moved(account)
