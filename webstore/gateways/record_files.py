@@ -1,8 +1,9 @@
 """Records on one machine: a folder in which every record is a symbolic link.
 
 A link's name is the digest of the key, its target is the value. The file system creates and replaces a link
-in one step: readers and writers never wait for each other, and a killed process leaves nothing half-written.
-A full disk still takes a link, which needs no block of its own: docs/decisions/0006-revocation-records.md.
+in one step: readers wait for nobody, writers for one another's step, and a killed process leaves nothing
+half-written and no lock. A full disk still takes a link, which needs no block of its own:
+docs/decisions/0006-revocation-records.md.
 
 Each change of a record changes the folder's time of modification. As long as that time is the same, a process
 does not read a record twice: a page of a shopper usually costs one look at the folder.
@@ -11,6 +12,7 @@ does not read a record twice: a page of a shopper usually costs one look at the 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import os
@@ -24,7 +26,8 @@ from webstore.state import SERVER_RUN
 
 from .state import Watch, require_own_folder
 
-_PURGE_EVERY_S = 600.0
+#: How often expired records are looked for, in seconds, and how many records one request looks at.
+_PURGE_EVERY_S, _PURGED_AT_ONCE = 600.0, 256
 #: A link that a killed process did not rename, and its age in seconds when it is deleted.
 _UNFINISHED, _UNFINISHED_S = ".new-", 60.0
 #: A folder that changed within so many seconds may change again without another time: on no file system is a
@@ -32,8 +35,8 @@ _UNFINISHED, _UNFINISHED_S = ".new-", 60.0
 _SETTLED_S = 3.0
 #: Records, and names without one, that are kept of an unchanged folder.
 _MOST_KEPT = 4096
-#: Attempts to add a record whose name another process is replacing.
-_ATTEMPTS = 5
+#: Seconds to wait for another writer's step, and between two attempts.
+_BUSY_S, _RETRY_S = 0.5, 0.001
 
 
 class RecordFiles:
@@ -47,6 +50,8 @@ class RecordFiles:
         self._path = str(directory)
         self._watching = (watch or Watch(pause_s=0.0)).watching
         self._purged = 0.0
+        #: Names that the purge under way has yet to look at.
+        self._unseen: list[str] = []
         #: The identity of an unchanged folder, and its records by their keys.
         self._kept: tuple[object, dict[str, tuple[float, str] | None]] = None, {}
 
@@ -85,30 +90,21 @@ class RecordFiles:
     def set(self, key: str, value: str, ttl_s: float) -> None:
         """Record the value for `ttl_s` seconds."""
         with self._folder() as folder:
-            self._purge(folder)
-            new = folder / f"{_UNFINISHED}{secrets.token_hex(8)}"
-            new.symlink_to(_target(value, ttl_s))
-            try:
-                new.rename(folder / _name(key))
-            except OSError:
-                new.unlink()
-                raise
+            with _alone(folder):
+                self._purge(folder)
+                _put(folder, key, value, ttl_s)
             self._flush(folder)
 
     def add(self, key: str, value: str, ttl_s: float) -> bool:
         """Record the value if the key is absent or expired. Returns whether it was recorded."""
         with self._folder() as folder:
-            record = folder / _name(key)
-            for _ in range(_ATTEMPTS):
-                with contextlib.suppress(FileExistsError):
-                    record.symlink_to(_target(value, ttl_s))
-                    self._flush(folder)
-                    return True
-                found = _read(record)
+            with _alone(folder):
+                found = _read(folder / _name(key))
                 if found is not None and found[0] > time.time():
                     return False
-                record.unlink(missing_ok=True)
-            return False
+                _put(folder, key, value, ttl_s)
+            self._flush(folder)
+            return True
 
     def delete(self, key: str) -> None:
         """Delete the record."""
@@ -140,11 +136,15 @@ class RecordFiles:
                 os.close(handle)
 
     def _purge(self, folder: Path) -> None:
-        """Delete expired records now and then."""
-        if time.monotonic() - self._purged < _PURGE_EVERY_S:
-            return
-        self._purged, now = time.monotonic(), time.time()
-        for record in folder.iterdir():
+        """Delete expired records now and then, a part of the folder in each request."""
+        if not self._unseen:
+            if time.monotonic() - self._purged < _PURGE_EVERY_S:
+                return
+            self._purged, self._unseen = time.monotonic(), os.listdir(folder)  # noqa: PTH208 (names, not paths)
+        names = self._unseen[-_PURGED_AT_ONCE:]
+        del self._unseen[-_PURGED_AT_ONCE:]
+        now = time.time()
+        for record in (folder / name for name in names):
             with contextlib.suppress(OSError):
                 if record.name.startswith(_UNFINISHED):
                     expired = record.lstat().st_mtime + _UNFINISHED_S <= now
@@ -155,13 +155,42 @@ class RecordFiles:
                     record.unlink()
 
 
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Have no other thread or process change a record here. The end of a process ends its lock.
+
+    Without it, who deletes or replaces an expired record could hit the one that was recorded a moment ago.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        ends = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(_RETRY_S)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _put(folder: Path, key: str, value: str, ttl_s: float) -> None:
+    """Create or replace the record in one step."""
+    new = folder / f"{_UNFINISHED}{secrets.token_hex(8)}"
+    new.symlink_to(f"{time.time() + ttl_s:.3f} {value}")
+    try:
+        new.rename(folder / _name(key))
+    except OSError:
+        new.unlink()
+        raise
+
+
 @functools.lru_cache(maxsize=4096)
 def _name(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:40]
-
-
-def _target(value: str, ttl_s: float) -> str:
-    return f"{time.time() + ttl_s:.3f} {value}"
 
 
 def _read(record: Path | str) -> tuple[float, str] | None:

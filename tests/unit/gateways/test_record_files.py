@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -138,6 +139,66 @@ def test_what_is_over_is_deleted_now_and_then(directory: Path, monkeypatch: pyte
     records.set("kept", "value", 60)
     assert len(list(directory.iterdir())) == 1
     assert records.get("kept") == "value"
+
+
+def test_a_purge_looks_at_a_part_of_the_folder_at_a_time(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = RecordFiles(directory)
+    for number in range(10):
+        records.set(f"key {number}", "value", -1)
+    monkeypatch.setattr(record_files, "_PURGED_AT_ONCE", 4)
+    purging, left = RecordFiles(directory), []
+    for _ in range(4):
+        purging.set("kept", "value", 60)
+        left.append(len(list(directory.iterdir())) - 1)
+    assert left == [6, 2, 0, 0]
+    assert records.get("kept") == "value"
+
+
+@pytest.mark.parametrize("act", ["add", "purge"])
+def test_a_record_that_replaces_an_expired_one_stays(
+    act: str, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes it while this one removes or replaces what it saw expire."""
+    other, this, expired = RecordFiles(directory), RecordFiles(directory), -1.0
+    other.set("key", "old", expired)
+    setter = threading.Thread(target=other.set, args=("key", "of another process", 60.0))
+
+    def readlink_before_the_other(path: Path | str) -> str:
+        found = readlink(path)
+        if found.endswith(" old") and not setter.ident:
+            setter.start()
+            setter.join(0.1)
+        return found
+
+    readlink = os.readlink
+    monkeypatch.setattr(os, "readlink", readlink_before_the_other)
+    if act == "add":
+        assert this.add("key", "short", 60.0)
+    else:
+        this.set("unrelated", "value", 60.0)
+    setter.join(60.0)
+    assert RecordFiles(directory).get("key") == "of another process"
+
+
+def test_a_writer_that_stopped_in_its_step_holds_up_no_reader_and_no_writer_for_long(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = RecordFiles(directory)
+    records.set("key", "value", 60)
+    monkeypatch.setattr(record_files, "_BUSY_S", 0.02)
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for write in (records.set, records.add):
+            with pytest.raises(StateUnavailable, match="BlockingIOError"):
+                write("key", "another", 60)
+        assert records.get("key") == "value"
+    finally:
+        os.close(handle)
+    records.set("key", "another", 60)
+    assert records.get("key") == "another"
 
 
 @pytest.mark.parametrize("text", ["half a pair: \ud800", "zero: \x00", "x" * 5000])
