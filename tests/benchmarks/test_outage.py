@@ -218,5 +218,5 @@ def test_no_request_failed_and_the_load_was_as_high_as_meant(figures: Figures) -
         for window in windows:
             assert [s for s in window.pages + window.logins if s.problem] == []
             assert len(window.pages) == WINDOW_S * PAGES_PER_S
-            # Those due at the very end may begin after it.
+            # Those due near the end may begin after it.
             assert condition == IDLE or window.logins_per_s >= 0.95 * LOGINS_PER_S

@@ -124,7 +124,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(shell: Office) -> None:
     chance = dice(SEED, "kills")
     killed = 0
     while killed < KILLS:
-        # A run that ends sooner does not count. The next one begins anew.
+        # A run that ends sooner does not count. The next one begins again.
         ended = shell.reconcile("--json", *REPAIR, *FAST, kill_after_s=chance.uniform(0.2, 1.0) * took)
         killed += ended.code is None
         say(f"{ended.seconds:.1f} s: {'killed' if ended.code is None else ended.code}")

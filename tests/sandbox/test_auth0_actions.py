@@ -301,7 +301,7 @@ def test_the_stores_action_sets_claims_where_it_is_deployed_and_bound(
     assert tenant.claims(tokens["access_token"])[claim] == "cus_1"
     assert "https://shop.example/plan" not in claims
 
-    # What runs is the deployed version, whatever the draft says.
+    # The deployed version runs, not the draft.
     admin.actions.update(ours, code=CODE)
     assert browser.id_token()[claim] == "cus_1"
     tenant.advance(1)

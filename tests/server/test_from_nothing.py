@@ -57,7 +57,7 @@ class NewStore:
         return done.stdout
 
     def writes(self) -> list[str]:
-        """What was asked of the vendors' APIs since the last time, apart from reading and tokens."""
+        """The calls to the vendors' APIs since the last time, without reads and token requests."""
         found = []
         for vendor in (self.sandbox.auth0, self.sandbox.stripe):
             asked = [(it.method, it.path) for it in vendor.control.requests()]

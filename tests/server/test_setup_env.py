@@ -50,7 +50,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vendors: dict[str, str
 
 @pytest.fixture
 def complete(monkeypatch: pytest.MonkeyPatch, vendors: dict[str, str]) -> pytest.MonkeyPatch:
-    """An environment that has what is needed."""
+    """An environment with all that the command needs."""
     for name in REQUIRED:
         monkeypatch.setenv(name, vendors[name])
     return monkeypatch
@@ -91,7 +91,7 @@ class Terminal:
         self.shown, self._read = "", 0
 
     def until(self, text: str) -> None:
-        """Read until the command shows this, after what was waited for before."""
+        """Read until the command shows this text, after the one of the call before."""
         deadline = time.monotonic() + 60
         while (found := self.shown.find(text, self._read)) < 0:
             assert time.monotonic() < deadline, self.shown

@@ -1,4 +1,4 @@
-"""A store to which the sandbox's Stripe delivers events, and what its hook is told."""
+"""A store to which the sandbox's Stripe delivers events, and the calls of its hook."""
 
 from __future__ import annotations
 

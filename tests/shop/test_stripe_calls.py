@@ -1,4 +1,4 @@
-"""The calls that pages make to Stripe for carts: few, whoever asks, and never at the cost of shoppers."""
+"""The calls that pages make to Stripe for carts: few for every visitor, and never at the cost of shoppers."""
 
 from __future__ import annotations
 

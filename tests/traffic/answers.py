@@ -37,7 +37,7 @@ STATUSES: Mapping[str, frozenset[int]] = {
     "idempotency_error": frozenset({400, 409}),
     "invalid_request_error": frozenset({400, 401, 403, 404, 409, 429}),
 }
-#: What is left of a deleted object.
+#: The fields of a deleted object.
 _OF_DELETED = ("deleted", "id", "object")
 #: Fields that the SDK's classes leave out or misname. Sources:
 #: https://docs.stripe.com/api/pagination and https://docs.stripe.com/api/pagination/search
@@ -57,7 +57,7 @@ Json = Any
 
 
 def answer_problems(exchange: Exchange) -> list[str]:
-    """What is wrong with an answer; empty if nothing is."""
+    """The faults of an answer."""
     endpoint = endpoint_of(exchange.method, exchange.path)
     if endpoint is None:
         return ["the SDK has no such endpoint"]
@@ -72,7 +72,7 @@ def answer_problems(exchange: Exchange) -> list[str]:
 
 
 def error_problems(status: int, answer: Json) -> list[str]:
-    """What is wrong with the body of an error. Source: https://docs.stripe.com/api/errors"""
+    """The faults of an error's body. Source: https://docs.stripe.com/api/errors"""
     if not isinstance(answer, dict) or set(answer) != {"error"}:
         return [f"{answer!r} is not the body of an error"]
     error = answer["error"]
@@ -89,7 +89,7 @@ def error_problems(status: int, answer: Json) -> list[str]:
 
 
 def event_problems(event: Json) -> list[str]:
-    """What is wrong with an event, and with the object in it.
+    """The faults of an event, and of the object in it.
 
     Sources: https://docs.stripe.com/api/events/object and
     https://docs.stripe.com/event-destinations#thin-events
@@ -115,7 +115,7 @@ def event_problems(event: Json) -> list[str]:
 
 
 def _thin_problems(related: Json) -> list[str]:
-    """What is wrong with the name of the object in a thin event."""
+    """The faults of the object's name in a thin event."""
     if not isinstance(related, dict) or set(related) != {"id", "type", "url"}:
         return [f"related_object: {related} is not an ID, a type and a URL"]
     endpoint, kind = endpoint_of("GET", related["url"]), resource_called(related["type"])
@@ -125,9 +125,9 @@ def _thin_problems(related: Json) -> list[str]:
 
 
 def _problems(value: Json, hint: Hint, tree: Tree | None, where: str) -> list[str]:
-    """What is wrong with a value, seen as the annotation `hint`.
+    """The faults of a value, seen as the annotation `hint`.
 
-    `tree`: what is expanded below it; None if the field itself is not expanded.
+    `tree`: the fields expanded below it; None if the field itself is not expanded.
     """
     if value is None:
         return [] if {Any, type(None)} & {*options_of(hint)} else [f"{where} is null"]
@@ -160,7 +160,7 @@ def _kinds(hint: Hint) -> tuple[tuple[Hint, ...], ...]:
 
 
 def _object_problems(value: dict[str, Json], hint: Hint, tree: Tree, where: str) -> list[str]:
-    """What is wrong with an object of the class `hint`."""
+    """The faults of an object of the class `hint`."""
     kind = object_of(hint)
     assert kind is not None
     if kind is UntypedStripeObject:

@@ -40,7 +40,7 @@ def tree_of(paths: Iterable[str]) -> Tree:
 
 
 def expand_problems(paths: Iterable[str], answer: Hint) -> list[str]:
-    """What is wrong with the paths of a request's `expand`, for an answer of this type."""
+    """The faults of the paths of a request's `expand`, for an answer of this type."""
     return [f"expand {path!r}: {problem}" for path in paths if (problem := _problem(path, answer))]
 
 
@@ -81,7 +81,7 @@ def object_of(hint: Hint) -> type[StripeObject] | None:
 
 # Any: annotations have no common type.
 def substituted(hint: Hint, owner: Hint) -> Any:
-    """The annotation of a field of `owner`. In a `ListObject[Price]` the type variable stands for `Price`."""
+    """The annotation of a field of `owner`. In a `ListObject[Price]` the type variable is `Price`."""
     if origin_of(hint) is list and isinstance(get_args(hint)[0], TypeVar) and get_args(owner):
         return list.__class_getitem__(get_args(owner)[0])
     return hint

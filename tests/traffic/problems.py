@@ -1,4 +1,4 @@
-"""What is wrong in recorded traffic, each fault once."""
+"""The faults of recorded traffic, each once."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _PLACE = re.compile(r"\[\d+\]")
 
 
 def problems_of_requests(traffic: Traffic) -> list[str]:
-    """What is wrong with the store's requests."""
+    """The faults of the store's requests."""
     return _problems_of_calls(traffic, request_problems)
 
 
 def problems_of_answers(traffic: Traffic) -> list[str]:
-    """What is wrong with Stripe's answers to them."""
+    """The faults of Stripe's answers to them."""
     return _problems_of_calls(traffic, answer_problems)
 
 
 def problems_of_events(traffic: Traffic) -> list[str]:
-    """What is wrong with the events that Stripe delivered."""
+    """The faults of the events that Stripe delivered."""
     events = [json.loads(it.body) for it in traffic.deliveries]
     return _once((it["type"], event_problems(it)) for it in events)
 

@@ -56,7 +56,7 @@ _MAX_IDEMPOTENCY_KEY = 255
 
 
 def request_problems(exchange: Exchange) -> list[str]:
-    """What is wrong with a request; empty if nothing is."""
+    """The faults of a request."""
     endpoint = endpoint_of(exchange.method, exchange.path)
     if endpoint is None:
         return ["the SDK has no such endpoint"]
@@ -70,7 +70,7 @@ def request_problems(exchange: Exchange) -> list[str]:
 
 
 def decoded(exchange: Exchange) -> tuple[dict[str, Value], list[str]]:
-    """The parameters of a request as nested dictionaries, and what is wrong with their names."""
+    """The parameters of a request as nested dictionaries, and the faults of their names."""
     form: dict[str, Value] = {}
     problems = []
     for name, value in [
@@ -99,7 +99,7 @@ def expanded(form: Mapping[str, Value]) -> list[str]:
 
 
 def _problems(value: Value, hint: Hint, where: str) -> list[str]:
-    """What is wrong with a parameter, seen as the annotation `hint`."""
+    """The faults of a parameter, seen as the annotation `hint`."""
     options = [it for it in options_of(hint) if not _is_an_object(it)]
     known = [it for it in options if origin_of(it) is Literal and get_args(it) != ("",)]
     if known and str in options:
@@ -166,7 +166,7 @@ def _is_an_object(hint: Hint) -> bool:
 
 
 def _rules(endpoint: Endpoint, form: Mapping[str, Value], exchange: Exchange) -> Iterator[str]:
-    """Breaches of the limits that stand in Stripe's documentation only."""
+    """Breaches of the limits that only Stripe's documentation names."""
     for name, most in LENGTHS.get(str(endpoint), {}).items():
         value = _found(form, name)
         if isinstance(value, str) and len(value) > most:

@@ -58,14 +58,14 @@ PRICE: Mapping[str, Any] = {
 
 
 def exchange(method: str, path: str, *, answer: object = None, status: int = 200, **rest: Any) -> Exchange:
-    """An exchange as if it was recorded. `form`: what is sent; `headers`: those of the request."""
+    """An exchange as if it was recorded. `form`: its parameters; `headers`: those of the request."""
     sent = urlencode(rest.get("form", {}))
     query, body = (sent, "") if method == "GET" else ("", sent)
     return Exchange(method, path, query, body, rest.get("headers", {}), status, answer, NOW)
 
 
 def session(**changes: str | None) -> list[str]:
-    """What is found in the request for a new session with these parameters changed; None: left out."""
+    """The faults found in the request for a new session with these parameters changed; None: left out."""
     form = {name: value for name, value in {**SESSION, **changes}.items() if value is not None}
     return request_problems(exchange("POST", "/v1/checkout/sessions", form=form))
 
@@ -76,7 +76,7 @@ def listed(*items: object, more: bool = False) -> dict[str, object]:
 
 
 def prices(*items: object, form: dict[str, str] | None = None, more: bool = False) -> list[str]:
-    """What is found in the answer that lists these prices."""
+    """The faults found in the answer that lists these prices."""
     answer = listed(*items, more=more)
     return answer_problems(exchange("GET", "/v1/prices", form=form or {}, answer=answer))
 

@@ -56,7 +56,7 @@ def customer_of(shop: Shop, email: str) -> str:
 
 
 def look_around(shop: Shop, good: Good) -> None:
-    """A stranger looks at what is for sale."""
+    """A stranger looks at the products."""
     browser = shop.browser()
     for path in ("/", "/?q=mug", f"/products/{good.product}", "/cart", "/sitemap.xml", "/terms", "/checkout"):
         assert browser.open(path).status_code == 200

@@ -1,4 +1,4 @@
-"""`.env` has the settings that are not in the environment; what is wrong with it is said."""
+"""`.env` has the settings that are not in the environment; its faults are named."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Inbox:
 
     @property
     def fulfilled(self) -> list[str]:
-        """The sessions, invoices and so on that the hook was told about."""
+        """The sessions, invoices and so on for which the hook was called."""
         return [event.object_id for event in self.told]
 
     @property
@@ -170,7 +170,7 @@ def signature(body: bytes, secret: str = SECRET, at: float | None = None) -> str
 def opened(app: Flask, state: Path | None = None) -> Inbox:
     """The store with a till of its own in Stripe's place and nothing in its shared state.
 
-    `state`: the folder of a real one; without it, one in memory that goes by the clock of the inbox.
+    `state`: the folder of a real one; without it, one in memory that uses the clock of the inbox.
     """
     services: Services = app.extensions["webstore"]
     inbox = Inbox(app, Till({SESSION.id: SESSION}))

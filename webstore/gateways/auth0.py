@@ -169,7 +169,7 @@ class Auth0Directory:
         return _document(self._http.get(f"{self._api_url}/{path}", params=params, headers=headers))
 
     def _write(self, send: Callable[[Auth0], object]) -> None:
-        """Make a call of the SDK whose answer is judged by its status alone."""
+        """Call the SDK, and judge the answer by its status alone."""
 
         def send_with(token: str) -> None:
             try:

@@ -157,7 +157,7 @@ class Creation:
 
     customer: Customer
     replayed: bool
-    #: Seconds that the call took; meanwhile somebody else may have recorded a customer.
+    #: Seconds that the call took. During them somebody else may have recorded a customer.
     took_s: float = 0.0
 
 

@@ -84,7 +84,7 @@ MAX_CREATES = 12
 MAX_VERIFIED = 3
 #: Seconds that the login of a linked user waits for the account of the store's key, once in a process.
 ACCOUNT_PATIENCE_S = 0.5
-#: Seconds after which a create counts as slow: somebody else may have recorded a customer meanwhile.
+#: Seconds after which a create counts as slow: somebody else may have recorded a customer by then.
 SLOW_CREATE_S = 1.0
 #: User IDs that one look-up searches for: the user's own, and those of merged accounts. More of them are
 #: looked up at the next uses.

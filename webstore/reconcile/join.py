@@ -173,7 +173,7 @@ class Join:
                     yield finding
 
     def _facts(self, row: Sequence[object]) -> UserFacts | None:
-        """What is known about a user; None if a link is being made just now."""
+        """The facts about a user; None if a link is being made just now."""
         user = user_of(row[:12])
         elsewhere, why = row[12:14]
         naming, taken = [], False

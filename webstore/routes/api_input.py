@@ -30,7 +30,7 @@ class Wish:
     lines: Mapping[str, int]
     success_url: str | None
     cancel_url: str | None
-    #: The digest of the subscriptions that the user was told about; empty: none.
+    #: The digest of the subscriptions that the user was shown; empty: none.
     second: str = ""
 
 

@@ -34,9 +34,9 @@ _EDGE_S = 60
 
 
 class _ValidAddress:
-    """Makes the request's address one that Werkzeug can read, whatever the client sent.
+    """Turns every request's address into one that Werkzeug can read.
 
-    Any client can set the Host header. The store's own host takes its place: URLs are built from `BASE_URL`,
+    Any client can set the Host header. The store uses its own host instead: URLs are built from `BASE_URL`,
     and a request whose Host header is not a host name cannot be routed. Bytes of the query that are not ASCII
     become their percent-encoding (RFC 3986, section 2.1).
     """

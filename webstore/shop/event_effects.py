@@ -36,7 +36,7 @@ _INVOICE_EVENTS = frozenset({"invoice.paid", "invoice.payment_failed"})
 _REFUND_EVENTS = frozenset({"refund.created", "refund.updated", "refund.failed"})
 _DISPUTE_EVENTS = frozenset({"charge.dispute.created", "charge.dispute.closed"})
 _SUBSCRIPTION_EVENTS = frozenset({"customer.subscription.updated", "customer.subscription.deleted"})
-#: Events after which a customer's subscriptions, or what has to be paid for them, may be others.
+#: Events after which a customer's subscriptions, or the sums to pay for them, may have changed.
 _OF_SUBSCRIPTIONS = _SUBSCRIPTION_EVENTS | _INVOICE_EVENTS | _SESSION_EVENTS | _CUSTOMER_EVENTS
 _CHANGED_GOODS = frozenset({"product.updated", "product.deleted", "price.updated", "price.deleted"})
 #: Events that can cause order events.

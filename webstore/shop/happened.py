@@ -135,7 +135,7 @@ def of_subscription(
 ) -> OrderEvents:
     """The end of a subscription, or its cancellation for a later time.
 
-    `scheduled`: the ID of the cancellation that the hooks were told about and that was not undone yet.
+    `scheduled`: the ID of the cancellation for which the hooks were called and that was not undone yet.
     """
     if subscription.user_id is None:
         return ()

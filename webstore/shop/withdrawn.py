@@ -44,7 +44,7 @@ _ANSWER_KEPT_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """What is asked for sessions with withdrawn goods."""
+    """The requests to look for sessions with withdrawn goods."""
 
     sales: Sales
     checkouts: Checkouts

@@ -1,4 +1,4 @@
-"""The gateway to a tenant's configuration: what is sent, key by key, and what is made of the answers."""
+"""The gateway to a tenant's configuration: the requests, key by key, and the reading of the answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Way:
 
 @dataclass
 class Discovery(Wire):
-    """Gives one answer to whoever asks for the discovery document."""
+    """Gives one answer to each request for the discovery document."""
 
     answer: Answer | None
 
@@ -44,7 +44,7 @@ class Discovery(Wire):
 
 
 def tenant(*replies: Reply | object, discovery: Answer | None = None) -> tuple[Auth0Tenant, Way]:
-    """A tenant that gives these answers; a document stands for itself with the status 200."""
+    """A tenant that gives these answers; a document alone has the status 200."""
     way = Way([it if isinstance(it, Reply) else Reply(200, it) for it in replies])
     calls = ManagementCalls(way, pause=lambda _: None)
     return Auth0Tenant(calls, Discovery(discovery), "https://shop.example"), way

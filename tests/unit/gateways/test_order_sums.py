@@ -1,4 +1,4 @@
-"""The lines between an order's items, its total and what was paid add up, and each has its right name."""
+"""The lines between an order's items, its total and its payments add up, and each has its right name."""
 
 from __future__ import annotations
 

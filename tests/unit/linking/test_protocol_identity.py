@@ -1,4 +1,4 @@
-"""Whose customer it is: users made anew, tenants that moved, imports, addresses in capitals."""
+"""Which user a customer belongs to: users created again, tenants that moved, imports, capital letters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OURS = "shop.eu.auth0.com"
     ],
 )
 def test_a_user_id_that_comes_again_finds_its_old_customer(vendors: Vendors, user_id: str) -> None:
-    """The account was closed, and a day later Auth0 makes the same ID anew: its age proves nothing."""
+    """The account was closed, and a day later Auth0 creates the same ID again: its age proves nothing."""
 
     def log_in() -> str | None:
         steps = protocol.at_login(user_id, ClaimedLink(), policy_of(vendors), vendors.now)

@@ -1,4 +1,4 @@
-"""An operator unlinks a user, call by call: logins in between, crashes, other worlds, and what comes next."""
+"""An operator unlinks a user, call by call: logins in between, crashes, other worlds, and the next login."""
 
 from __future__ import annotations
 

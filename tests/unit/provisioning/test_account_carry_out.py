@@ -28,7 +28,7 @@ class EnvFile:
 
 
 def set_up(account: MemoryAccount, file: EnvFile, wants: Wanted) -> list[str]:
-    """Plan and carry out, as a store does that reads the file. Gives what is left to do."""
+    """Plan and carry out, as a store does that reads the file. Gives the steps that are left."""
     wants = replace(
         wants,
         has_secret=wants.has_secret or "STRIPE_WEBHOOK_SECRET" in file.values,

@@ -1,4 +1,4 @@
-"""The catalogue file of `flask setup stripe`: what it may say, and how its faults are told."""
+"""The catalogue file of `flask setup stripe`: what it may say, and the messages about its faults."""
 
 from __future__ import annotations
 

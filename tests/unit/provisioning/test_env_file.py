@@ -1,4 +1,4 @@
-"""Settings are added to `.env`: what stands there stays, and every reader reads what was meant."""
+"""Settings are added to `.env`: its lines stay, and every reader gets the same values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account page shows a list of subscriptions again for moments in which nothing can have changed it."""
+"""The account page shows a kept list of subscriptions while nothing can have changed it."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_while_the_state_cannot_be_read_stripe_is_asked_each_time(account: Accou
         assert account.shown() == [f"Tea {number}"]
     account.state.down = False
     account.has()
-    # What was read meanwhile is not kept; what was read before is not older than half a minute.
+    # A list read during the change is not kept; one read before it is at most half a minute old.
     assert account.shown() == ["Tea"]
     account.clock.now += KEPT_S
     assert account.shown() == []

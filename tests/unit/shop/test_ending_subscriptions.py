@@ -70,7 +70,7 @@ def test_no_answer_comes_before_a_refusal(subscribers: Subscribers, pages: Payme
     subscribers.stuck |= {"sub_3": REFUSED, "sub_2": NO_ANSWER}
     with pytest.raises(NotEnded) as failed:
         end_all(tills(subscribers, pages), "cus_1", USER)
-    # A new try may end the others; then the refusal is told.
+    # A new try may end the others; then the refusal is shown.
     assert not failed.value.refused
 
 

@@ -1,4 +1,4 @@
-"""What the hooks are told about renewals, refunds, disputes and cancellations."""
+"""The calls of the hooks for renewals, refunds, disputes and cancellations."""
 
 from __future__ import annotations
 

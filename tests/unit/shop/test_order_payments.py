@@ -73,7 +73,7 @@ def test_charges_that_the_list_did_not_contain_are_read_while_calls_are_left() -
     hidden = {f"pi_in_{n}": charge(f"pi_in_{n}", refunded=100) for n in (1, 2, 3)}
     books = Books(invoices={"cus_1": invoices}, part=20, hidden=hidden)
     page = orders.page_of_orders(books, USER, link(), None)
-    # What is not known is said, not guessed.
+    # An unknown sum is named as unknown, not guessed.
     assert [(it.status, it.unread) for it in page.orders] == [
         ("refunded", False),
         ("paid", True),

@@ -79,7 +79,7 @@ class Store:
 
     @property
     def sold(self) -> list[str]:
-        """The sessions that the hook was told about, in order."""
+        """The sessions for which the hook was called, in order."""
         return [event.object_id for event in self.told]
 
     def _read(self, body: bytes) -> StripeEvent:

@@ -26,7 +26,7 @@ from webstore.sandbox.stripe.state import State
 class Controls(
     CheckoutControls, EventControls, InvoiceControls, PaymentControls, RefundControls, SubscriptionControls
 ):
-    """All controls. A method raises LookupError for an unknown ID and ValueError for what is impossible."""
+    """All controls. A method raises LookupError for an unknown ID, ValueError for an impossible request."""
 
 
 @dataclass(frozen=True)
