@@ -120,17 +120,6 @@ def then_closing(answer: bytes) -> Talk:
     return talk
 
 
-def dripping(start: bytes, endless: bytes) -> Talk:
-    """Begin an answer and go on with it a byte at a time, without an end."""
-
-    def talk(connection: socket.socket, server: RawServer) -> None:
-        server.request(connection)
-        connection.sendall(start)
-        server.drip(connection, endless)
-
-    return talk
-
-
 def silence(connection: socket.socket, server: RawServer) -> None:
     """Send nothing at all."""
     del connection

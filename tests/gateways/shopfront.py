@@ -19,7 +19,6 @@ from webstore.state import State
 
 METADATA = {"auth0_user_id": ADA, "auth0_tenant": "shop.eu.auth0.com", "link_generation": "0"}
 DRAFT = CustomerDraft("ada@example.com", "Ada Example", "of the web store", METADATA)
-ANY_CUSTOMER = "/v1/customers/[^/]+"
 
 Act = Callable[[StripePayments], object]
 EVERY_CALL = [

@@ -22,9 +22,6 @@ from tests.sandbox.checkout import (
 from tests.sandbox.conftest import RunningStripe
 from webstore.sandbox.stripe import LIVE_KEY
 
-BAD = (400, None, None)
-
-
 # Create
 
 

@@ -33,10 +33,6 @@ class Collection:
     #: Its part of the page's address.
     slug: str
     name: str
-    #: The number of its products.
-    count: int
-    #: The product whose picture is shown for it.
-    cover: Product
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ def collections(catalogue: Catalogue) -> tuple[Collection, ...]:
             members.setdefault(where, []).append(product)
     found = [
         # The oldest product's spelling: a slip in a new product does not rename the collection.
-        Collection(where, its[-1].category or "", len(its), next((it for it in its if it.images), its[0]))
+        Collection(where, its[-1].category or "")
         for where, its in members.items()
     ]
     return tuple(sorted(found, key=lambda it: (_plain(it.name), it.slug)))

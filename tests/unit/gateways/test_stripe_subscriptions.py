@@ -156,9 +156,6 @@ def test_an_amount_that_depends_on_use_is_not_guessed(price: dict[str, Any]) -> 
     assert read(subscription(items=listed(item(price=price))))[0].items[0].money is None
 
 
-INCLUSIVE = listed(item(price={"tax_behavior": "inclusive"}))
-
-
 @pytest.mark.parametrize(
     ("fields", "adjusted"),
     [

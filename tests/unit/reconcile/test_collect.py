@@ -29,7 +29,6 @@ class Account:
     #: Seconds that a call takes.
     takes_s: float = 0.0
     calls: int = 0
-    fullest: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def newest(self) -> float | None:

@@ -4,7 +4,6 @@ https://auth0.com/docs/api/management/v2/users/post-identities
 https://auth0.com/docs/api/management/v2/users/delete-user-identity-by-user-id
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from webstore.sandbox.auth0.api_errors import ApiError, bad_body, not_implemented
@@ -12,13 +11,10 @@ from webstore.sandbox.auth0.keys import InvalidToken
 from webstore.sandbox.auth0.tenant import Tenant
 from webstore.sandbox.auth0.user import Profile, identities_of
 
-# Any: JSON.
-_Body = Mapping[str, Any]
-
 _FIELDS = frozenset({"link_with", "provider", "user_id", "connection_id"})
 
 
-def link(tenant: Tenant, user_id: str, body: Any, application: str) -> list[Profile]:
+def link(tenant: Tenant, user_id: str, body: Any, application: str) -> list[Profile]:  # Any: JSON
     """Merge the user that the body names into this one. Returns the user's identities. Raises ApiError.
 
     `application`: the client ID that the access token was issued to.

@@ -17,8 +17,6 @@ class Entered:
     phone: str | None = None
     billing: Mapping[str, str | None] | None = None
     shipping: Mapping[str, object] | None = None
-    shipping_rate: str | None = None
-    terms_accepted: bool = False
 
 
 @dataclass
