@@ -38,7 +38,8 @@ Examples:
   flask --app wsgi events replay --since 2d
   flask --app wsgi events replay --since 2026-11-20 --dry-run
 
-Exit code: 0 if all were handled, 1 if some failed or Stripe could not be read, 2 for wrong options.
+Exit code: 0 if all were handled, 1 if some failed or were dropped, or Stripe could not be read, 2 for wrong
+options.
 """
 
 

@@ -1,4 +1,4 @@
-"""The command `python -m webstore.sandbox.seed`: fills a running sandbox with a population with faults.
+"""The command `python -m webstore.sandbox.seed`: fills a running sandbox with users, customers and faults.
 
 All users are replaced, the demo shoppers included; users of the database log in with Password1!. The two
 vendors are two servers that know nothing of each other. Each gets the same description.
@@ -65,12 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--auth0", default="http://127.0.0.1:8001", help="Auth0's address (default: %(default)s)"
     )
-    parser.add_argument("--stripe", default="http://127.0.0.1:8002", help="Stripe's (default: %(default)s)")
-    parser.add_argument("--users", type=int, default=10_000, help="how many (default: %(default)s)")
-    parser.add_argument("--faults", type=int, default=0, help="how many, spread over all kinds")
-    parser.add_argument("--subscribed", type=int, default=0, help="how many have a running subscription")
+    parser.add_argument(
+        "--stripe", default="http://127.0.0.1:8002", help="Stripe's address (default: %(default)s)"
+    )
+    parser.add_argument("--users", type=int, default=10_000, help="how many users (default: %(default)s)")
+    parser.add_argument("--faults", type=int, default=0, help="how many faults, spread over all kinds")
+    parser.add_argument("--subscribed", type=int, default=0, help="how many users have a subscription")
     parser.add_argument("--random", type=int, default=0, help="a number that decides who has which fault")
-    parser.add_argument("--live", action="store_true", help="in live mode")
+    parser.add_argument("--live", action="store_true", help="fill Stripe's live mode")
     options = parser.parse_args(arguments)
     try:
         made = seed_both(

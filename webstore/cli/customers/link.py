@@ -22,7 +22,7 @@ _HELP = """Link a user now, as their next login and their next payment would.
 WHO is an e-mail address, a user ID (auth0|...) or the ID of a customer (cus_...) that names the user.
 
 The user gets a customer if they have none; a customer that was deleted is replaced; both sides are read. It
-does no harm to run this again. What it would do is told by: flask --app wsgi customers show WHO --explain
+does no harm to run this again. To see what it would do: flask --app wsgi customers show WHO --explain
 
 \b
 Examples:

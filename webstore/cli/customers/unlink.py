@@ -32,11 +32,11 @@ _HELP = """Remove the link of a user and their customer, in Auth0 and in Stripe.
 WHO is an e-mail address, a user ID (auth0|...) or the ID of a customer (cus_...) that names the user.
 
 Nothing is deleted: the customer keeps its orders, cards and subscriptions, and names nobody. Every living
-customer that names the user is let go, in the Stripe account and mode of the store's key alone.
+customer that names the user loses the name, in the Stripe account and mode of the store's key alone.
 
-At the next login, or on the next page that needs a customer, the user gets a new, empty customer. They are
-never given the old one again by themselves, but still see their own orders on it. To give it to them or to
-somebody else: flask --app wsgi customers relink WHO CUSTOMER
+At the next login, or on the next page that needs a customer, the user gets a new, empty customer. The store
+never gives them the old one back by itself, but they still see their own orders on it. To give it to them or
+to somebody else: flask --app wsgi customers relink WHO CUSTOMER
 
 \b
 Examples:
