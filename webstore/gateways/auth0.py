@@ -114,7 +114,7 @@ class Auth0Directory:
     def find_by_identity(self, user_id: str) -> tuple[str, ...]:
         """The IDs of the users into whom this account was merged. Raises as `read_user`.
 
-        A merge shows up some seconds late, and an account that was split off again is found as long.
+        A merge shows up some seconds late, and an account that was split off is still found for some seconds.
         Source: https://auth0.com/docs/manage-users/user-search/user-search-query-syntax
         """
         provider, _, account = (re.sub(r'(["\\])', r"\\\1", it) for it in user_id.partition("|"))

@@ -1,4 +1,4 @@
-"""Access tokens for the Auth0 Management API, got once and shared by all workers of the store."""
+"""Access tokens for the Auth0 Management API, fetched once and shared by all workers of the store."""
 
 from __future__ import annotations
 

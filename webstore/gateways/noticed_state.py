@@ -1,4 +1,4 @@
-"""The state of one machine in two places: keys that are often read and seldom written lie apart.
+"""The state of one machine in two places: keys that are often read and seldom written have their own.
 
 Each page of an account asks whether something has changed, and the answer is nearly always no. In a folder of
 records that costs one look at the folder, and in the file, where every login writes, a query.

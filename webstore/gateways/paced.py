@@ -177,7 +177,7 @@ class Paced:
         return self._wire.send(method, url, sent, body)
 
     def _wait(self) -> None:
-        """Wait for the turn of a call. Raises `WireError` if there is to be none."""
+        """Wait for the turn of a call. Raises `WireError` if the run was stopped."""
         self.limit.wait()
         if self._stopped():
             raise WireError(f"{self.service} was not called: the run was stopped")

@@ -1,7 +1,7 @@
 """Records on one machine: a folder in which every record is a symbolic link.
 
 A link's name is the digest of the key, its target is the value. The file system creates and replaces a link
-in one step: readers wait for nobody, writers for one another's step, and a killed process leaves nothing
+in one step: readers wait for nobody, writers only for one another's step, and a killed process leaves nothing
 half-written and no lock. A full disk still takes a link, which needs no block of its own:
 docs/decisions/0006-revocation-records.md.
 
@@ -124,7 +124,7 @@ class RecordFiles:
                 raise StateUnavailable(f"the {self._what} cannot be used ({shown})") from exc
 
     def _flush(self, folder: Path) -> None:
-        """Have a power cut lose no record, if that matters."""
+        """Write the folder to the disk, so that a power cut loses no record, if the records are `durable`."""
         if not self._durable:
             return
         # Some file systems cannot flush a folder.
@@ -157,9 +157,9 @@ class RecordFiles:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Have no other thread or process change a record here. The end of a process ends its lock.
+    """Keep other threads and processes from changing a record here. The end of a process ends its lock.
 
-    Without it, who deletes or replaces an expired record could hit the one that was recorded a moment ago.
+    Without it, a process that deletes or replaces an expired record could remove the one recorded just now.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -124,7 +124,7 @@ def _only_run(answer: bytes, **_options: object) -> dict[str, str]:
 
 
 def _text(answer: object) -> str | None:
-    """The answer to one GET. Raises the error that it is, unless that is about this key alone."""
+    """The answer to one GET. Raises an error answer, unless it is about this key alone."""
     if isinstance(answer, redis.ResponseError) and str(answer).startswith("WRONGTYPE"):
         return GARBAGE
     if isinstance(answer, dict):  # INFO

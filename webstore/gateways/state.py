@@ -259,7 +259,7 @@ def require_own_folder(directory: Path, *, parents: bool = True) -> None:
 def require_writable_folder(directory: Path) -> None:
     """Create the folder for this user alone. Raises `OSError` if that or writing in it is impossible.
 
-    A full disk is none of that: a store starts on it.
+    A full disk raises nothing: a store can start on it.
     """
     try:
         require_own_folder(directory)

@@ -1,7 +1,7 @@
 """Whether a user may go on with the login that they come with: a session, or an access token.
 
 Auth0 tells nobody that it has blocked a user or reset a password, and tokens that it has issued stay valid.
-The user's record says it, and is read before money or data is involved.
+Only the user's record shows it, so the store reads the record before money or data is involved.
 """
 
 from __future__ import annotations
@@ -27,5 +27,5 @@ def require_admitted(user: User, since: float | None) -> None:
 
 
 def still_counts(since: float, logins_since: float) -> bool:
-    """Whether a login of the time `since` counts if logins count from `logins_since` on."""
+    """Whether a login at the time `since` counts. Those before `logins_since` do not."""
     return since >= logins_since - TOLERANCE_S

@@ -1,4 +1,4 @@
-"""What the side-by-side page tells beside the fields: how a link came about, which customers name a user."""
+"""What the side-by-side page shows besides the fields: how a link came about, which customers name a user."""
 
 from __future__ import annotations
 

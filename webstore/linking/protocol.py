@@ -544,8 +544,8 @@ def _noted_generation(user: User, replaces: str | None, policy: Policy, now: flo
     them, and a replay would be of a failure of a moment ago, whose effect may still appear.
 
     A note as old as Stripe's idempotency keys counts as missing, for the same reason. A worker that comes
-    then begins with the first generation, so for some minutes it must not come at all: another one may still
-    be going on from the noted generation. Raises `NotYet`.
+    then begins with the first generation. For some minutes before that, no worker may begin (`NotYet`):
+    another one may still be going on from the noted generation.
     """
     predecessor, _, rest = (user.link_failed_try or "").rpartition(" ")
     generation = rest.partition("_")[0]

@@ -156,7 +156,7 @@ def _living(customer_id: str) -> Steps[Customer]:
 
 
 def own_keys(read: User, account: Account, policy: Policy, known: Collection[str] = ()) -> Steps[User]:
-    """The user with the keys of this world, also where the plain keys hold another world's link unsaid.
+    """The user with the keys of this world, even if the plain keys have another world's link without a pin.
 
     `known`: customers that are known to be of this world, for which no call is made. Raises
     `worlds.SecondAccount` and `PaymentsError`.

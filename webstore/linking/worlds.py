@@ -83,9 +83,9 @@ def _with_own_note(plain: User, own: User) -> User:
 
 
 def _unlinked_live(plain: User, own: User) -> User:
-    """The user with the plain keys, where a live link belongs, and with what an unlinking left in others.
+    """The user with the plain keys, where a live link belongs.
 
-    The next record moves it.
+    What an unlinking left in keys with a suffix is added; the next record moves it.
     """
     noted = _with_own_note(plain, own)
     if (own.link_failed_at or 0) > (noted.link_failed_at or 0):

@@ -1,4 +1,4 @@
-"""What a process keeps for a while because it would be costly to make again: bounded in bytes and in time."""
+"""Values that a process keeps because they are costly to make again: bounded in bytes and in time."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ blueprint = Blueprint("doctor", __name__)
 
 @blueprint.get("/doctor")
 def report() -> ResponseReturnValue:
-    """The report. Only who knows APP_SECRET_KEY can ask: everybody else finds no page here."""
+    """The report, for a caller that proves that it knows APP_SECRET_KEY; everybody else gets 404."""
     settings = services().settings
     if not self_report.is_signed(request.headers.get(self_report.HEADER, ""), settings.app_secret_key):
         abort(404)

@@ -89,7 +89,7 @@ class _SecurityHeaders:
 
 
 class _RequestId:
-    """Gives each request its ID, that of the proxy if there is one, and answers it."""
+    """Gives each request its ID, that of the proxy if there is one, and sends it back in the answer."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app

@@ -73,7 +73,7 @@ def show() -> ResponseReturnValue:
 @login_required
 @limited_per_shopper
 def order(number: str) -> ResponseReturnValue:
-    """Show one of the shopper's orders. Other people's orders do not exist here."""
+    """Show one of the shopper's orders. An order of somebody else gets 404."""
     shopper = logged_in_shopper()
     written = number.upper()
     if where_to_look(written) is None:

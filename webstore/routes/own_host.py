@@ -64,7 +64,7 @@ def require_own_host() -> ResponseReturnValue | None:
 
 
 def _is_for_programs() -> bool:
-    """Whether this address begins nothing in a browser, or none of the store's views has it."""
+    """Whether no login or cart can begin at this address: programs call it, or no view has it."""
     if request.endpoint is None or request.endpoint == "static" or request.blueprint in _FOR_PROGRAMS:
         return True
     return is_signed() or _is_probe()

@@ -1,4 +1,4 @@
-"""Texts that are much alike take little memory: each is kept as its difference from one that serves as model.
+"""Keeps texts that are much alike in little memory: each as its difference from a model text.
 
 The pages of two shoppers differ by a name and a few tokens: of 7 to 20 KB less than 1 KB remains.
 """

@@ -110,7 +110,7 @@ class _Revoking:
 
 @contextmanager
 def _revoking() -> Iterator[_Revoking]:
-    """Log it if a revocation cannot be recorded now, and note it in what this gives."""
+    """Log a revocation that cannot be recorded now; `failed` of the value that this gives is then True."""
     revoked = _Revoking()
     try:
         yield revoked

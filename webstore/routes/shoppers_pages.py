@@ -1,7 +1,7 @@
-"""Pages of shoppers, rendered again only when something in them has changed: most go back, or reload.
+"""Pages of shoppers, rendered again only when something in them has changed.
 
-`kept_pages.py` has those of strangers. Here every request goes through Flask: the session is checked, and the
-view finds out what the page shows. Only the rendering is left out.
+Many shoppers go back to a page, or reload it. Every request goes through Flask: the session is checked, and
+the view finds out what the page shows. Only the rendering is left out. `kept_pages.py` has strangers' pages.
 """
 
 from __future__ import annotations

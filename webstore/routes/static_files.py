@@ -107,7 +107,7 @@ def _file(name: str, content: bytes) -> StaticFile:
 
 @cache
 def _types() -> mimetypes.MimeTypes:
-    """Media types by the end of a name, without what the machine says about them."""
+    """Media types by the end of a name. The machine's own list of types is not used."""
     types = mimetypes.MimeTypes()
     for suffix, mimetype in _TYPES.items():
         types.add_type(mimetype, suffix)

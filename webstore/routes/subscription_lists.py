@@ -75,7 +75,7 @@ def read_now(customer_id: str, *, keep: bool = False) -> SubscriptionsView:
 
 
 def expect_changes(customer_id: str) -> None:
-    """The shopper goes to pages that change subscriptions: none is shown from memory until tomorrow."""
+    """The shopper goes to a page that can change subscriptions: show no kept list for a day."""
     changes.mark_visit(services().state, customer_id)
     # If the mark could not be written.
     _lists().drop(customer_id)

@@ -80,7 +80,7 @@ def current_epoch(records: Records) -> str:
 
 
 def epochs_after_login(earlier: str, asked: str, current: str) -> str:
-    """The epochs of a session that begins now: the current one and, of the session that it replaces, all.
+    """The epochs of a session that begins now: the current one, and all of the session that it replaces.
 
     `asked`: the epoch in which that session was sent to the provider.
     """
@@ -176,7 +176,7 @@ def _ended_until(records: Records, key: str, text: str) -> float:
 
 @functools.cache
 def warn_of_separate_records() -> None:
-    """Say once that sessions wander between two states that are both in use."""
+    """Warn once that two states are in use: sessions come here that began with another one."""
     log.warning(
         "sessions come from another machine, or another deployment, that keeps its own records of ended "
         "sessions: a logout there is not known here. Give all of them the same REDIS_URL"

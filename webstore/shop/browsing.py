@@ -163,7 +163,7 @@ def _sort_key(order: str, found: Sequence[Product]) -> Callable[[Product], tuple
 
 @lru_cache(maxsize=40_000)
 def _plain(text: str) -> str:
-    """A text of the catalogue without case and accents. Not of a search: anybody can make up thousands."""
+    """A text of the catalogue without case and accents, kept in memory. Searches are too many to keep."""
     return _without_accents(text)
 
 
@@ -174,5 +174,5 @@ def _without_accents(text: str) -> str:
 
 
 def _searched(product: Product) -> str:
-    """What a search looks through. `_plain` keeps its text, and so no product of an earlier catalogue."""
+    """The text that a search looks through. `_plain` keeps this text, not the product."""
     return _plain(f"{product.name}\n{product.description or ''}\n{product.id}")

@@ -231,7 +231,7 @@ def _shortened(name: str) -> str:
 
 
 def _variant(nickname: str | None) -> str | None:
-    """Four characters of digest: twenty lines have to fit into a cookie."""
+    """The digest of a nickname, of four characters only: twenty lines have to fit into a cookie."""
     return nickname and urlsafe_b64encode(hashlib.sha256(nickname.encode()).digest()[:3]).decode()
 
 

@@ -102,7 +102,7 @@ def end_withdrawn(
 def end_unavailable(
     checkouts: Checkouts, catalogue: Catalogue, customer_id: str | None, user_id: str, prices: Iterable[str]
 ) -> None:
-    """Expire the user's open sessions at those of these prices that the catalogue has not, or has sold out.
+    """Expire the user's open sessions with one of these prices that is not for sale in the catalogue.
 
     `customer_id`: where to look; None if it is not known. Failures are logged.
     """

@@ -91,7 +91,7 @@ def is_fulfilled(state: State, event_id: str) -> bool:
 
 
 def _fulfil(state: State, hooks: Sequence[Fulfil], event: OrderEvent, patience_s: float) -> Outcome:
-    """Call the hooks unless they have been called, and have not failed, with this order event."""
+    """Call the hooks with this order event, unless all of them have succeeded with it before."""
     key = _key(event)
     with _turn(state, key, patience_s) as mine:
         if not mine:
@@ -109,7 +109,7 @@ def _fulfil(state: State, hooks: Sequence[Fulfil], event: OrderEvent, patience_s
 
 
 def _key(event: OrderEvent) -> str:
-    """What the shared state knows the order event by; a purchase by its session alone."""
+    """The order event's name in keys of the shared state; that of a purchase is its session's ID."""
     return event.object_id if event.kind is Kind.PAID else event.id
 
 

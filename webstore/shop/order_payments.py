@@ -1,4 +1,4 @@
-"""What became of the payments of orders: their charges know of refunds and disputes.
+"""What became of the payments of orders, from their charges: refunds and disputes.
 
 Nothing here raises a `PaymentsError`: the order then says that the value is not known.
 """

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Places:
-    """So many threads at a time have a place. The others learn at once that there is none."""
+    """Gives a number of threads a place at the same time. The others learn at once that none is free."""
 
     def __init__(self, number: int | None = None) -> None:
         """`number`: the limit in this process; None: there is none."""
@@ -16,7 +16,7 @@ class Places:
 
     @contextmanager
     def one(self) -> Iterator[bool]:
-        """Give whether there is a place for this thread, and hold it until the end of the block."""
+        """Take a place until the end of the block. Gives False if none is free."""
         if self._free is None:
             yield True
             return

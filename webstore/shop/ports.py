@@ -192,7 +192,7 @@ class EventLog(Protocol):
 
 
 class Sales(Protocol):
-    """What prices sell, and where it is being bought. Errors: the children of `PaymentsError`."""
+    """What a price sells, and the open Checkout Sessions. Errors: the children of `PaymentsError`."""
 
     def product_at(self, price_id: str) -> str | None:
         """The product that is sold at this price; None if nothing is."""

@@ -79,7 +79,7 @@ class CatchUp:
             log.warning("missed events are looked for at the next start: %s", exc)
 
     def _work(self) -> None:
-        """Handle the missed events, unless another process does; if that one dies at it, take over."""
+        """Handle the missed events, unless another process does. If that process dies, take over."""
         state = self._webhooks.state
         with suppress(StateUnavailable):
             while (since := _missed_since(state, self._webhooks.now())) is not None:

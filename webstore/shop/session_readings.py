@@ -106,7 +106,7 @@ class SessionReadings:
 
     @contextmanager
     def _turn(self, session_id: str, asker: Asker) -> Iterator[bool]:
-        """Give whether the caller reads the session; if another request does, wait for it a moment."""
+        """Whether the caller has to read the session; if another request does, wait for it a moment."""
         key = session_id, asker.stranger
         mine = threading.Event()
         with self._lock:

@@ -168,7 +168,7 @@ def _give_up_slowly(
 
 
 def _is_own(webhooks: Webhooks, account: str) -> bool:
-    """Whether this is the account of the store's key. If the key may not say, the object will tell."""
+    """Whether this is the account of the store's key; True if the key may not read its account."""
     return webhooks.own_account() in (account, None)
 
 

@@ -58,7 +58,7 @@ class _Document:
     def get(self, url: str, *, force: bool = False) -> dict[str, Any]:
         """The document; a fresh copy is not read again, unless by `force`. Raises `LoginError`.
 
-        With `force` also if the document cannot be read now: the copy is known not to be enough.
+        With `force`, also if there is a copy and the document cannot be read now: the copy will not do.
         """
         with self._lock:
             now, content = time.monotonic(), self._content

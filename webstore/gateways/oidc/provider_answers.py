@@ -111,11 +111,11 @@ def _words(code: str, given: str) -> str:
 
 
 def check_token_answer(status: int, content_type: str, body: bytes) -> None:
-    """Check that an answer of the token endpoint is one of the provider's, and not about the store's set-up.
+    """Check that the token endpoint has answered, and that an error in its answer is about this login's code.
 
     Raises `ProviderUnavailable` for a rate limit, an outage or the page of a proxy, `ClientRefused`, and
     `LoginDenied` if the provider does not let the user in: an Action can say so as late as here. Other errors
-    are left to the caller: they are about this login's code.
+    are left to the caller.
     """
     if status == 429 or status >= 500:
         raise ProviderUnavailable(f"token endpoint: status {status}")

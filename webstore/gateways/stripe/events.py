@@ -204,7 +204,7 @@ class StripeRecords:
 
 
 def _read(send: Callable[[], T]) -> T:
-    """`translated`, which calls a missing object a missing customer."""
+    """The result of `send`. Like `translated`, but a missing object is a `NoSuchObject`."""
     try:
         return translated(send)
     except NoSuchCustomer as exc:
@@ -217,7 +217,7 @@ def _read(send: Callable[[], T]) -> T:
 
 
 def _or_none(send: Callable[[], T | None]) -> T | None:
-    """A list may be refused if the object in its filter does not exist."""
+    """The result of a list; None if the object in its filter does not exist: Stripe may refuse it then."""
     try:
         return _read(send)
     except NoSuchObject:

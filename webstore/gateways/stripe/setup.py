@@ -63,11 +63,11 @@ class StripeSetup:
         return self._portals.is_active(configuration_id)
 
     def tax_pending(self) -> bool:
-        """Whether Stripe Tax lacks something. Source: https://docs.stripe.com/api/tax/settings/retrieve"""
+        """Whether Stripe Tax is not set up completely. Source: https://docs.stripe.com/api/tax/settings/retrieve"""
         return _sent(lambda: text(self._client.v1.tax.settings.retrieve().status) != "active")
 
     def products(self, ids: Sequence[str]) -> tuple[CatalogueProduct, ...]:
-        """Those of the products that there are. Source: https://docs.stripe.com/api/products/list"""
+        """The products with these IDs, as far as they exist. Source: https://docs.stripe.com/api/products/list"""
         found: list[Item] = []
         for some in _slices(ids, _AT_A_TIME):
             # A list by IDs has no further pages.
@@ -89,7 +89,7 @@ class StripeSetup:
         return _sent(lambda: tuple(map(_price, found)))
 
     def create_endpoint(self, url: str, events: Sequence[str]) -> NewEndpoint:
-        """Create an endpoint for whole events. Source: https://docs.stripe.com/api/webhook_endpoints/create"""
+        """Create an endpoint for snapshots. Source: https://docs.stripe.com/api/webhook_endpoints/create"""
         # Any: the SDK lists the names of all events and versions as types.
         params: dict[str, Any] = {
             "url": url,
