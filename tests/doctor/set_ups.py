@@ -268,6 +268,10 @@ BROKEN: dict[str, tuple[Break, dict[str, str]]] = {
         lambda it: _denied(it, "customer_read", "customer_write"),
         {"stripe-permissions": FAILURE},
     ),
+    "a restricted key without credit notes": (
+        lambda it: _denied(it, "credit_note_read"),
+        {"stripe-permissions": FAILURE},
+    ),
     "a restricted key that may not read its account": (
         lambda it: _denied(it, "account_read"),
         {"stripe-account": WARNING},

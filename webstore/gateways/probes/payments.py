@@ -44,6 +44,7 @@ _PERMISSIONS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "Refunds: read": ("GET", "refunds/re_webstoreDoctorNothing", {}),
     "Disputes: read": ("GET", "disputes/du_webstoreDoctorNothing", {}),
     "Invoices: read": ("GET", "invoices/in_webstoreDoctorNothing", {}),
+    "Credit notes: read": ("GET", "credit_notes/cn_webstoreDoctorNothing", {}),
     "Events: read": ("GET", "events", {"limit": "1"}),
 }
 _DAY_S = 24 * 3600
