@@ -16,7 +16,7 @@ from .models import FAILED_AT, FAILED_TRY, ID, KEYS, MAX_REPLACED, MERGED, PIN, 
 
 
 class SecondAccount(Exception):
-    """The plain keys belong to another live account; that is more often a wrong key than a wish."""
+    """The plain keys belong to another live account; that is more often a wrong key than intended."""
 
 
 def are_named(user: User) -> bool:
