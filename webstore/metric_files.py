@@ -1,8 +1,8 @@
-"""The files of the figures, with a place on the disk for each of their bytes before the first is written.
+"""The files of the figures, whose space on the disk is reserved before it is written to.
 
-A process writes its figures into the memory that it shares with its files. The package makes such a file
-longer without a place for the new bytes. If the disk, or the memory of a tmpfs, is full when one of them is
-written, the system ends the process with SIGBUS. So the place is taken first: a full disk is an `OSError`.
+A process writes its figures into memory that is mapped to its files. The package makes such a file longer
+without reserving space for the new bytes. If the disk, or the memory of a tmpfs, is full when one of them is
+written, the system ends the process with SIGBUS. So the space is reserved first: a full disk is an `OSError`.
 
 Source: https://man7.org/linux/man-pages/man2/mmap.2.html, "SIGBUS"
 """
