@@ -141,7 +141,7 @@ def _keep_owner(handle: int, place: Path) -> None:
 
 
 def _flush(folder: Path) -> None:
-    """Have a power cut lose no line."""
+    """Write the folder to the disk, so that a power cut loses no line."""
     # Some file systems cannot flush a folder.
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

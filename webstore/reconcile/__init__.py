@@ -1,1 +1,1 @@
-"""Holds a whole Auth0 tenant against a whole Stripe account, and repairs what the linking protocol allows."""
+"""Compares a whole Auth0 tenant with a whole Stripe account, and repairs what the linking protocol allows."""

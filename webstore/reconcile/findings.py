@@ -221,7 +221,7 @@ def _best_first(customers: Sequence[Customer], user: User) -> list[Customer]:
 
 
 def _safe(user: User) -> Repair:
-    """Nobody writes about a blocked user unasked."""
+    """Who repairs a finding that is safe: a person if the user is blocked."""
     return Repair.PERSON if user.blocked else Repair.SAFE
 
 

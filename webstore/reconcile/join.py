@@ -1,4 +1,4 @@
-"""Holds both sides of the spool against each other, and puts the findings into it."""
+"""Compares the two sides in the spool, and adds the findings to it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Join:
         return (str(it) for (it,) in self._spool.rows(f"SELECT DISTINCT u.recorded {_UNLISTED}"))
 
     def count_unlisted(self) -> int:
-        """How many they are."""
+        """How many recorded IDs are not among the account's customers."""
         return self._number(f"SELECT count(DISTINCT u.recorded) {_UNLISTED}")
 
     def belongs_elsewhere(self, customer_id: str) -> None:
@@ -149,7 +149,7 @@ class Join:
         return ((int(str(number)), finding_of(str(document))) for number, document in rows)
 
     def count_safe(self, limit: int | None) -> int:
-        """How many they are."""
+        """How many findings `safe` gives."""
         found = self._spool.one(f"SELECT count(*) {_SAFE}", _limit(limit))
         return int(str(found[0])) if found else 0
 
@@ -254,7 +254,7 @@ def put(spool: Spool, number: int, finding: Finding) -> None:
 
 
 def _limit(limit: int | None) -> int:
-    """The same for SQLite."""
+    """The limit as SQLite writes it: -1 for none."""
     return -1 if limit is None else limit
 
 

@@ -1,4 +1,4 @@
-"""`flask customers reconcile`: holds a whole tenant against a whole Stripe account, and repairs."""
+"""`flask customers reconcile`: compares a whole tenant with a whole Stripe account, and repairs."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ class Account(Protocol):
         """Whether Stripe Tax lacks something that it needs."""
 
     def products(self, ids: tuple[str, ...]) -> tuple[CatalogueProduct, ...]:
-        """Those of the products that there are."""
+        """The products with these IDs, as far as they exist."""
 
     def prices(self, lookup_keys: tuple[str, ...]) -> tuple[CataloguePrice, ...]:
         """The prices with these lookup keys."""
