@@ -393,16 +393,16 @@ MUTATIONS = [
     Mutation(
         "the user is read again after a slow create",
         PROTOCOL,
-        "at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always",
-        "at_once = not policy.lookup_always",
+        "if first and not looked_up and creation.took_s <= SLOW_CREATE_S:",
+        "if first and not looked_up:",
         _http("identity", "an_import_during_the_create_of_a_young_user_is_not_overwritten"),
     ),
     Mutation(
-        "the user is read again where imports are made",
+        "the user is read again after a look-up",
         PROTOCOL,
-        "at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always",
-        "at_once = creation.took_s <= SLOW_CREATE_S",
-        _http("identity", "an_import_during_the_create_of_a_young_user_is_not_overwritten"),
+        "if first and not looked_up and creation.took_s <= SLOW_CREATE_S:",
+        "if first and creation.took_s <= SLOW_CREATE_S:",
+        _unit("protocol_identity", "a_customer_that_another_login_finds_during_a_look_up_is_kept"),
     ),
     Mutation(
         "capitals do not count",

@@ -522,9 +522,8 @@ def _create(
         else:
             if not creation.replayed:
                 first = user.customer_id is None and replaces is None and generation == 0
-                # An import may have recorded a customer during a slow create, or at any time.
-                at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
-                if first and at_once and not policy.adopt_by_email:
+                # During a look-up or a slow create, somebody else may have recorded a customer.
+                if first and not looked_up and creation.took_s <= SLOW_CREATE_S:
                     made = creation.customer.id
                     yield from ask(recording(user, made, account, user.replaced))
                     return LinkOutcome(status, made, "created and recorded")
