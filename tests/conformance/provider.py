@@ -230,6 +230,7 @@ def by_hand(header: Mapping[str, object], claims: Mapping[str, Any], key: bytes 
 def signed_by_hand(header: Mapping[str, object], claims: Mapping[str, Any], key: RSAKey) -> str:
     """A compact JWT with a right RS256 signature and a header that no library would make."""
     signed = _to_sign(header, claims)
+    assert key.private_key is not None
     return f"{signed}.{_base64(key.private_key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 

@@ -163,7 +163,11 @@ def test_an_id_token_signed_with_the_client_secret_is_refused(
         assert refusal(browser, liar, caplog, ACCOUNT)
 
 
-@pytest.mark.parametrize("auth_time", [None, timedelta(hours=-1)], ids=["unknown", "an hour ago"])
+@pytest.mark.parametrize(
+    "auth_time",
+    [None, timedelta(hours=-1), timedelta(hours=1)],
+    ids=["unknown", "an hour ago", "in an hour"],
+)
 def test_a_login_older_than_max_age_is_refused(
     liar: Liar, browser: Browser, caplog: pytest.LogCaptureFixture, auth_time: timedelta | None
 ) -> None:
