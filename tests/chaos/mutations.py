@@ -239,6 +239,20 @@ MUTATIONS = [
         _unit("protocol_before_use", "claim_is_made_under_a_key_of_the_customer_alone"),
     ),
     Mutation(
+        "a claim whose failure Stripe keeps is made under the next key",
+        PROTOCOL,
+        "if not exc.replayed or number == MAX_CLAIMS:",
+        "if exc:",
+        _unit("protocol_before_use", "claim_whose_failure_stripe_keeps_succeeds_under_the_next_key"),
+    ),
+    Mutation(
+        "the next key of a claim changes no customer that was given away",
+        PROTOCOL,
+        "if not failed or (fresh.owner, fresh.tenant) != (customer.owner, customer.tenant):",
+        "if not failed:",
+        _unit("protocol_before_use", "next_key_is_not_used_on_a_customer_that_was_given_away"),
+    ),
+    Mutation(
         "only what is read back counts as claimed",
         PROTOCOL,
         "return fresh if names(fresh, user, policy) else None",
@@ -393,16 +407,16 @@ MUTATIONS = [
     Mutation(
         "the user is read again after a slow create",
         PROTOCOL,
-        "at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always",
-        "at_once = not policy.lookup_always",
+        "if first and not looked_up and creation.took_s <= SLOW_CREATE_S:",
+        "if first and not looked_up:",
         _http("identity", "an_import_during_the_create_of_a_young_user_is_not_overwritten"),
     ),
     Mutation(
-        "the user is read again where imports are made",
+        "the user is read again after a look-up",
         PROTOCOL,
-        "at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always",
-        "at_once = creation.took_s <= SLOW_CREATE_S",
-        _http("identity", "an_import_during_the_create_of_a_young_user_is_not_overwritten"),
+        "if first and not looked_up and creation.took_s <= SLOW_CREATE_S:",
+        "if first and creation.took_s <= SLOW_CREATE_S:",
+        _unit("protocol_identity", "a_customer_that_another_login_finds_during_a_look_up_is_kept"),
     ),
     Mutation(
         "capitals do not count",

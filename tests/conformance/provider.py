@@ -22,6 +22,8 @@ from urllib.parse import unquote_plus, urlencode
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from flask import Flask, redirect, request
 from flask.typing import ResponseReturnValue
 from joserfc import jwt
@@ -221,12 +223,23 @@ def _without_none(claims: Mapping[str, Any], now: int) -> dict[str, Any]:
 
 def by_hand(header: Mapping[str, object], claims: Mapping[str, Any], key: bytes | None) -> str:
     """A compact JWT that no library would make: unsigned, or with a MAC under `key`."""
-    parts = [
-        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
-    ]
-    signed = ".".join(parts)
-    mac = b"" if key is None else hmac.digest(key, signed.encode(), "sha256")
-    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    signed = _to_sign(header, claims)
+    return f"{signed}.{_base64(b'' if key is None else hmac.digest(key, signed.encode(), 'sha256'))}"
+
+
+def signed_by_hand(header: Mapping[str, object], claims: Mapping[str, Any], key: RSAKey) -> str:
+    """A compact JWT with a right RS256 signature and a header that no library would make."""
+    signed = _to_sign(header, claims)
+    assert key.private_key is not None
+    return f"{signed}.{_base64(key.private_key.sign(signed.encode(), PKCS1v15(), SHA256()))}"
+
+
+def _to_sign(header: Mapping[str, object], claims: Mapping[str, Any]) -> str:
+    return ".".join(_base64(json.dumps(part).encode()) for part in (header, claims))
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 @contextmanager

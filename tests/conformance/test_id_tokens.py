@@ -10,9 +10,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.conformance.provider import Liar, by_hand, curve, refusal
+from tests.conformance.provider import Liar, by_hand, curve, refusal, signed_by_hand
 from tests.login.steps import ORGANIZATION, cause
 from tests.support import (
+    ADA,
     Browser,
     link_status,
 )
@@ -44,6 +45,7 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
     "sub with a line break": {"sub": "auth0|a\nb"},
     "no iat": {"iat": None},
     "iat in ten minutes": {"iat": timedelta(minutes=10)},
+    "nbf in ten minutes": {"nbf": timedelta(minutes=10)},
     "no exp": {"exp": None},
     "expired two minutes ago": {"exp": timedelta(minutes=-2)},
     "exp a text": {"exp": "tomorrow"},
@@ -89,6 +91,16 @@ def test_a_token_response_without_id_token_is_refused(
     assert refusal(browser, liar, caplog, ACCOUNT)
 
 
+def test_claims_beside_an_id_token_do_not_stand_in_for_it(
+    liar: Liar, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    unsigned = {"iss": f"{liar.url}/", "sub": ADA, "name": "Ada"}
+    liar.response = {"id_token": None, "userinfo": unsigned}
+    assert "no ID token" in refusal(browser, liar, caplog, ACCOUNT)
+    liar.response = {"userinfo": {**unsigned, "name": "Unsigned"}}
+    assert "Unsigned" not in browser.open(ACCOUNT).text
+
+
 @pytest.mark.parametrize("token", ["", "x", "a.b.c", "a.b.c.d.e", 7, ["x"], {"a": 1}])
 def test_an_id_token_that_is_none_is_refused(
     liar: Liar, browser: Browser, caplog: pytest.LogCaptureFixture, token: object
@@ -122,6 +134,9 @@ WRONG_SIGNATURES: dict[str, Callable[[Liar, dict[str, Any]], str]] = {
         {"alg": "ES256", "kid": "ec"}, claims, curve()
     ),
     "a key of its own": lambda liar, claims: liar.right(claims, jwk=liar.key.as_dict(private=False), kid="x"),
+    "an unknown critical header": lambda liar, claims: signed_by_hand(
+        {"alg": "RS256", "kid": "rsa", "crit": ["purpose"], "purpose": "another"}, claims, liar.key
+    ),
     "a critical header": lambda liar, claims: by_hand(
         {"alg": "RS256", "kid": "rsa", "crit": ["b64"], "b64": False}, claims, None
     ),
@@ -148,7 +163,11 @@ def test_an_id_token_signed_with_the_client_secret_is_refused(
         assert refusal(browser, liar, caplog, ACCOUNT)
 
 
-@pytest.mark.parametrize("auth_time", [None, timedelta(hours=-1)], ids=["unknown", "an hour ago"])
+@pytest.mark.parametrize(
+    "auth_time",
+    [None, timedelta(hours=-1), timedelta(hours=1)],
+    ids=["unknown", "an hour ago", "in an hour"],
+)
 def test_a_login_older_than_max_age_is_refused(
     liar: Liar, browser: Browser, caplog: pytest.LogCaptureFixture, auth_time: timedelta | None
 ) -> None:

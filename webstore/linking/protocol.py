@@ -80,6 +80,8 @@ RANDOM_USER_ID = re.compile(r"auth0\|[0-9a-f]{24}")
 MAX_NAME, MAX_DESCRIPTION = 256, 350
 #: Creates in one attempt (replays, generations, deleted predecessors); after that the link stays pending.
 MAX_CREATES = 12
+#: Claims of one customer whose failures Stripe may keep for a day, one after the other.
+MAX_CLAIMS = 5
 #: How often one attempt verifies a link that another worker has just recorded.
 MAX_VERIFIED = 3
 #: Seconds that the login of a linked user waits for the account of the store's key, once in a process.
@@ -475,17 +477,30 @@ def _as_ours(user: User, customer: Customer, policy: Policy) -> Steps[None]:
 def claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | None]:
     """Write the user's ID and tenant on a customer that names nobody, a merged account, or a former domain.
 
-    The idempotency key lets one claimant win.
+    The idempotency key lets one claimant win. If Stripe keeps a failure of this claim under it, the claimant
+    goes on with the next key.
     """
     draft = CustomerDraft(None, None, None, {"auth0_user_id": user.user_id, "auth0_tenant": policy.tenant})
     # A claim that changes the tenant alone must not use up the key of one that changes the user.
     tenant = (customer.tenant,) if customer.owner == user.user_id else ()
-    with suppress(KeyReused):
-        key = idempotency_key("claim", customer.id, customer.owner, *tenant)
-        call = UpdateCustomer(customer.id, draft, key)
-        yield from _patiently(call, policy)
-    fresh = yield from ask(GetCustomer(customer.id))
-    return fresh if names(fresh, user, policy) else None
+    key = idempotency_key("claim", customer.id, customer.owner, *tenant)
+    number = 1
+    while True:
+        failed = False
+        try:
+            yield from _patiently(UpdateCustomer(customer.id, draft, key), policy)
+        except KeyReused:
+            pass
+        except PaymentsFailed as exc:
+            if not exc.replayed or number == MAX_CLAIMS:
+                raise
+            failed = True
+        fresh = yield from ask(GetCustomer(customer.id))
+        if not failed or (fresh.owner, fresh.tenant) != (customer.owner, customer.tenant):
+            return fresh if names(fresh, user, policy) else None
+        # Stripe keeps the failure of this very claim for a day. Another claimant would have got `KeyReused`.
+        number += 1
+        key = idempotency_key("claim", customer.id, customer.owner, *tenant, number)
 
 
 def _patiently(call: Call[T], policy: Policy) -> Steps[T]:
@@ -522,9 +537,8 @@ def _create(
         else:
             if not creation.replayed:
                 first = user.customer_id is None and replaces is None and generation == 0
-                # An import may have recorded a customer during a slow create, or at any time.
-                at_once = creation.took_s <= SLOW_CREATE_S and not policy.lookup_always
-                if first and at_once and not policy.adopt_by_email:
+                # During a look-up or a slow create, somebody else may have recorded a customer.
+                if first and not looked_up and creation.took_s <= SLOW_CREATE_S:
                     made = creation.customer.id
                     yield from ask(recording(user, made, account, user.replaced))
                     return LinkOutcome(status, made, "created and recorded")

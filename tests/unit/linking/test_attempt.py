@@ -272,7 +272,7 @@ def test_alarm_of_an_attempt_that_ends_late_is_an_alarm_all_the_same(
 ) -> None:
     change(ports.vendors, customer_id="garbage")
     ports.before = hangs_at(calls.ReadUser, release)
-    linker = linker_on(ports, executor=BoundedExecutor(1, "test"), budget_s=0.1)
+    linker = linker_on(ports, executor=BoundedExecutor(1, "test", AMPLE_S), budget_s=0.1)
     assert linking.ensure_customer(linker, ADA).status is LinkStatus.PENDING
     release.set()
     linker.executor.run(lambda: None, AMPLE_S)

@@ -124,6 +124,13 @@ def test_both_have_one_and_nothing_is_recorded(merged: Vendors) -> None:
     assert "sub_7 runs on cus_2" in outcome.reason
 
 
+def test_the_users_own_customer_is_preferred_to_one_of_a_higher_generation(merged: Vendors) -> None:
+    has_customer(merged, "cus_1", ADA, generation=0)
+    has_customer(merged, "cus_2", SECOND, generation=3)
+    assert run(merged, use(merged)).customer_id == "cus_1"
+    assert merged.customers["cus_2"].owner == SECOND
+
+
 def test_a_merged_accounts_customer_is_searched_for_after_the_list_showed_the_users_own(
     merged: Vendors,
 ) -> None:

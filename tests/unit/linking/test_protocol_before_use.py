@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.linking.attempts import ADA, Attempt, asked, change, login, policy_of, run, use
+from tests.unit.linking.attempts import ADA, DAY_S, Attempt, asked, change, login, policy_of, run, use
 from tests.unit.linking.vendors import Vendors
 from webstore.linking.calls import (
     CreateCustomer,
@@ -16,7 +16,7 @@ from webstore.linking.calls import (
     UpdateCustomer,
 )
 from webstore.linking.models import Customer, LinkStatus, User
-from webstore.linking.protocol import MAX_VERIFIED, before_use
+from webstore.linking.protocol import MAX_CLAIMS, MAX_VERIFIED, before_use
 
 
 def test_use_of_a_linked_customer_is_one_read_of_both_sides(vendors: Vendors) -> None:
@@ -72,3 +72,71 @@ def test_claim_is_made_under_a_key_of_the_customer_alone(vendors: Vendors) -> No
         keys += [call.key for call in vendors.calls if isinstance(call, UpdateCustomer)]
     assert len(keys) == 2
     assert keys[0] == keys[1]
+
+
+def unowned(vendors: Vendors) -> None:
+    """The user is recorded with a customer that names nobody."""
+    vendors.put(Customer("cus_9"))
+    change(vendors, customer_id="cus_9", account="acct_1 test")
+
+
+def failing_claim(vendors: Vendors, fault: str = "500") -> None:
+    """An attempt whose claim Stripe answers with a 500, which it keeps under the key."""
+    attempt = Attempt(vendors, use(vendors))
+    attempt.until(UpdateCustomer)
+    attempt.step(fault=fault)
+    assert attempt.finish().status is LinkStatus.PENDING
+
+
+def test_claim_whose_failure_stripe_keeps_succeeds_under_the_next_key(vendors: Vendors) -> None:
+    unowned(vendors)
+    failing_claim(vendors)
+    outcome = run(vendors, use(vendors))
+    assert (outcome.status, outcome.customer_id) == (LinkStatus.CLAIMED, "cus_9")
+    assert vendors.customers["cus_9"].owner == ADA
+
+
+def test_customer_of_a_merged_account_is_used_after_a_claim_that_failed(vendors: Vendors) -> None:
+    vendors.put(Customer("cus_9", owner="google-oauth2|7", tenant=vendors.tenant))
+    change(vendors, customer_id="cus_9", account="acct_1 test", identities=("google-oauth2|7",))
+    failing_claim(vendors)
+    outcome = run(vendors, use(vendors))
+    assert (outcome.status, outcome.customer_id) == (LinkStatus.VERIFIED, "cus_9")
+    assert vendors.customers["cus_9"].owner == ADA
+
+
+def test_another_claimant_does_not_go_on_after_a_claim_that_failed(vendors: Vendors) -> None:
+    """The effect of the failed claim may still appear, so only the one who made it repeats it."""
+    unowned(vendors)
+    failing_claim(vendors)
+    vendors.users["auth0|grace"] = User("auth0|grace", customer_id="cus_9")
+    outcome = run(vendors, before_use("auth0|grace", None, policy_of(vendors), vendors.now))
+    assert outcome.status is LinkStatus.PENDING
+    assert vendors.customers["cus_9"].owner is None
+    assert run(vendors, use(vendors)).customer_id == "cus_9"
+
+
+def test_next_key_is_not_used_on_a_customer_that_was_given_away(vendors: Vendors) -> None:
+    """Stripe forgets the failure just after it was replayed, and another user claims the customer."""
+    unowned(vendors)
+    failing_claim(vendors)
+    slow = Attempt(vendors, use(vendors))
+    slow.until(UpdateCustomer)
+    slow.step()
+    vendors.advance(DAY_S)
+    vendors.users["auth0|grace"] = User("auth0|grace", customer_id="cus_9")
+    run(vendors, before_use("auth0|grace", None, policy_of(vendors), vendors.now))
+    assert slow.finish().customer_id is None
+    assert vendors.customers["cus_9"].owner == "auth0|grace"
+
+
+def test_claims_that_fail_again_and_again_are_given_up_until_the_day_is_over(vendors: Vendors) -> None:
+    unowned(vendors)
+    for _ in range(MAX_CLAIMS):
+        attempt = Attempt(vendors, use(vendors))
+        while attempt.outcome is None:
+            attempt.step(fault="500" if isinstance(attempt.call, UpdateCustomer) else None)
+        assert attempt.outcome.status is LinkStatus.PENDING
+    assert run(vendors, use(vendors)).status is LinkStatus.PENDING
+    vendors.advance(DAY_S)
+    assert run(vendors, use(vendors)).customer_id == "cus_9"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.unit.linking.attempts import ADA, DAY_S, Attempt, asked, change, login, run, use
 from tests.unit.linking.vendors import Vendors
 from webstore.errors import DirectoryUnavailable, EmailRefused, KeyInFlight, KeyReused, PaymentsFailed
@@ -177,6 +179,40 @@ def test_existing_customer_that_is_given_away_after_the_list_was_read_is_not_cla
     vendors.put(Customer("cus_9", email="ada@example.com", owner="auth0|grace"))
     assert attempt.finish().customer_id == "cus_1"
     assert vendors.customers["cus_9"].owner == "auth0|grace"
+
+
+def test_existing_customer_whose_address_changes_after_the_list_was_read_is_not_claimed(
+    vendors: Vendors,
+) -> None:
+    change(vendors, email_verified=True)
+    vendors.put(Customer("cus_9", email="ada@example.com"))
+    attempt = Attempt(vendors, login(vendors, adopt_by_email=True))
+    attempt.until(SearchByOwner)
+    vendors.put(Customer("cus_9", email="grace@example.com"))
+    assert attempt.finish().customer_id == "cus_1"
+    assert vendors.customers["cus_9"].owner is None
+
+
+def test_customer_that_the_search_still_shows_and_stripe_no_longer_knows_is_passed_over(
+    vendors: Vendors,
+) -> None:
+    """The account's test data was deleted a moment ago."""
+    change(vendors, created_at=vendors.now - DAY_S)
+    vendors.put(Customer("cus_9", owner=ADA))
+    vendors.advance(vendors.search_lag_s)
+    del vendors.customers["cus_9"]
+    assert run(vendors, login(vendors)).customer_id == "cus_1"
+
+
+@pytest.mark.parametrize(("livemode", "expected"), [(True, None), (False, "cus_2")])
+def test_replay_of_a_customer_that_stripe_does_not_know_proves_its_end_in_test_mode_alone(
+    vendors: Vendors, livemode: bool, expected: str | None
+) -> None:
+    vendors.account = replace(vendors.account, livemode=livemode)
+    lost = [(RecordLink, DirectoryUnavailable("lost"))]
+    run(vendors, login(vendors, livemode=livemode), errors=lost)
+    del vendors.customers["cus_1"]
+    assert run(vendors, login(vendors, livemode=livemode)).customer_id == expected
 
 
 def test_other_customers_of_the_user_are_reported(vendors: Vendors) -> None:

@@ -12,6 +12,7 @@ from webstore.linking import protocol
 from webstore.linking.calls import CreateCustomer, ListByEmail, ReadUser, RecordLink, UpdateCustomer
 from webstore.linking.models import ClaimedLink, Creation, Customer, LinkStatus, User
 
+SOCIAL = "google-oauth2|104201337"
 FORMER = "old-shop.eu.auth0.com"
 OURS = "shop.eu.auth0.com"
 
@@ -131,6 +132,22 @@ def test_a_record_of_somebody_else_is_seen_before_the_first_record(
     outcome = attempt.finish()
     assert (outcome.status, outcome.customer_id) == (LinkStatus.ALREADY_LINKED, "cus_import")
     assert vendors.users[ADA].customer_id == "cus_import"
+
+
+def test_a_customer_that_another_login_finds_during_a_look_up_is_kept(vendors: Vendors) -> None:
+    """The search shows the old customer after one login has looked and before another one does."""
+    vendors.users[SOCIAL] = User(SOCIAL, email="ada@example.org", created_at=vendors.now)
+    vendors.put(Customer("cus_old", email="ada@example.com", owner=SOCIAL, tenant=OURS))
+    slow, quick = (
+        Attempt(vendors, protocol.at_login(SOCIAL, ClaimedLink(), policy_of(vendors), vendors.now))
+        for _ in range(2)
+    )
+    slow.until(CreateCustomer)
+    vendors.advance(vendors.search_lag_s)
+    assert quick.finish().status is LinkStatus.ADOPTED
+    outcome = slow.finish()
+    assert (outcome.status, outcome.customer_id) == (LinkStatus.ALREADY_LINKED, "cus_old")
+    assert vendors.users[SOCIAL].customer_id == "cus_old"
 
 
 def test_a_quick_first_login_stays_at_one_read_one_create_and_one_record(vendors: Vendors) -> None:

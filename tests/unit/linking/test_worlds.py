@@ -249,6 +249,17 @@ def test_the_mode_decides_for_a_key_that_may_not_read_its_account() -> None:
     assert tenant.writes("restricted") == 0
 
 
+def test_a_key_that_may_not_read_its_account_keeps_the_account_that_is_recorded() -> None:
+    tenant = Tenant("test")
+    tenant.use("test")
+    vendors = tenant.stripe["test"]
+    vendors.account = WORLDS["restricted"]
+    vendors.delete("cus_test1")
+    assert tenant.use("test").customer_id == "cus_test2"
+    assert tenant.records()["stripe_customer_id"] == "cus_test2"
+    assert tenant.records()["stripe_account"] == "acct_1 test"
+
+
 def test_a_missing_customer_in_keys_of_its_own_without_an_account_is_an_alarm() -> None:
     """The test data was deleted; nothing says whether it was this account's."""
     tenant = Tenant("live", "restricted")

@@ -117,6 +117,8 @@ class Vendors:
             raise lost
         if isinstance(call, CreateCustomer):
             answer: object = self._create(call, fault)
+        elif isinstance(call, UpdateCustomer):
+            answer = self._update(call.customer_id, call.draft, call.key, fault)
         else:
             answer = self._simple(call)
         if fault == "after":
@@ -135,8 +137,6 @@ class Vendors:
                 return self.account
             case GetCustomer(customer_id):
                 return self._customer(customer_id)
-            case UpdateCustomer(customer_id, draft, key):
-                return self._update(customer_id, draft, key)
             case ListByEmail(email):
                 return tuple(c for c in self.customers.values() if c.email == email and not c.deleted)
             case ListRunning(customer_id):
@@ -204,7 +204,7 @@ class Vendors:
         self.put(customer)
         return Creation(customer, replayed=False)
 
-    def _update(self, customer_id: str, draft: CustomerDraft, key: str | None) -> Customer:
+    def _update(self, customer_id: str, draft: CustomerDraft, key: str | None, fault: str | None) -> Customer:
         customer = self._customer(customer_id)
         if customer.deleted:
             raise NoSuchCustomer("resource_missing")
@@ -215,9 +215,14 @@ class Vendors:
         if stored is not None:
             if stored.params != params:
                 raise KeyReused("other parameters")
+            if stored.customer_id is None:
+                raise PaymentsFailed("500", replayed=True)
             return customer
+        fails = fault in ("500", "500 late", "500 effect")
         if key:
-            self.keys[key] = Stored(params, self.now, customer_id)
+            self.keys[key] = Stored(params, self.now, None if fails else customer_id)
+        if fails and fault != "500 effect":
+            raise PaymentsFailed("500")
         changed = replace(
             customer,
             email=draft.email or customer.email,
@@ -226,6 +231,8 @@ class Vendors:
             tenant=draft.metadata.get("auth0_tenant", customer.tenant) or None,
         )
         self.put(changed)
+        if fails:
+            raise PaymentsFailed("500")
         return changed
 
 

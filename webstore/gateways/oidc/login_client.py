@@ -175,7 +175,8 @@ class LoginClient:
             raise LoginRejected(f"malformed token response ({type(exc).__name__})") from exc
         if len(str(token.get("id_token", ""))) > _MAX_ID_TOKEN:
             raise LoginRejected("the ID token is too large")
-        claims = token.get("userinfo")
+        # Authlib puts them there, but without an ID token a member of that name is unsigned.
+        claims = token.get("userinfo") if token.get("id_token") else None
         if not claims:
             raise LoginRejected("the token response has no ID token")
         if claims.get("iss") != self.issuer:
