@@ -99,6 +99,19 @@ def test_a_token_of_a_withdrawn_key_is_renewed_within_the_same_call(tenant: Tena
     assert tenant.asked() == [f"GET {USER}"]
 
 
+def test_a_worker_that_missed_two_withdrawn_keys_gets_a_token_within_the_same_call(tenant: Tenant) -> None:
+    late, other = tenant.directory(), tenant.directory()
+    late.read_user(ADA)
+    for _ in range(2):
+        other.read_user(ADA)
+        tenant.auth0.state.keys.rotate()
+        tenant.auth0.state.keys.revoke()
+    tenant.asked()
+    assert late.read_user(ADA).user_id == ADA
+    # With its own token, with the one that the other worker stored, and with a new one.
+    assert tenant.asked() == [f"GET {USER}", f"GET {USER}", f"POST {TOKEN}", f"GET {USER}"]
+
+
 def test_a_token_that_expired_on_the_tenants_clock_is_renewed_within_the_same_call(
     tenant: Tenant, directory: Auth0Directory
 ) -> None:

@@ -190,15 +190,21 @@ class Auth0Directory:
         return made[1]
 
     def _with_token(self, send: Callable[[str], T]) -> T:
-        """Make one call, and repeat it once with a new token if the API refuses the token."""
+        """Make one call, and repeat it with another token if the API refuses the token."""
         token = self._tokens.get()
+        with suppress(_TokenRefused):
+            return _once(send, token)
+        # The token may be signed with a key that has been revoked since.
+        self._tokens.forget(token)
+        token = self._tokens.get()
+        if not self._tokens.is_fetched(token):
+            # Another worker stored this one, and its key may have been revoked since, too.
+            with suppress(_TokenRefused):
+                return _once(send, token)
+            self._tokens.forget(token)
+            token = self._tokens.get()
         try:
             return _once(send, token)
-        except _TokenRefused:
-            # The stored token may be signed with a key that has been revoked since.
-            self._tokens.forget(token)
-        try:
-            return _once(send, self._tokens.get())
         except _TokenRefused as exc:
             raise DirectoryRefused(
                 "the Management API refuses the token (401); check AUTH0_MGMT_DOMAIN and its application"

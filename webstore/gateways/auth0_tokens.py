@@ -45,6 +45,8 @@ class ManagementTokens:
         self._lock = threading.Lock()
         self._flight = SingleFlight[str]()
         self._token, self._renew_at = "", 0.0
+        #: The newest token that this process itself got from Auth0.
+        self._fetched = ""
         self._refused: deque[str] = deque(maxlen=4)
 
     def get(self) -> str:
@@ -67,6 +69,10 @@ class ManagementTokens:
         with suppress(StateUnavailable):
             if self._stored() in (None, token):
                 self._state.delete(self._key)
+
+    def is_fetched(self, token: str) -> bool:
+        """Whether the token is the newest one that this process itself got from Auth0."""
+        return token == self._fetched
 
     def _share_one(self) -> str:
         """The token from the state, or a new one; threads that ask at the same time share it."""
@@ -104,6 +110,7 @@ class ManagementTokens:
         # Two tokens issued within one second can be the same.
         with suppress(ValueError):
             self._refused.remove(token)
+        self._fetched = token
         renew_at = time.time() + max(lifetime - _TOKEN_MARGIN_S, lifetime / 2)
         with suppress(StateUnavailable):
             self._state.set(
