@@ -293,12 +293,15 @@ def test_a_body_that_is_none_of_stripes_is_an_error(call: str) -> None:
                 ask(client)
 
 
-def test_a_customer_of_whom_little_is_said_is_one_all_the_same() -> None:
+@pytest.mark.parametrize(("told", "created"), [({"created": 5}, 5.0), ({}, 0.0)], ids=["a time", "no time"])
+def test_a_customer_of_whom_little_is_said_is_one_all_the_same(
+    told: dict[str, object], created: float
+) -> None:
     wire = Parrot()
     client = wire.client
-    wire.body = b'{"id": "cus_1", "object": "customer", "created": 5, "metadata": {}}'
+    wire.body = json.dumps({"id": "cus_1", "object": "customer", "metadata": {}, **told}).encode()
     ask, _ = ASKS["a customer"]
-    assert ask(client) == Customer("cus_1", created=5.0)
+    assert ask(client) == Customer("cus_1", created=created)
 
 
 def test_a_customer_without_metadata_does_not_count_as_unowned() -> None:

@@ -226,7 +226,8 @@ def _customer(found: stripe.Customer) -> Customer:
         email=getattr(found, "email", None) or None,
         name=getattr(found, "name", None) or None,
         description=getattr(found, "description", None) or None,
-        created=moment(found.created),
+        # 0, long ago, if it is missing, as with users: it decides which of several customers comes first.
+        created=moment(getattr(found, "created", 0)),
         owner=metadata.get("auth0_user_id") or None,
         tenant=metadata.get("auth0_tenant") or None,
         generation=generation_of(metadata.get("link_generation")),
