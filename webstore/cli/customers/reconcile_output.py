@@ -100,7 +100,7 @@ def print_summary(run: Run, summary: Summary) -> None:
     )
     if summary.elsewhere:
         click.echo(
-            f"{summary.elsewhere:,} users are linked in another account or mode only. This is not a finding."
+            f"Users linked in another account or mode only: {summary.elsewhere:,}. They are not findings."
         )
     if summary.warning:
         click.echo(summary.warning)
