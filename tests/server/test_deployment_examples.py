@@ -166,15 +166,18 @@ def test_a_cluster_serves_by_both_stores_keeps_static_files_in_nginx_and_ends_wi
             assert (page.status_code, link_status(page)) == (200, "linked")
             (stylesheet,) = re.findall(r'"(/static/css/[^"]+)"', page.text)
             answers = [client.get(stylesheet, headers={"Accept-Encoding": "br"}) for _ in range(2)]
-        log = next(tmp_path.glob("webstore-cluster-*/nginx.log")).read_text()
+        kept = next(tmp_path.glob("webstore-cluster-*/nginx.log"))
+        asked = re.compile(rf"{re.escape(stylesheet)} 200 upstream=(\S+)\n")
+        # nginx writes a line after the answer has been sent.
+        until(lambda: len(asked.findall(kept.read_text())) == len(answers), AMPLE_S)
+        log = kept.read_text()
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
         code = process.wait(AMPLE_S)
     assert [it.headers["Content-Encoding"] for it in answers] == ["br", "br"]
     assert answers[0].headers["X-Request-ID"] != answers[1].headers["X-Request-ID"]
-    asked = re.findall(rf"{re.escape(stylesheet)} 200 upstream=(\S+)", log)
-    assert [it == "-" for it in asked] == [False, True]
+    assert [it == "-" for it in asked.findall(log)] == [False, True]
     both = {f"127.0.0.1:{port + 4}", f"127.0.0.1:{port + 5}"}
     assert set(re.findall(r"upstream=(\S+)$", log, re.MULTILINE)) == {*both, "-"}
     assert code == 0
