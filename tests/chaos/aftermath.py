@@ -109,8 +109,9 @@ def _sort_the_unlinked(
     now: Mapping[str, Mapping[str, object]],
 ) -> None:
     """Who was not shown as linked by the quiet login: with a reason to wait, or without."""
+    # Also the next one after a failure that was noted already: the note names the create.
     noted = {
-        id for id, it in now.items() if world.is_noted_in(it) and not world.is_noted_in(before.get(id, {}))
+        id for id, it in now.items() if world.note_in(it) not in (None, world.note_in(before.get(id, {})))
     }
     for person in storm.people.users():
         if person.user_id in quiet.shown[world.name]:

@@ -21,7 +21,7 @@ KEYS = {
     "live": (LIVE_KEY, ACCOUNT, True),
     "other": (OTHER_KEY, OTHER_ACCOUNT, False),
 }
-_ID, _PIN, _NOTE = "stripe_customer_id", "stripe_account", "stripe_link_failed_at"
+_ID, _PIN, _NOTE = "stripe_customer_id", "stripe_account", "stripe_link_failed_try"
 
 
 @dataclass(eq=False)
@@ -51,11 +51,11 @@ class World:
         found = metadata.get(_ID if plain else _ID + self.suffix)
         return None if found is None else str(found)
 
-    def is_noted_in(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether a failed create of this world may be noted in `app_metadata`."""
-        return _NOTE + self.suffix in metadata or (
-            _NOTE in metadata and metadata.get(_PIN, self.pin) == self.pin
-        )
+    def note_in(self, metadata: Mapping[str, Any]) -> str | None:
+        """The note of a failed create in `app_metadata` that may be this world's."""
+        plain = metadata.get(_PIN, self.pin) == self.pin
+        found = metadata.get(_NOTE + self.suffix, metadata.get(_NOTE) if plain else None)
+        return None if found is None else str(found)
 
     def links(self, customer_id: str, *, plain: bool) -> dict[str, str]:
         """`app_metadata` of a link to this customer."""

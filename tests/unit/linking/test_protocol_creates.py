@@ -129,6 +129,25 @@ def fail(vendors: Vendors, fault: str = "500") -> None:
     assert attempt.outcome.status is LinkStatus.PENDING
 
 
+def test_a_later_failure_that_a_killed_worker_could_not_note_counts_from_its_replay(vendors: Vendors) -> None:
+    fail(vendors)
+    vendors.advance(601)
+    killed = Attempt(vendors, login(vendors))
+    killed.until(CreateCustomer)
+    killed.step()
+    killed.until(CreateCustomer)
+    killed.step(fault="500")
+    killed.until(NoteFailure)
+    vendors.advance(601)
+    assert run(vendors, login(vendors)).status is LinkStatus.PENDING
+    assert vendors.calls[-1] == NoteFailure(ADA, vendors.now, "1_acct_1_test")
+    vendors.advance(599)
+    assert run(vendors, login(vendors)).status is LinkStatus.PENDING
+    vendors.advance(2)
+    assert run(vendors, login(vendors)).status is LinkStatus.CREATED
+    assert len(vendors.customers) == 1
+
+
 def test_the_thirteenth_generation_is_tried_like_the_second(vendors: Vendors) -> None:
     for _ in range(12):
         fail(vendors)
