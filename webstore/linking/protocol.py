@@ -498,7 +498,7 @@ def claim(user: User, customer: Customer, policy: Policy) -> Steps[Customer | No
         fresh = yield from ask(GetCustomer(customer.id))
         if not failed or (fresh.owner, fresh.tenant) != (customer.owner, customer.tenant):
             return fresh if names(fresh, user, policy) else None
-        # Stripe keeps the failure of this very claim for a day. Another claimant would have got `KeyReused`.
+        # Stripe keeps this claim's failure for a day. Another claimant would have got `KeyReused`.
         number += 1
         key = idempotency_key("claim", customer.id, customer.owner, *tenant, number)
 

@@ -66,7 +66,7 @@ _UNNEEDED = frozenset(
 
 
 class _Locales(LRUCache[str, Any]):
-    """Takes the place of Babel's cache of locales, which has no bound, nor a setting for one.
+    """Replaces Babel's cache of locales, which has no bound, and no setting for one.
 
     Babel's own keeps every locale that anybody ever asked for: 1,000 locales, 190 MB. This one also leaves
     out the data that amounts and dates do not need. Babel holds a lock while it changes its cache.

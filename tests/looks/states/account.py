@@ -127,3 +127,5 @@ def live(visit: Visit) -> Iterator[str]:
     visit.log_in()
     visit.open("/account")
     yield "live account refused"
+    visit.open("/account/close")
+    yield "live close refused"
